@@ -1,0 +1,147 @@
+"""The way to PostgreSQL: one pool to read, one to write, and the only place that commits.
+
+Reads run outside a transaction block in sessions that the server itself holds to reading; a write
+is one transaction, opened and committed by `Database.transaction`. Whatever the driver or the
+server raises leaves here as one of `app.errors`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
+from app.settings import Settings
+
+WRITE_TIMEOUT_MS = 60_000
+LOCK_TIMEOUT_MS = 5_000
+
+# What every connection is told. `jit` costs more than it saves on short statements; the Citus
+# setting spares its slow look-up of array types and means nothing to a plain PostgreSQL.
+SESSION_DEFAULTS = {
+    "application_name": "activity-events",
+    "timezone": "UTC",
+    "jit": "off",
+    "synchronous_commit": "on",
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(WRITE_TIMEOUT_MS),
+    "citus.override_table_visibility": "off",
+}
+
+QUERY_CANCELED = "57014"
+INVALID_PARAMETER_VALUE = "22023"
+DATA_EXCEPTION_CLASS = "22"
+
+
+class ReadSession(AsyncSession):
+    """Runs single statements; the server refuses to change anything in it."""
+
+
+class WriteSession(AsyncSession):
+    """Lives inside `Database.transaction`; nothing below commits."""
+
+
+def create_engine(
+    url: str, settings: Settings, *, pooled: bool = True, server_settings: dict[str, str]
+) -> AsyncEngine:
+    """An engine on asyncpg that takes any libpq URL (`sslmode`, `host=/socket/dir`, several hosts).
+
+    SQLAlchemy's own URL parsing knows fewer parameters, so asyncpg reads the URL itself.
+    """
+    timeout = settings.database_timeout_seconds
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            dsn=url, timeout=timeout, server_settings={**SESSION_DEFAULTS, **server_settings}
+        )
+
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pooled:
+        pool = {
+            "poolclass": AsyncAdaptedQueuePool,
+            "pool_size": settings.database_pool_size,
+            "max_overflow": 0,
+            "pool_timeout": timeout,
+            "pool_pre_ping": False,
+        }
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+
+
+class Database:
+    """Both pools. Made at start, disposed at the end; connects when first used."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.url = url
+        reading = {
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(settings.statement_timeout_ms),
+        }
+        writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
+        self._read_engine = create_engine(url, settings, server_settings=reading).execution_options(
+            isolation_level="AUTOCOMMIT"
+        )
+        self.write_engine = create_engine(url, settings, server_settings=writing)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A session for statements that only read.
+
+        Raises:
+            TooExpensive: a statement ran into the timeout.
+            Unavailable: no connection was to be had.
+        """
+        with_errors = ReadSession(self._read_engine, expire_on_commit=False, autoflush=False)
+        try:
+            async with with_errors as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+            raise translate(error) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[WriteSession]:
+        """One unit of work: committed when the block ends, rolled back when it raises.
+
+        The commit has returned before the block is left: what is answered afterwards is kept.
+
+        Raises:
+            Unavailable: no connection was to be had, or it was lost; nothing is known to be kept.
+        """
+        try:
+            async with (
+                WriteSession(self.write_engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+            raise translate(error) from error
+
+    async def dispose(self) -> None:
+        await asyncio.gather(self._read_engine.dispose(), self.write_engine.dispose())
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """The server's five-character code, where the failure came from the server."""
+    origin = getattr(error, "orig", None) or error
+    state = getattr(origin, "sqlstate", None)
+    return str(state) if state else None
+
+
+def translate(error: Exception) -> ActivityError:
+    """The failure as its caller is told. Data that the server refuses is the caller's to mend."""
+    state = sqlstate_of(error)
+    if state == QUERY_CANCELED:
+        return TooExpensive(
+            "The database took too long to answer. Ask for a narrower window (days, start and end) "
+            "or for one user (user_email)."
+        )
+    if state is not None and state.startswith(DATA_EXCEPTION_CLASS):
+        return InvalidRequest("The database can't take a value of this request.")
+    if isinstance(error, PoolTimeout):
+        return Unavailable("All database connections are in use. Try the same again.")
+    return DatabaseUnavailable("The database can't be reached or failed. Try the same again.")

@@ -1,0 +1,57 @@
+"""What routes are given. The only home of `Depends`."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.db import Database
+from app.errors import InvalidRequest
+from app.schemas.queries import EventQuery
+from app.settings import Settings
+
+# These may be repeated, and then mean any-of. Of all others a second value would be lost.
+REPEATABLE = frozenset(
+    name for name, field in EventQuery.model_fields.items() if field.default_factory is list
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one application holds for as long as it runs."""
+
+    settings: Settings
+    database: Database
+    head_revision: str
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _database(request: Request) -> Database:
+    return _service(request).database
+
+
+def _settings(request: Request) -> Settings:
+    return _service(request).settings
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _no_repeats(request: Request) -> None:
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if count > 1 and name not in REPEATABLE:
+            raise InvalidRequest.of(name, "is given more than once")
+
+
+ServiceDep = Annotated[Service, Depends(_service)]
+DatabaseDep = Annotated[Database, Depends(_database)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+NowDep = Annotated[datetime, Depends(_now)]
+NoRepeats = Depends(_no_repeats)

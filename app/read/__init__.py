@@ -1,0 +1,1 @@
+"""The way out: filters + window -> one bounded statement -> rows -> answer."""

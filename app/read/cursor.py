@@ -1,0 +1,74 @@
+"""Where a page ended: a keyset, so that pages neither skip nor repeat while events arrive.
+
+A cursor also keeps its first page's window: `days=7` would otherwise mean another one each time.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from app.errors import BadCursor
+from app.read.window import EARLIEST, LATEST
+
+Order = Literal["asc", "desc"]
+_VERSION = 1
+_BIGINT_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last event of a page, the order it was read in, and the window it was read from."""
+
+    order: Order
+    start: datetime
+    end: datetime
+    event_timestamp: datetime
+    event_id: UUID
+    user_id: int
+
+    def encode(self) -> str:
+        fields = [
+            _VERSION,
+            self.order,
+            self.start.isoformat(),
+            self.end.isoformat(),
+            self.event_timestamp.isoformat(),
+            str(self.event_id),
+            self.user_id,
+        ]
+        return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+
+
+def decode_cursor(text: str, order: Order) -> Cursor:
+    """The cursor in a request.
+
+    Raises:
+        BadCursor: none of ours, or one of a list in the other order.
+    """
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        version, made_for, start, end, at, event_id, user_id = orjson.loads(
+            base64.b64decode(padded, altchars=b"-_", validate=True)
+        )
+        cursor = Cursor(
+            order, _instant(start), _instant(end), _instant(at), UUID(event_id), int(user_id)
+        )
+    except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):
+        raise BadCursor("cursor: give next_cursor of the page before, unchanged.") from None
+    if version != _VERSION or not 0 <= cursor.user_id <= _BIGINT_MAX:
+        raise BadCursor("cursor: give next_cursor of the page before, unchanged.")
+    if made_for != order:
+        raise BadCursor("cursor: it belongs to a list in the other order.")
+    return cursor
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text).astimezone(UTC)
+    if not EARLIEST <= instant <= LATEST:
+        raise ValueError(text)
+    return instant

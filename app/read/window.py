@@ -1,0 +1,116 @@
+"""The half-open window `[start, end)` that a question is about, and the zone of its days."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from app.errors import InvalidRequest
+
+WINDOW_MAX_DAYS = 3660
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# `+` in a query string means a space: `...T00:00:00 02:00` was an offset.
+_LOST_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`start <= event_timestamp < end`, both aware UTC; `timezone` is an IANA name."""
+
+    start: datetime
+    end: datetime
+    timezone: str = "UTC"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def local_days(self) -> list[date]:
+        """Every calendar day of the zone that the window touches, in order; none if it is empty."""
+        if self.end <= self.start:
+            return []
+        first = self.start.astimezone(self.zone).date()
+        last = (self.end - timedelta(microseconds=1)).astimezone(self.zone).date()
+        return [first + timedelta(days=count) for count in range((last - first).days + 1)]
+
+
+EVERYTHING = Window(EARLIEST, LATEST)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    # `localtime` and `Factory` mean something else on each machine.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def check_zone(name: str) -> str:
+    """An IANA zone name as it is.
+
+    Raises:
+        InvalidRequest: there is no such zone.
+    """
+    if name not in _zones():
+        raise InvalidRequest.of("tz", "must be an IANA time zone, like Europe/London or UTC")
+    return name
+
+
+def resolve_window(
+    now: datetime,
+    *,
+    days: int | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    tz: str = "UTC",
+    default_days: int | None = None,
+) -> Window:
+    """The window that a request means.
+
+    `days=7` is the last 7 x 24 hours. `start` and `end` are ISO 8601; a bare date is midnight in
+    `tz`, a time without offset is local to `tz`; `end` is exclusive, and by default now. With
+    neither, `default_days`, or everything.
+
+    Raises:
+        InvalidRequest: both ways at once, an end before its start, or a window that is too wide.
+    """
+    zone = check_zone(tz)
+    if days is not None and (start is not None or end is not None):
+        raise InvalidRequest.of("days", "give either days, or start and end")
+    if start is None and end is not None:
+        raise InvalidRequest.of("start", "is missing: end goes with a start")
+    if start is not None:
+        window = Window(
+            _instant("start", start, zone), now if end is None else _instant("end", end, zone), zone
+        )
+        if window.end < window.start:
+            raise InvalidRequest.of("end", "lies before start")
+        if window.end - window.start > timedelta(days=WINDOW_MAX_DAYS):
+            raise InvalidRequest.of("start", f"the window is wider than {WINDOW_MAX_DAYS} days")
+        return window
+    days = days if days is not None else default_days
+    if days is None:
+        return Window(EARLIEST, LATEST, zone)
+    # An event that is stamped with this very moment belongs to the last days, too.
+    end_at = now + timedelta(microseconds=1)
+    return Window(end_at - timedelta(days=days), end_at, zone)
+
+
+def _instant(field: str, value: str, zone: str) -> datetime:
+    text = _LOST_PLUS.sub("+", value.strip())
+    try:
+        if _DATE.fullmatch(text):
+            local = datetime.combine(date.fromisoformat(text), time())
+        else:
+            local = datetime.fromisoformat(text)
+        aware = local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))
+        instant = aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest.of(
+            field, "must be a date or time in ISO 8601, like 2026-11-20 or 2026-11-20T09:00:00Z"
+        ) from None
+    if not EARLIEST <= instant <= LATEST:
+        raise InvalidRequest.of(field, f"must lie between {EARLIEST.year} and {LATEST.year}")
+    return instant

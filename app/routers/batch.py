@@ -1,0 +1,84 @@
+"""`POST /api/events/log/batch`: many events, each with its own verdict."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.errors import error_body
+from app.ingest.verdict import BatchResult
+from app.ingest.writer import write_batch
+from app.routers.ingest_body import body_of, request_body
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
+
+router = APIRouter(tags=["log"], dependencies=[NoRepeats])
+
+EXAMPLE = {
+    "user_email": "ada@example.com",
+    "session_id": "s-7f3a",
+    "device_type": "desktop",
+    "sent_at": "2026-11-20T09:16:00Z",
+    "events": [
+        {
+            "event_type": "project_created",
+            "event_id": "0199f7f2-5c00-7a3b-8f10-3a5d0c2b7e11",
+            "event_timestamp": "2026-11-20T09:15:00.250Z",
+            "metadata": {"priority": "high"},
+        },
+        {
+            "event_type": "email_opened",
+            "event_id": "0199f7f2-6ba0-7c52-9d4e-51b0a9c8d772",
+            "event_timestamp": "2026-11-20T09:15:04Z",
+        },
+    ],
+}
+
+
+@router.post(
+    "/log/batch",
+    summary="Log a batch of events",
+    response_model=BatchAnswer,
+    responses={
+        **errors(400, 408, 413, 415, 503),
+        422: {"model": RejectedBatchAnswer, "description": "Not one event is valid"},
+    },
+    openapi_extra=body_of("BatchIn", EXAMPLE),
+)
+async def log_batch(
+    request: Request, database: DatabaseDep, settings: SettingsDep, now: NowDep
+) -> Response:
+    """Answers 200 once all valid events are committed; one bad event never sinks the others.
+
+    `results` lists what was not plainly accepted: duplicates, rejections with code, field and
+    message, and events with warnings. 422 says that every event is invalid, for good. A 503
+    committed nothing: send the same again.
+    """
+    body = await request_body(request, settings)
+    result = await write_batch(database, body, now, settings)
+    answer = batch_answer(result, now)
+    if result.count("rejected") < result.received:
+        return JsonResponse(answer)
+    message = f"None of the {result.received} events is valid; results says why."
+    return JsonResponse({**answer, **error_body("all_rejected", message)}, 422)
+
+
+def batch_answer(result: BatchResult, server_time: datetime) -> dict[str, Any]:
+    """The result as the contract has it: counts, and every event that was not plainly accepted."""
+    return {
+        "batch_id": result.batch_id,
+        "received": result.received,
+        "accepted": result.count("accepted"),
+        "duplicates": result.count("duplicate"),
+        "suppressed": result.count("suppressed"),
+        "rejected": result.count("rejected"),
+        "server_time": server_time,
+        "results": [
+            verdict
+            for verdict in result.verdicts
+            if verdict.status != "accepted" or verdict.warnings
+        ],
+        "warnings": result.warnings,
+    }

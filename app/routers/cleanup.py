@@ -1,0 +1,40 @@
+"""`DELETE /api/events/cleanup`: removing events for good."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.privacy.cleanup import clean_up, cutoff
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import CleanupAnswer
+from app.schemas.queries import CleanupQuery
+
+router = APIRouter(prefix="/cleanup", tags=["cleanup"], dependencies=[NoRepeats])
+
+
+@router.delete(
+    "",
+    summary="Delete old events, or a user's",
+    response_model=CleanupAnswer,
+    responses=errors(422, 503),
+)
+async def cleanup(
+    query: Annotated[CleanupQuery, Query()],
+    database: DatabaseDep,
+    settings: SettingsDep,
+    now: NowDep,
+) -> Response:
+    """Deletes events older than `days` (by default the retention setting), of all users or of one.
+
+    With `user_email` and without `days`: all of that user's events. `dry_run=true` only counts.
+    Unknown or repeated parameters and `days=0` for all users are refused, so that a typo destroys
+    nothing.
+    """
+    before = cutoff(now, query.days, settings.retention_days, one_user=query.user_email is not None)
+    done = await clean_up(
+        database, before=before, user_email=query.user_email, dry_run=query.dry_run
+    )
+    return JsonResponse(asdict(done) | {"user_email": query.user_email})

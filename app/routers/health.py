@@ -1,0 +1,37 @@
+"""`GET /health/...`: is the process up, and can it serve?"""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.deps import ServiceDep
+from app.errors import Unavailable
+from app.migrate import current_revision
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import LiveAnswer, ReadyAnswer
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="The process is up", response_model=LiveAnswer)
+async def live() -> Response:
+    """Asks nothing else; for restarting a process that hangs."""
+    return JsonResponse({"status": "ok"})
+
+
+@router.get(
+    "/ready",
+    summary="The service can serve",
+    response_model=ReadyAnswer,
+    responses=errors(503),
+)
+async def ready(service: ServiceDep) -> Response:
+    """The database answers and its migrations are current; 503 with the reason otherwise."""
+    async with service.database.read() as session:
+        revision = await current_revision(await session.connection())
+    if revision != service.head_revision:
+        raise Unavailable(
+            f"The database is at migration {revision}, the service needs {service.head_revision}: "
+            "run `activity-events migrate`.",
+            code="migrations_pending",
+        )
+    return JsonResponse({"status": "ok", "migration": revision})

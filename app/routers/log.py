@@ -1,0 +1,69 @@
+"""`POST /api/events/log`: one event."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.errors import Details, error_body
+from app.ingest.verdict import Verdict
+from app.ingest.writer import write_single
+from app.routers.ingest_body import body_of, request_body
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import SingleAnswer
+
+router = APIRouter(tags=["log"], dependencies=[NoRepeats])
+
+EXAMPLE = {
+    "user_email": "ada@example.com",
+    "event_type": "project_created",
+    "event_id": "0199f7f2-5c00-7a3b-8f10-3a5d0c2b7e11",
+    "event_timestamp": "2026-11-20T09:15:00.250Z",
+    "entity_type": "project",
+    "entity_id": "42",
+    "metadata": {"priority": "high"},
+    "session_id": "s-7f3a",
+    "device_type": "desktop",
+}
+
+
+@router.post(
+    "/log",
+    status_code=201,
+    summary="Log one event",
+    response_model=SingleAnswer,
+    responses={
+        200: {"model": SingleAnswer, "description": "Known already (`duplicate`) or suppressed"},
+        **errors(400, 408, 413, 415, 422, 503),
+    },
+    openapi_extra=body_of("SingleIn", EXAMPLE),
+)
+async def log_event(
+    request: Request, database: DatabaseDep, settings: SettingsDep, now: NowDep
+) -> Response:
+    """Answers 201 once the event is committed, or 200 where it was known already.
+
+    A batch of one, with the fields of envelope and event side by side.
+    """
+    body = await request_body(request, settings)
+    result = await write_single(database, body, now, settings)
+    verdict = result.verdicts[0]
+    if verdict.status == "rejected":
+        return JsonResponse(_rejection(verdict), 422)
+    answer = {
+        "event_id": verdict.event_id,
+        "status": verdict.status,
+        "server_time": now,
+        "warnings": verdict.warnings,
+    }
+    return JsonResponse(answer, 201 if verdict.status == "accepted" else 200)
+
+
+def _rejection(verdict: Verdict) -> dict[str, Details]:
+    return error_body(
+        verdict.code or "rejected",
+        f"{verdict.field}: {verdict.message}",
+        {
+            "event_id": verdict.event_id,
+            "fields": [{"field": verdict.field, "message": verdict.message}],
+        },
+    )

@@ -1,0 +1,44 @@
+"""`GET /api/events/`: events, filtered, page by page."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.deps import DatabaseDep, NoRepeats, NowDep
+from app.read.events import list_events
+from app.read.filters import event_filter
+from app.read.window import resolve_window
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import EventPageAnswer
+from app.schemas.queries import EventQuery
+
+router = APIRouter(tags=["query"], dependencies=[NoRepeats])
+
+
+@router.get(
+    "/",
+    summary="List events",
+    response_model=EventPageAnswer,
+    responses=errors(422, 503),
+)
+@router.get("", include_in_schema=False)
+async def query_events(
+    query: Annotated[EventQuery, Query()], database: DatabaseDep, now: NowDep
+) -> Response:
+    """Newest first by default. Repeated parameters mean any-of, different ones all-of.
+
+    Follow `next_cursor` for more: pages neither skip nor repeat while events arrive, and keep the
+    first page's window.
+    """
+    window = resolve_window(now, days=query.days, start=query.start, end=query.end, tz=query.tz)
+    async with database.read() as session:
+        page = await list_events(
+            session,
+            event_filter(query),
+            window,
+            limit=query.limit,
+            order=query.order,
+            cursor=query.cursor,
+        )
+    return JsonResponse(page)

@@ -1,0 +1,55 @@
+"""`GET /api/events/session/{session_id}`: one session, in order."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from app.deps import DatabaseDep, NoRepeats
+from app.read.events import list_events
+from app.read.filters import EventFilter
+from app.read.sessions import session_summary
+from app.read.window import EVERYTHING
+from app.routers.responses import JsonResponse, errors
+from app.schemas.answers import SessionAnswer
+from app.schemas.event import EntityId
+from app.schemas.queries import SessionQuery
+
+router = APIRouter(prefix="/session", tags=["session"], dependencies=[NoRepeats])
+
+
+@router.get(
+    "/{session_id}",
+    summary="One session: its summary and its events",
+    response_model=SessionAnswer,
+    responses=errors(404, 409, 422, 503),
+)
+async def session_events(
+    session_id: Annotated[EntityId, Path()],
+    query: Annotated[SessionQuery, Query()],
+    database: DatabaseDep,
+) -> Response:
+    """Oldest event first. The summary is of the whole session, whichever page is asked for.
+
+    404 where there is no such session; 409 where several users have one of this id, until
+    `user_email` says whose.
+    """
+    user_email = (query.user_email,) if query.user_email else ()
+    async with database.read() as session:
+        whole = await session_summary(session, session_id, user_email)
+        page = await list_events(
+            session,
+            EventFilter(user_email=user_email, session_id=(session_id,)),
+            EVERYTHING,
+            limit=query.limit,
+            order="asc",
+            cursor=query.cursor,
+        )
+    return JsonResponse(
+        {
+            "session_id": session_id,
+            "summary": whole,
+            "events": page.events,
+            "next_cursor": page.next_cursor,
+        }
+    )

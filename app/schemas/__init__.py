@@ -1,0 +1,1 @@
+"""The shapes on the wire. Pydantic, at the HTTP edge only."""

@@ -1,0 +1,145 @@
+"""What the routes answer with: the source of the OpenAPI document's response schemas."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Warning_(Answer):
+    """Something about an event that was kept, but not quite as it came."""
+
+    model_config = ConfigDict(title="Warning")
+
+    code: str
+    field: str
+    message: str
+
+
+class Result(Answer):
+    """One event that was not plainly accepted."""
+
+    index: int = Field(description="Its place in the request's `events`, from 0.")
+    event_id: str | None
+    status: Literal["accepted", "duplicate", "suppressed", "rejected"]
+    code: str | None = Field(description="Why it was rejected.")
+    field: str | None
+    message: str | None
+    warnings: list[Warning_]
+
+
+class BatchAnswer(Answer):
+    """`results` lists every event that was not plainly accepted, in the order of the request."""
+
+    batch_id: str
+    received: int
+    accepted: int
+    duplicates: int
+    suppressed: int
+    rejected: int
+    server_time: datetime
+    results: list[Result]
+    warnings: list[Warning_] = Field(description="About the batch itself.")
+
+
+class SingleAnswer(Answer):
+    event_id: str
+    status: Literal["accepted", "duplicate", "suppressed"]
+    server_time: datetime
+    warnings: list[Warning_]
+
+
+class ErrorDetail(Answer):
+    code: str = Field(examples=["invalid_request"])
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorAnswer(Answer):
+    error: ErrorDetail
+
+
+class RejectedBatchAnswer(BatchAnswer):
+    """A batch without one valid event: the batch's ordinary answer, and the error."""
+
+    error: ErrorDetail
+
+
+class EventOut(Answer):
+    event_id: UUID
+    user_email: str | None
+    event_timestamp: datetime
+    event_type: str
+    event_category: str
+    event_action: str
+    entity_type: str | None
+    entity_id: str | None
+    metadata: dict[str, Any]
+    session_id: str | None
+    session_seq: int | None
+    device_type: str | None
+    context_snapshot: dict[str, Any] | None
+    duration_ms: int | None
+    received_at: datetime
+
+
+class EventPageAnswer(Answer):
+    events: list[EventOut]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class SessionSummaryOut(Answer):
+    session_id: str
+    user_email: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    total_events: int
+    events_by_type: dict[str, int]
+    device_type: str | None
+    first_page: str | None
+    last_page: str | None
+
+
+class SessionAnswer(Answer):
+    session_id: str
+    summary: SessionSummaryOut
+    events: list[EventOut]
+    next_cursor: str | None
+
+
+class AnalyticsAnswer(Answer):
+    total_events: int
+    events_by_category: dict[str, int]
+    events_by_type: dict[str, int]
+    most_active_day: date | None
+    most_common_action: str | None
+    events_by_day: dict[date, int]
+    events_by_hour: list[int] = Field(min_length=24, max_length=24)
+    events_by_device: dict[str, int]
+    unique_sessions: int
+    avg_duration_ms_by_type: dict[str, float]
+    start: datetime
+    end: datetime
+    timezone: str
+
+
+class CleanupAnswer(Answer):
+    events_deleted: int = Field(description="With `dry_run`, what would be deleted.")
+    before: datetime | None
+    user_email: str | None
+    dry_run: bool
+
+
+class LiveAnswer(Answer):
+    status: Literal["ok"]
+
+
+class ReadyAnswer(Answer):
+    status: Literal["ok"]
+    migration: str

@@ -1,0 +1,148 @@
+"""An event as a client sends it. Typed dicts, as pydantic validates them fastest.
+
+Validated in JSON mode and strictly: a number is no string, and a time is ISO 8601 text, so that
+nobody's epoch seconds are guessed to be milliseconds.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Required
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+from typing_extensions import TypedDict
+
+from app.schemas.email import EmailAddress
+
+NAME_MAX_CHARS = 128
+INT4_MAX = 2**31 - 1
+DURATION_MAX_MS = 10 * 365 * 24 * 3600 * 1000
+
+_CONTROL = dict.fromkeys([*range(32), 127])
+
+
+def _printable(value: str) -> str:
+    if len(value.translate(_CONTROL)) != len(value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_CHARS),
+    AfterValidator(_printable),
+]
+
+
+def _number_to_text(value: object) -> object:
+    """Frontends often have numbers for ids: `entityId: 42` is kept as "42"."""
+    return str(value) if type(value) is int else value
+
+
+EntityId = Annotated[Name, BeforeValidator(_number_to_text)]
+JsonObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
+
+
+class EventIn(TypedDict, total=False):
+    """One thing that a user did."""
+
+    event_type: Required[
+        Annotated[
+            Name,
+            Field(description="What happened: `project_created`.", examples=["project_created"]),
+        ]
+    ]
+    event_id: Annotated[
+        UUID | None,
+        Field(
+            description="Made by the client, best a UUIDv7. A retry repeats it, and is then known "
+            "as a `duplicate`. Without one, a retry counts twice.",
+            examples=["0199f7f2-5c00-7a3b-8f10-3a5d0c2b7e11"],
+        ),
+    ]
+    event_timestamp: Annotated[
+        datetime | None,
+        Field(
+            description="When it happened, ISO 8601 with offset; without offset it is taken as "
+            "UTC. Fixed once: a retry repeats it.",
+            examples=["2026-11-20T09:15:00.250Z"],
+        ),
+    ]
+    user_email: Annotated[
+        EmailAddress, Field(description="Who did it.", examples=["ada@example.com"])
+    ]
+    event_category: Annotated[
+        Name | None, Field(description="By default the first word of the type.")
+    ]
+    event_action: Annotated[Name | None, Field(description="By default the last word of the type.")]
+    entity_type: Annotated[Name | None, Field(examples=["project"])]
+    entity_id: Annotated[EntityId | None, Field(examples=["42"])]
+    metadata: Annotated[
+        JsonObject | None,
+        Field(
+            description="Anything else, as a JSON object up to 8 levels deep.",
+            examples=[{"priority": "high"}],
+        ),
+    ]
+    event_metadata: Annotated[JsonObject | None, Field(description="Another name of `metadata`.")]
+    session_id: Annotated[EntityId | None, Field(examples=["s-7f3a"])]
+    session_seq: Annotated[
+        int | None,
+        Field(ge=0, le=INT4_MAX, description="The event's number in its session; gaps prove loss."),
+    ]
+    device_type: Annotated[Name | None, Field(examples=["desktop"])]
+    context_snapshot: Annotated[
+        JsonObject | None, Field(description="What was around it: route, viewport, open project.")
+    ]
+    duration_ms: Annotated[
+        Annotated[float, Field(ge=0, le=DURATION_MAX_MS, allow_inf_nan=False)] | None,
+        Field(description="How long it took, in milliseconds; rounded to a whole one."),
+    ]
+
+
+class SingleIn(EventIn, total=False):
+    """The body of `POST /api/events/log`: one event, and when it was sent."""
+
+    sent_at: Annotated[
+        datetime | None, Field(description="The client's clock as it sends; new at every attempt.")
+    ]
+
+
+class EnvelopeIn(TypedDict, total=False):
+    """What a batch says of itself. The other fields of the body are defaults for its events."""
+
+    batch_id: Annotated[Name | None, Field(description="Echoed in the answer.")]
+    sent_at: Annotated[
+        datetime | None,
+        Field(
+            description="The client's clock as it sends, stamped anew at every attempt; shows a "
+            "wrong clock, which is then corrected."
+        ),
+    ]
+
+
+class BatchIn(EnvelopeIn, total=False):
+    """The body of `POST /api/events/log/batch`."""
+
+    user_email: Annotated[EmailAddress, Field(examples=["ada@example.com"])]
+    session_id: EntityId | None
+    device_type: Name | None
+    context_snapshot: JsonObject | None
+    events: Required[Annotated[list[EventIn], Field(min_length=1, max_length=1000)]]
+
+
+EVENT_ADAPTER: TypeAdapter[EventIn] = TypeAdapter(EventIn)
+ENVELOPE_ADAPTER: TypeAdapter[EnvelopeIn] = TypeAdapter(EnvelopeIn)
+BATCH_ADAPTER: TypeAdapter[BatchIn] = TypeAdapter(BatchIn)
+SINGLE_ADAPTER: TypeAdapter[SingleIn] = TypeAdapter(SingleIn)
+
+EVENT_FIELDS = frozenset(EventIn.__annotations__)
+ENVELOPE_FIELDS = frozenset(EnvelopeIn.__annotations__) | {"events"}
+# Fields of a batch's body that stand for the same field of each event which has none of its own.
+DEFAULT_FIELDS = frozenset(BatchIn.__annotations__) - ENVELOPE_FIELDS

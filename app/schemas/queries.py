@@ -1,0 +1,88 @@
+"""The query parameters. An unknown one is refused: a filter with a typo would answer for all."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.email import EmailAddress
+from app.schemas.event import EntityId, Name
+
+DAYS_MAX = 3660
+EVENTS_LIMIT_DEFAULT = 100
+EVENTS_LIMIT_MAX = 1000
+VALUES_MAX = 100
+CURSOR_MAX_CHARS = 512
+
+Values: Any = Field(default_factory=list, max_length=VALUES_MAX)
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WindowQuery(Query):
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        le=DAYS_MAX,
+        description="The last so many times 24 hours. Not together with start and end.",
+    )
+    start: str | None = Field(
+        default=None,
+        max_length=40,
+        description="From then on: ISO 8601; a date is midnight in `tz`.",
+        examples=["2026-11-01"],
+    )
+    end: str | None = Field(
+        default=None, max_length=40, description="Until before then; by default now."
+    )
+    tz: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The IANA time zone in which days and hours are cut.",
+        examples=["Europe/London"],
+    )
+
+
+class AnalyticsQuery(WindowQuery):
+    user_email: Annotated[list[EmailAddress], Values]
+
+
+class EventQuery(WindowQuery):
+    user_email: Annotated[list[EmailAddress], Values]
+    event_category: Annotated[list[Name], Values]
+    event_type: Annotated[list[Name], Values]
+    event_action: Annotated[list[Name], Values]
+    entity_type: Annotated[list[Name], Values]
+    entity_id: Annotated[list[EntityId], Values]
+    session_id: Annotated[list[EntityId], Values]
+    device_type: Annotated[list[Name], Values]
+    metadata: str | None = Field(
+        default=None,
+        max_length=8192,
+        description="A JSON object that the event's metadata must contain.",
+        examples=['{"priority": "high"}'],
+    )
+    limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
+    cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
+    order: Literal["asc", "desc"] = Field(default="desc", description="`desc` is newest first.")
+
+
+class SessionQuery(Query):
+    user_email: EmailAddress | None = Field(
+        default=None, description="Whose session, where several users have one of this id."
+    )
+    limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
+    cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
+
+
+class CleanupQuery(Query):
+    days: int | None = Field(
+        default=None,
+        ge=0,
+        le=DAYS_MAX,
+        description="Delete events older than so many days; by default the retention setting, or, "
+        "with `user_email`, all of that user's events.",
+    )
+    user_email: EmailAddress | None = Field(default=None, description="Only this user's events.")
+    dry_run: bool = Field(default=False, description="Count, and delete nothing.")

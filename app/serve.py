@@ -1,0 +1,126 @@
+"""Serving: the address, the listening socket, and a stop that answers what is under way."""
+
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import uvicorn
+
+from app import __version__
+from app.main import create_app
+from app.settings import Settings
+
+BACKLOG = 2048
+
+
+class ServeError(RuntimeError):
+    """The service can't start; the message says what to do."""
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._greeting, flush=True)  # noqa: T201 (this is what `serve` prints)
+
+
+def require_safe_address(settings: Settings) -> None:
+    """Without keys the service listens where only this machine reaches it.
+
+    Raises:
+        ServeError: another address, and nobody said that the network is trusted.
+    """
+    if settings.trusted_network or _is_loopback(settings.host):
+        return
+    raise ServeError(
+        f"{settings.host} can be reached from other machines, and there are no keys yet: anybody "
+        "there could read and delete everything. Listen on 127.0.0.1, or, on a network that only "
+        "your own services reach, set ACTIVITY_TRUSTED_NETWORK=true."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def bind(settings: Settings) -> Iterator[socket.socket]:
+    """A listening socket, taken before anything else is started.
+
+    Raises:
+        ServeError: the port is taken; the message names its holder where that can be known.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise ServeError(
+                f"Can't listen on {settings.host}:{settings.port}: {error.strerror}"
+                f"{_holder(settings.port)}. Stop that one, or choose another port with PORT=..."
+            ) from error
+        yield listener
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == port:
+                process = psutil.Process(connection.pid) if connection.pid else None
+                if process is not None:
+                    return f" (by process {process.pid}, {' '.join(process.cmdline())[:120]})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def serve_forever(
+    settings: Settings, database_url: str, listener: socket.socket, address: str
+) -> None:
+    """Serves until SIGINT or SIGTERM; returns when what was under way is answered."""
+    config = uvicorn.Config(
+        create_app(settings, database_url),
+        log_level="warning",
+        access_log=False,  # its lines would hold users' addresses
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+    )
+    # uvicorn raises the signal again once it has stopped; the database has still to be stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    server = Server(config, _greeting(settings, address))
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(3)
+
+
+def _greeting(settings: Settings, address: str) -> str:
+    data = (
+        "the database of DATABASE_URL"
+        if settings.database_url
+        else f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
+    )
+    return (
+        f"Activity events {__version__} is ready; Ctrl-C stops it.\n"
+        f"  API   {address}/api/events/\n"
+        f"  Docs  {address}/docs\n"
+        f"  Data  {data}"
+    )

@@ -1,0 +1,89 @@
+"""Configuration, read once from the environment. Each field is described here and in the README."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and `PORT` go by their names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ACTIVITY_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL", "ACTIVITY_DATABASE_URL"),
+        description="PostgreSQL 15+ or Citus, as a libpq URL. Without it, the embedded PostgreSQL.",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"), description="Where the embedded PostgreSQL keeps its data."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("PORT", "ACTIVITY_PORT"),
+        description="Port to listen on; 0 takes any free one.",
+    )
+    trusted_network: bool = Field(
+        default=False,
+        description="Allow an address other than loopback although there are no keys: everybody "
+        "who reaches the port may then read and write everything.",
+    )
+    retention_days: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        description="Events older than this are refused on the way in and removed by cleanup.",
+    )
+    partitions_ahead_months: int = Field(
+        default=2, ge=1, le=24, description="Monthly partitions kept ready after the present one."
+    )
+    batch_max_events: int = Field(
+        default=1000, ge=1, le=1000, description="Most events in one batch."
+    )
+    body_max_bytes: int = Field(
+        default=1 * MIB, ge=1024, le=64 * MIB, description="Largest request body on the wire."
+    )
+    body_max_inflated_bytes: int = Field(
+        default=5 * MIB, ge=1024, le=256 * MIB, description="Largest request body once unzipped."
+    )
+    body_timeout_seconds: float = Field(
+        default=30, gt=0, le=600, description="How long a client may take to send a body."
+    )
+    event_max_bytes: int = Field(
+        default=32 * 1024,
+        ge=1024,
+        le=1 * MIB,
+        description="Largest single event, as compact JSON.",
+    )
+    clock_skew_tolerance_seconds: float = Field(
+        default=60,
+        ge=1,
+        description="A client clock that is off by more than this has its times corrected.",
+    )
+    statement_timeout_ms: int = Field(
+        default=10_000, ge=100, description="Longest that one read may run in the database."
+    )
+    database_pool_size: int = Field(
+        default=10, ge=1, le=200, description="Most connections for reading, and for writing."
+    )
+    database_timeout_seconds: float = Field(
+        default=5, gt=0, description="Longest wait for a connection before a request gets a 503."
+    )
+    shutdown_grace_seconds: int = Field(
+        default=10, ge=0, le=300, description="How long a stop waits for requests being answered."
+    )
+
+    @model_validator(mode="after")
+    def _one_event_fits_in_a_body(self) -> Self:
+        if self.event_max_bytes > self.body_max_inflated_bytes:
+            raise ValueError("event_max_bytes cannot exceed body_max_inflated_bytes")
+        return self

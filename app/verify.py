@@ -1,0 +1,132 @@
+"""Is the database what the service expects? Each table, partition and index, and the model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.migrate import current_revision, head_revision
+from app.models import Base
+from app.privacy.partitions import PARENT, existing_partitions, is_partition, needed_months
+from app.settings import Settings
+
+SERVER_MIN = 150000
+
+INDEXES = text(
+    "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits WHERE inhparent = c.oid)"
+    " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+    " WHERE i.indrelid = to_regclass(:table)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was expected, and what was found."""
+
+    kind: str
+    name: str
+    expected: str
+    found: str
+    ok: bool
+
+
+async def verify(
+    connection: AsyncConnection, settings: Settings, now: datetime | None = None
+) -> list[Check]:
+    """All checks, in the order of the report; a fault is one with `ok` False."""
+    checks = [await _server(connection), await _migration(connection)]
+    if checks[-1].found == "none":
+        return checks
+    partitions = await existing_partitions(connection)
+    checks += await connection.run_sync(lambda sync: list(_tables(sync)))
+    checks += list(_partitions(partitions, now or datetime.now(UTC), settings))
+    checks += await _indexes(connection, len(partitions))
+    checks += await connection.run_sync(lambda sync: list(_drift(sync)))
+    return checks
+
+
+async def _server(connection: AsyncConnection) -> Check:
+    row = (
+        await connection.execute(
+            text(
+                "SELECT current_setting('server_version'),"
+                " current_setting('server_version_num')::int,"
+                " (SELECT extversion FROM pg_extension WHERE extname = 'citus')"
+            )
+        )
+    ).one()
+    version, number, citus = row
+    found = f"PostgreSQL {version}" + (f", Citus {citus}" if citus else "")
+    return Check("server", "version", "PostgreSQL 15 or later", found, number >= SERVER_MIN)
+
+
+async def _migration(connection: AsyncConnection) -> Check:
+    head, current = head_revision(), await current_revision(connection)
+    return Check("migration", "revision", head, current or "none", current == head)
+
+
+def _tables(connection: Connection) -> Iterator[Check]:
+    there = set(inspect(connection).get_table_names())
+    for table in Base.metadata.sorted_tables:
+        found = "there" if table.name in there else "missing"
+        yield Check("table", table.name, "there", found, table.name in there)
+
+
+def _partitions(there: set[str], now: datetime, settings: Settings) -> Iterator[Check]:
+    needed = {month.partition for month in needed_months(now, settings)}
+    for name in sorted(needed | there):
+        expected = "there" if name in needed else "past retention"
+        found = "there" if name in there else "missing"
+        yield Check("partition", name, expected, found, name in there)
+
+
+async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
+    checks = []
+    for table in Base.metadata.sorted_tables:
+        rows = await connection.execute(INDEXES, {"table": table.name})
+        found = {name: (valid, children) for name, valid, children in rows}
+        named = {str(each.name) for each in table.constraints if each.name}
+        # A constraint that makes no index (a check) is in no catalogue of indexes.
+        names = {str(index.name) for index in table.indexes} | (named & found.keys())
+        names.add(str(table.primary_key.name))
+        children = partitions if table.name == PARENT else 0
+        expected = f"valid, on {children} partitions" if children else "valid"
+        for name in sorted(names):
+            if name not in found:
+                checks.append(Check("index", name, expected, "missing", ok=False))
+                continue
+            valid, on = found[name]
+            state = "valid" if valid else "invalid"
+            checks.append(
+                Check(
+                    "index",
+                    name,
+                    expected,
+                    f"{state}, on {on} partitions" if children else state,
+                    ok=valid and on == children,
+                )
+            )
+    return checks
+
+
+def _drift(connection: Connection) -> Iterator[Check]:
+    """What a new migration would have to change for the database to match the model."""
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_type": True,
+            "compare_server_default": False,
+            "include_name": lambda name, kind, _: (
+                not (kind == "table" and name is not None and is_partition(name))
+            ),
+        },
+    )
+    differences = compare_metadata(context, Base.metadata)
+    if not differences:
+        yield Check("model", "drift", "none", "none", ok=True)
+    for difference in differences:
+        yield Check("model", "drift", "none", str(difference)[:200], ok=False)

@@ -1,0 +1,190 @@
+"""Real PostgreSQL for every test, migrated by Alembic.
+
+`DATABASE_URL` names a server to use; without it one is started, and stopped at the end. Each run
+works in databases of its own, which it drops.
+"""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app import embedded
+from app.db import Database, create_engine
+from app.main import create_app
+from app.migrate import migrate
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_TIMEOUT_SECONDS = 20
+
+# A moment for tests that are given one. Those that go through HTTP live in the present.
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL server; what a crash would lose may be lost, as these tests don't crash it."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="activity-tests-") as folder:
+        server = embedded.start(Path(folder), {"fsync": "off"})
+        yield server.url()
+        embedded.stop(server)
+
+
+@contextmanager
+def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
+    """The URL of a new database, dropped at the end."""
+    name = f"activity_test_{os.getpid()}_{secrets.token_hex(4)}"
+    parts = urlsplit(server_url)
+    url = urlunsplit(parts._replace(path=f"/{name}"))
+    # urlunsplit drops the empty host of a socket's URL
+    url = url if "//" in url else url.replace(":/", "://postgres@/", 1)
+    asyncio.run(_administer(server_url, f'CREATE DATABASE "{name}"'))
+    try:
+        if migrated:
+            asyncio.run(migrated_database(url))
+        yield url
+    finally:
+        asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _administer(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def migrated_database(url: str) -> None:
+    settings = Settings(database_url=url)
+    engine = create_engine(url, settings, pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        await migrate(connection, settings)
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url, body_timeout_seconds=5)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """Both pools on the test's database, which is empty again afterwards."""
+    assert settings.database_url is not None
+    database = Database(settings.database_url, settings)
+    yield database
+    await database.dispose()
+    await truncate(settings.database_url)
+
+
+async def truncate(url: str) -> None:
+    await _administer(url, "TRUNCATE activity_event, app_user RESTART IDENTITY")
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application, started; its database is empty again afterwards."""
+    assert settings.database_url is not None
+    app = create_app(settings, settings.database_url)
+    async with app.router.lifespan_context(app):
+        yield app
+    await truncate(settings.database_url)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the application without a socket; a failure in it is a 500, not raised."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/events") as client:
+        yield client
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServer:
+    """A service in a process of its own, on a socket."""
+
+    process: subprocess.Popen[str]
+    url: str
+    host: str
+    port: int
+    greeting: str
+
+
+@contextmanager
+def running_service(*args: str, **environment: str) -> Iterator[LiveServer]:
+    """`activity-events serve` on a free port of loopback, stopped at the end by SIGTERM."""
+    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("activity-events"), "serve", "--port", "0", *args],
+        cwd=ROOT,
+        env={**inherited, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        greeting = _greeting(process)
+        url = next(word for word in greeting.split() if word.startswith("http"))
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        base = f"http://{parts.netloc}"
+        yield LiveServer(process, base, parts.hostname, parts.port, greeting)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _greeting(process: subprocess.Popen[str]) -> str:
+    """What `serve` prints when it is ready. Its end, or that of the process, comes in any case."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.strip().startswith("Data"):
+            return "".join(lines)
+    raise AssertionError("serve ended:\n" + "".join(lines))
+
+
+@pytest.fixture(scope="session")
+def live(server_url: str) -> Iterator[LiveServer]:
+    """One running service for all tests that need a real socket, on a database of its own."""
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_BODY_TIMEOUT_SECONDS="2") as server,
+    ):
+        yield server
