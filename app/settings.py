@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -81,6 +81,17 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = Field(
         default=10, ge=0, le=300, description="How long a stop waits for requests being answered."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        """SQLAlchemy's way of naming the driver is understood, too."""
+        if value is None:
+            return None
+        scheme, separator, rest = value.strip().partition("://")
+        if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("must begin with postgresql://")
+        return f"postgresql://{rest}"
 
     @model_validator(mode="after")
     def _one_event_fits_in_a_body(self) -> Self:

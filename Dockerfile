@@ -1,0 +1,26 @@
+# The service on a PostgreSQL of yours (DATABASE_URL); the embedded one is not in the image.
+FROM python:3.13-slim AS build
+WORKDIR /build
+COPY requirements/service.lock requirements/
+RUN python -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/service.lock
+COPY pyproject.toml README.md ./
+COPY app app
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.13-slim
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PORT=8000
+RUN useradd --system --uid 10001 --no-create-home activity
+WORKDIR /srv
+COPY --from=build /opt/venv /opt/venv
+COPY alembic.ini ./
+COPY alembic alembic
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=2)"]
+# There are no keys yet, so it refuses to listen beyond loopback until ACTIVITY_TRUSTED_NETWORK=true
+# says that only your own services reach it.
+CMD ["activity-events", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,107 @@
+"""Realistic events, the same for the same seed: power-law users, daily rhythm, sessions.
+
+The shape of a row is `COLUMNS`, in the order of the table, ready for a binary COPY.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.ingest.insert import EVENT_COLUMNS
+from app.schemas.event_types import KNOWN_TYPES
+
+COLUMNS = tuple(EVENT_COLUMNS)
+EVENTS_PER_SESSION = 12
+PARETO_SHAPE = 1.16  # four fifths of the events come from one fifth of the users
+# Local hour -> how much happens in it: a working day with a lunch break, and a quiet night.
+RHYTHM = (1, 1, 1, 1, 1, 2, 4, 10, 25, 40, 45, 40, 25, 35, 45, 42, 35, 25, 15, 10, 8, 6, 4, 2)
+DEVICES = ("desktop", "desktop", "desktop", "mobile", "tablet")
+
+
+def users(count: int, seed: int) -> list[float]:
+    """How active each user is; user 1, the first, is the busiest."""
+    chance = random.Random(seed)
+    return sorted((chance.paretovariate(PARETO_SHAPE) for _ in range(count)), reverse=True)
+
+
+def rows(
+    count: int, *, user_count: int, until: datetime, days: int, seed: int = 1
+) -> Iterator[tuple[Any, ...]]:
+    """`count` rows in order of time, over the `days` before `until`; user ids from 1."""
+    chance = random.Random(seed)
+    weights = users(user_count, seed)
+    ids = range(1, user_count + 1)
+    types = list(KNOWN_TYPES.items())
+    start = until - timedelta(days=days)
+    moments = sorted(_moment(chance, start, days) for _ in range(count))
+    sessions: dict[int, tuple[str, int]] = {}
+    for at, user_id in zip(moments, chance.choices(ids, weights, k=count), strict=True):
+        session_id, seq = sessions.get(user_id, ("", EVENTS_PER_SESSION))
+        if seq >= EVENTS_PER_SESSION:
+            session_id, seq = f"s-{chance.getrandbits(64):016x}", 0
+        sessions[user_id] = (session_id, seq + 1)
+        event_type, (category, action) = chance.choice(types)
+        yield (
+            user_id,
+            at,
+            _uuid7(chance, at),
+            event_type,
+            category,
+            action,
+            category,
+            str(chance.randrange(200)),
+            orjson.dumps(metadata(chance)).decode(),
+            session_id,
+            seq,
+            DEVICES[user_id % len(DEVICES)],
+            orjson.dumps(context(chance)).decode(),
+            chance.randrange(60_000) if chance.random() < 0.3 else None,
+            at,
+        )
+
+
+def metadata(chance: random.Random) -> dict[str, Any]:
+    """Ten keys, about 250 bytes."""
+    return {
+        "page": f"/projects/{chance.randrange(500)}/board",
+        "source": chance.choice(["sidebar", "search", "notification", "shortcut"]),
+        "priority": chance.choice(["low", "medium", "high"]),
+        "position": chance.randrange(50),
+        "items": chance.randrange(1000),
+        "is_first": chance.random() < 0.1,
+        "variant": chance.choice("ab"),
+        "label": f"label-{chance.randrange(20)}",
+        "ratio": round(chance.random(), 4),
+        "trace": f"{chance.getrandbits(64):016x}",
+    }
+
+
+def context(chance: random.Random) -> dict[str, Any]:
+    return {
+        "viewport": {"width": chance.choice([390, 1280, 1440, 1920]), "height": 900},
+        "open_projects": chance.randrange(9),
+        "theme": chance.choice(["dark", "light"]),
+    }
+
+
+def _moment(chance: random.Random, start: datetime, days: int) -> datetime:
+    """Weekends at a fifth of a weekday."""
+    while True:
+        day = start + timedelta(days=chance.randrange(days))
+        if day.weekday() < 5 or chance.random() < 0.2:
+            break
+    hour = chance.choices(range(24), RHYTHM)[0]
+    midnight = day.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+    return midnight + timedelta(hours=hour, microseconds=chance.randrange(3_600_000_000))
+
+
+def _uuid7(chance: random.Random, at: datetime) -> UUID:
+    milliseconds = int(at.timestamp() * 1000)
+    bits = chance.getrandbits(74)
+    return UUID(
+        int=milliseconds << 80 | 0x7 << 76 | (bits >> 62) << 64 | 0b10 << 62 | bits & (2**62 - 1)
+    )

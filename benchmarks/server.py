@@ -1,0 +1,39 @@
+"""A PostgreSQL of a benchmark's own, and what its processes cost."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from app import embedded
+from app.db import create_engine
+from app.migrate import migrate
+from app.settings import Settings
+
+
+@contextmanager
+def postgres(settings: Settings, options: dict[str, str] | None = None) -> Iterator[str]:
+    """A migrated database on a fresh embedded server, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="activity-bench-") as folder:
+        server = embedded.start(Path(folder), options)
+        try:
+            asyncio.run(_migrate(server.url(), settings))
+            yield server.url()
+        finally:
+            embedded.stop(server)
+
+
+async def _migrate(url: str, settings: Settings) -> None:
+    engine = create_engine(url, settings, pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        await migrate(connection, settings)
+    await engine.dispose()
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of one process so far, of user and system, as the operating system counts it."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

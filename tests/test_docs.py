@@ -1,0 +1,107 @@
+"""The README says all there is, and what it says is so."""
+
+import itertools
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from app.cli import app as command_line
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+ANYTHING = "..."
+
+
+def variables() -> Iterator[tuple[str, object, str]]:
+    for name, field in Settings.model_fields.items():
+        alias = getattr(field.validation_alias, "choices", [f"ACTIVITY_{name.upper()}"])[0]
+        yield str(alias), field.default, field.description or ""
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    for name, default, description in variables():
+        shown = "" if default is None else f"`{default}`".replace("False", "false")
+        assert f"| `{name}` | {shown} | {description} |" in README
+
+
+def test_the_readme_names_no_setting_that_is_not_there() -> None:
+    known = {name for name, _, _ in variables()}
+    assert set(re.findall(r"\bACTIVITY_[A-Z_]+\b", README)) <= known
+
+
+def test_every_route_is_in_the_readme() -> None:
+    paths = create_app(Settings(), "postgresql://unused").openapi()["paths"]
+    for path, operations in paths.items():
+        for method in operations:
+            assert f"`{method.upper()} {path}`" in README
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name in get_command(command_line).commands:  # type: ignore[attr-defined]
+        assert f"activity-events {name}" in README
+
+
+def test_every_make_target_that_the_readme_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)\b", "\n".join(text for _, text in BLOCKS))) <= targets
+
+
+def test_relative_links_and_decision_records_are_there() -> None:
+    sources = [*ROOT.glob("app/**/*.py"), ROOT / "README.md"]
+    named = {name for path in sources for name in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.fixture(scope="module")
+def empty(server_url: str) -> Iterator[LiveServer]:
+    with fresh_database(server_url) as url, running_service(DATABASE_URL=url) as server:
+        yield server
+
+
+def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: Path) -> None:
+    setup: list[str] = []
+    compared = 0
+    for (language, text), (next_language, expected) in itertools.pairwise(BLOCKS):
+        if language != "sh" or "curl" not in text:
+            continue
+        script = text.replace("http://127.0.0.1:8000", empty.url)
+        done = subprocess.run(
+            ["/bin/bash", "-euc", "\n".join([*setup, script])],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        setup += [line for line in script.splitlines() if re.match(r"[A-Z]+=", line)]
+        if next_language == "json":
+            assert_like(json.loads(done.stdout), json.loads(expected))
+            compared += 1
+    assert compared == 7
+
+
+def assert_like(found: object, shown: object) -> None:
+    """Equal, in the order of its keys too, but where the README shows dots."""
+    if shown == ANYTHING:
+        return
+    if isinstance(shown, dict):
+        assert isinstance(found, dict)
+        assert list(found) == list(shown)
+        for key in shown:
+            assert_like(found[key], shown[key])
+    elif isinstance(shown, list):
+        assert isinstance(found, list)
+        assert len(found) == len(shown)
+        for one, other in zip(found, shown, strict=True):
+            assert_like(one, other)
+    else:
+        assert found == shown
