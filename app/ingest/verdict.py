@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.schemas.strict_json import Fault
+
 Status = Literal["accepted", "duplicate", "suppressed", "rejected"]
 
 
@@ -26,6 +28,13 @@ class Verdict:
     field: str | None = None
     message: str | None = None
     warnings: tuple[Warn, ...] = ()
+
+
+class Rejected(Exception):
+    """Leaves the steps of an event's preparation with the reason."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,10 @@ async def ensure_partitions(
     """
     months = needed_months(now or datetime.now(UTC), settings)
     found = (await connection.execute(text("SELECT to_regclass(:t)"), {"t": PARENT})).scalar()
-    missing: list[Month] = []
-    if found is not None:
-        existing = await existing_partitions(connection)
-        missing = [month for month in months if month.partition not in existing]
+    missing = [] if found is None else await _missing(connection, months)
     if missing:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        missing = await _missing(connection, months)  # another may just have made them
     for month in missing:
         # Names and bounds are ours alone; DDL takes no bound values.
         await connection.execute(
@@ -98,3 +96,8 @@ async def ensure_partitions(
             )
         )
     return [month.partition for month in missing]
+
+
+async def _missing(connection: AsyncConnection, months: list[Month]) -> list[Month]:
+    existing = await existing_partitions(connection)
+    return [month for month in months if month.partition not in existing]

@@ -64,6 +64,9 @@ def decode_cursor(text: str, order: Order) -> Cursor:
         raise BadCursor("cursor: give next_cursor of the page before, unchanged.")
     if made_for != order:
         raise BadCursor("cursor: it belongs to a list in the other order.")
+    # Python reads more than we write: a time without offset would be one of this machine's zone.
+    if cursor.encode() != text:
+        raise BadCursor("cursor: give next_cursor of the page before, unchanged.")
     return cursor
 
 

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Text, cast, literal, select, tuple_
-from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID
+from sqlalchemy import Row, Text, cast, select
 
 from app.db import ReadSession
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor, Order, decode_cursor
-from app.read.filters import EventFilter, conditions
+from app.read.filters import EVENT_KEY, EventFilter, beyond, conditions
 from app.read.window import Window
-
-_KEY = (ActivityEvent.event_timestamp, ActivityEvent.event_id, ActivityEvent.user_id)
 
 # As on the wire, in this order, after the user. JSON stays text: it is never parsed here.
 _COLUMNS = (
@@ -66,11 +63,11 @@ async def list_events(
         window = Window(after.start, after.end, window.timezone)
     where = await conditions(session, filter_, window)
     if after is not None:
-        where += _beyond(after)
+        where += beyond(after)
     page = (
         select(*_COLUMNS)
         .where(*where)
-        .order_by(*((key.asc() if order == "asc" else key.desc()) for key in _KEY))
+        .order_by(*((key.asc() if order == "asc" else key.desc()) for key in EVENT_KEY))
         .limit(limit + 1)
         .subquery()
     )
@@ -87,15 +84,6 @@ async def list_events(
         events=[_event(row) for row in rows],
         next_cursor=_after(rows[-1], window, order).encode() if more else None,
     )
-
-
-def _beyond(cursor: Cursor) -> list[ColumnElement[bool]]:
-    """Past the cursor. The condition on the time alone says nothing new, but prunes partitions."""
-    at = literal(cursor.event_timestamp, TIMESTAMP(timezone=True))
-    last = tuple_(at, literal(cursor.event_id, UUID(as_uuid=True)), cursor.user_id)
-    if cursor.order == "asc":
-        return [ActivityEvent.event_timestamp >= at, tuple_(*_KEY) > last]
-    return [ActivityEvent.event_timestamp <= at, tuple_(*_KEY) < last]
 
 
 def _after(row: Row[Any], window: Window, order: Order) -> Cursor:

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import ReadSession
 from app.errors import InvalidRequest, UnreadableBody
 from app.models import ActivityEvent, AppUser
+from app.read.cursor import Cursor
 from app.read.window import Window
+from app.schemas.event_types import PAGE_VIEWED
 from app.schemas.queries import EventQuery
 from app.schemas.strict_json import find_fault, parse_json
 
@@ -33,6 +35,10 @@ class EventFilter:
     device_type: tuple[str, ...] = ()
     metadata: str | None = None
 
+
+# The order of all lists of events, and what a cursor points to.
+EVENT_KEY = (ActivityEvent.event_timestamp, ActivityEvent.event_id, ActivityEvent.user_id)
+PAGE = ActivityEvent.event_metadata["page"].astext
 
 _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
     "event_category": ActivityEvent.event_category,
@@ -96,6 +102,24 @@ async def conditions(
             )
         )
     return found
+
+
+def beyond(cursor: Cursor) -> list[ColumnElement[bool]]:
+    """Past the cursor. The condition on the time alone says nothing new, but prunes partitions."""
+    at = literal(cursor.event_timestamp, TIMESTAMP(timezone=True))
+    last = tuple_(at, literal(cursor.event_id, UUID(as_uuid=True)), cursor.user_id)
+    if cursor.order == "asc":
+        return [ActivityEvent.event_timestamp >= at, tuple_(*EVENT_KEY) > last]
+    return [ActivityEvent.event_timestamp <= at, tuple_(*EVENT_KEY) < last]
+
+
+def has_device() -> ColumnElement[bool]:
+    return ActivityEvent.device_type.is_not(None)
+
+
+def views_page() -> ColumnElement[bool]:
+    """A `page_viewed` event that says which page."""
+    return and_(ActivityEvent.event_type == PAGE_VIEWED, PAGE.is_not(None))
 
 
 async def user_ids(session: ReadSession, emails: tuple[str, ...]) -> list[int]:

@@ -9,9 +9,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from app.db import ReadSession
 from app.errors import AmbiguousSession, NotFound
 from app.models import ActivityEvent, AppUser
-from app.read.filters import EventFilter, conditions
+from app.read.filters import PAGE, EventFilter, conditions, has_device, views_page
 from app.read.window import EVERYTHING
-from app.schemas.event_types import PAGE_VIEWED
 
 TYPES_MAX = 1000
 
@@ -56,6 +55,9 @@ async def session_summary(
             func.min(func.min(at)).over().label("started_at"),
             func.max(func.max(at)).over().label("ended_at"),
             func.sum(func.count()).over().label("total_events"),
+            # Over all rows, also those past the limit: another user must not hide behind it.
+            func.min(ActivityEvent.user_id).over().label("first_user_id"),
+            func.max(ActivityEvent.user_id).over().label("last_user_id"),
         )
         .where(*where)
         .group_by(ActivityEvent.user_id, ActivityEvent.event_type)
@@ -65,13 +67,11 @@ async def session_summary(
     rows = by_type.all()
     if not rows:
         raise NotFound(f"There is no session {session_id!r}.")
-    if len({row.user_id for row in rows}) > 1:
+    first = rows[0]
+    if first.first_user_id != first.last_user_id:
         raise AmbiguousSession(
             f"Several users have a session {session_id!r}: say whose with user_email."
         )
-    first = rows[0]
-    page = ActivityEvent.event_metadata["page"].astext
-    is_page: ColumnElement[bool] = (ActivityEvent.event_type == PAGE_VIEWED) & page.is_not(None)
 
     def one(
         value: ColumnElement[Any], has_one: ColumnElement[bool], *, last: bool
@@ -83,9 +83,9 @@ async def session_summary(
     device: ColumnElement[Any] = ActivityEvent.device_type.expression
     ends = await session.execute(
         select(
-            one(device, device.is_not(None), last=True),
-            one(page, is_page, last=False),
-            one(page, is_page, last=True),
+            one(device, has_device(), last=True),
+            one(PAGE, views_page(), last=False),
+            one(PAGE, views_page(), last=True),
             select(AppUser.email).where(AppUser.id == first.user_id).scalar_subquery(),
         )
     )

@@ -33,8 +33,7 @@ async def cleanup(
     Unknown or repeated parameters and `days=0` for all users are refused, so that a typo destroys
     nothing.
     """
-    before = cutoff(now, query.days, settings.retention_days, one_user=query.user_email is not None)
-    done = await clean_up(
-        database, before=before, user_email=query.user_email, dry_run=query.dry_run
-    )
-    return JsonResponse(asdict(done) | {"user_email": query.user_email})
+    user_email = next(iter(query.user_email), None)
+    before = cutoff(now, query.days, settings.retention_days, one_user=user_email is not None)
+    done = await clean_up(database, before=before, user_email=user_email, dry_run=query.dry_run)
+    return JsonResponse(asdict(done) | {"user_email": user_email})

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.errors import ActivityError, InvalidRequest, error_body
+from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
 from app.schemas.answers import ErrorAnswer
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -42,7 +42,11 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _activity_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ActivityError)  # noqa: S101 (registered for this class alone)
-    return JsonResponse(error.body(), error.status, headers=error.headers())
+    headers = error.headers()
+    if isinstance(error, BodyTimeout):
+        # Else the rest of the body could trickle in for ever (RFC 9110, 15.5.9).
+        headers["Connection"] = "close"
+    return JsonResponse(error.body(), error.status, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

@@ -12,20 +12,20 @@ from app.read.sessions import session_summary
 from app.read.window import EVERYTHING
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SessionAnswer
-from app.schemas.event import EntityId
+from app.schemas.event import Name
 from app.schemas.queries import SessionQuery
 
 router = APIRouter(prefix="/session", tags=["session"], dependencies=[NoRepeats])
 
 
 @router.get(
-    "/{session_id}",
+    "/{session_id:path}",  # an id may hold a slash
     summary="One session: its summary and its events",
     response_model=SessionAnswer,
     responses=errors(404, 409, 422, 503),
 )
 async def session_events(
-    session_id: Annotated[EntityId, Path()],
+    session_id: Annotated[Name, Path(examples=["s-7f3a"])],
     query: Annotated[SessionQuery, Query()],
     database: DatabaseDep,
 ) -> Response:
@@ -34,7 +34,7 @@ async def session_events(
     404 where there is no such session; 409 where several users have one of this id, until
     `user_email` says whose.
     """
-    user_email = (query.user_email,) if query.user_email else ()
+    user_email = tuple(query.user_email)
     async with database.read() as session:
         whole = await session_summary(session, session_id, user_email)
         page = await list_events(

@@ -25,4 +25,11 @@ def normalise_email(value: str) -> str:
     return email
 
 
-EmailAddress = Annotated[str, Field(min_length=3), AfterValidator(normalise_email)]
+EmailAddress = Annotated[
+    str,
+    Field(
+        min_length=3,
+        json_schema_extra={"pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": EMAIL_MAX_CHARS},
+    ),
+    AfterValidator(normalise_email),
+]

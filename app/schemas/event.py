@@ -45,7 +45,18 @@ def _number_to_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
-EntityId = Annotated[Name, BeforeValidator(_number_to_text)]
+EntityId = Annotated[
+    Name,
+    BeforeValidator(_number_to_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARS},
+                {"type": "integer"},
+            ]
+        }
+    ),
+]
 JsonObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
@@ -109,6 +120,7 @@ class EventIn(TypedDict, total=False):
 class SingleIn(EventIn, total=False):
     """The body of `POST /api/events/log`: one event, and when it was sent."""
 
+    user_email: Required[Annotated[EmailAddress, Field(examples=["ada@example.com"])]]  # type: ignore[misc]  # no envelope has it
     sent_at: Annotated[
         datetime | None, Field(description="The client's clock as it sends; new at every attempt.")
     ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.email import EmailAddress
-from app.schemas.event import EntityId, Name
+from app.schemas.event import Name
 
 DAYS_MAX = 3660
 EVENTS_LIMIT_DEFAULT = 100
@@ -14,6 +14,11 @@ VALUES_MAX = 100
 CURSOR_MAX_CHARS = 512
 
 Values: Any = Field(default_factory=list, max_length=VALUES_MAX)
+
+
+def _one(description: str) -> Any:
+    """A list, so that a second value is refused: of a plain field, the last one would win."""
+    return Field(default_factory=list, max_length=1, description=description)
 
 
 class Query(BaseModel):
@@ -54,8 +59,8 @@ class EventQuery(WindowQuery):
     event_type: Annotated[list[Name], Values]
     event_action: Annotated[list[Name], Values]
     entity_type: Annotated[list[Name], Values]
-    entity_id: Annotated[list[EntityId], Values]
-    session_id: Annotated[list[EntityId], Values]
+    entity_id: Annotated[list[Name], Values]
+    session_id: Annotated[list[Name], Values]
     device_type: Annotated[list[Name], Values]
     metadata: str | None = Field(
         default=None,
@@ -69,9 +74,9 @@ class EventQuery(WindowQuery):
 
 
 class SessionQuery(Query):
-    user_email: EmailAddress | None = Field(
-        default=None, description="Whose session, where several users have one of this id."
-    )
+    user_email: Annotated[
+        list[EmailAddress], _one("Whose session, where several users have one of this id.")
+    ]
     limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
 
@@ -84,5 +89,5 @@ class CleanupQuery(Query):
         description="Delete events older than so many days; by default the retention setting, or, "
         "with `user_email`, all of that user's events.",
     )
-    user_email: EmailAddress | None = Field(default=None, description="Only this user's events.")
+    user_email: Annotated[list[EmailAddress], _one("Only this user's events.")]
     dry_run: bool = Field(default=False, description="Count, and delete nothing.")

@@ -11,10 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from app.errors import UnreadableBody
 
 JSON_DEPTH_MAX = 8
 INTEGER_DIGITS_MAX = 308  # what a double can hold, and so every reader of JSON
+KEY_SHOWN_MAX_CHARS = 64  # of a key in a message, as an answer must not grow with the request
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -79,6 +82,14 @@ def parse_json(body: bytes) -> object:
         ) from error
 
 
+def dump_json(value: object) -> bytes:
+    """Compact JSON. Whole numbers past 64 bits are legal JSON, but not orjson's."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def find_fault(value: object, field: str, depth: int = 0) -> Fault | None:
     """The first thing in `value` that can't be kept as it is; None where all can.
 
@@ -86,29 +97,44 @@ def find_fault(value: object, field: str, depth: int = 0) -> Fault | None:
         field: the path of `value`, as the caller is told it.
         depth: how many objects and lists are around it.
     """
+    fault = _fault_in(value, depth)
+    return None if fault is None else _at(field, fault)
+
+
+def _fault_in(value: object, depth: int) -> Fault | None:
+    """As `find_fault`, but the path begins at `value`.
+
+    It is put together on the way out of a fault only: a path for each of many values below one
+    very long key would cost the product of both.
+    """
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
-            return Fault("invalid_text", field, _unstorable_text(value))
+            return Fault("invalid_text", "", _unstorable_text(value))
         return None
     if isinstance(value, _NotANumber):
-        return Fault(value.code, field, f"{value.text} is not a number that JSON can carry")
+        return Fault(value.code, "", f"{value.text} is not a number that JSON can carry")
     if isinstance(value, _DuplicateKey):
-        return Fault("duplicate_key", field, f"the key {value.key!r} is there twice")
+        shown = value.key[:KEY_SHOWN_MAX_CHARS]
+        return Fault("duplicate_key", "", f"the key {shown!r} is there twice")
     if not isinstance(value, dict | list):
         return None
     if depth >= JSON_DEPTH_MAX:
-        return Fault("too_deep", field, f"nested more than {JSON_DEPTH_MAX} levels deep")
+        return Fault("too_deep", "", f"nested more than {JSON_DEPTH_MAX} levels deep")
     if isinstance(value, list):
         for position, item in enumerate(value):
-            if fault := find_fault(item, f"{field}[{position}]", depth + 1):
-                return fault
+            if fault := _fault_in(item, depth + 1):
+                return _at(f"[{position}]", fault)
         return None
     for key, item in value.items():
         if _UNSTORABLE.search(key):
-            return Fault("invalid_text", field, f"in a key: {_unstorable_text(key)}")
-        if fault := find_fault(item, f"{field}.{key}", depth + 1):
-            return fault
+            return Fault("invalid_text", "", f"in a key: {_unstorable_text(key)}")
+        if fault := _fault_in(item, depth + 1):
+            return _at(f".{key}", fault)
     return None
+
+
+def _at(place: str, fault: Fault) -> Fault:
+    return Fault(fault.code, place + fault.field, fault.message)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,7 +148,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> object:
-    if len(digits) > INTEGER_DIGITS_MAX:
+    if len(digits.removeprefix("-")) > INTEGER_DIGITS_MAX:
         return _NotANumber("number_out_of_range", f"{digits[:12]}... ({len(digits)} digits)")
     return int(digits)
 

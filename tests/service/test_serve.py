@@ -174,7 +174,7 @@ def test_a_request_under_way_is_answered_before_the_stop(tmp_path: Path) -> None
 def _refuses(server: LiveServer) -> bool:
     try:
         socket.create_connection((server.host, server.port), TIMEOUT_SECONDS).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
 

@@ -1,0 +1,109 @@
+"""The docs page, without the internet, and the OpenAPI document behind it."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from tests.api.conftest import Json
+
+ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+")
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+class Links(HTMLParser):
+    """What a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name in {"src", "href"} and value]
+
+
+async def test_the_page_needs_no_other_host(client: httpx.AsyncClient) -> None:
+    page = await client.get("http://test/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert ADDRESS.findall(page.text) == []
+    links = Links()
+    links.feed(page.text)
+    assert {urlsplit(link).path.rsplit(".")[-1] for link in links.found} == {"js", "css", "png"}
+    for link in links.found:
+        file = await client.get(urljoin("http://test/docs", link))
+        assert file.status_code == 200
+        assert len(file.content) > 100
+    assert "/openapi.json" in page.text
+
+
+async def test_files_are_served_as_what_they_are(client: httpx.AsyncClient) -> None:
+    types = {
+        "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+        "swagger-ui.css": "text/css; charset=utf-8",
+        "favicon-32x32.png": "image/png",
+    }
+    for name, media_type in types.items():
+        response = await client.get(f"http://test/docs/static/{name}")
+        assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+    css = (await client.get("http://test/docs/static/swagger-ui.css")).text
+    assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", css)
+
+
+async def test_nothing_else_is_served_from_there(client: httpx.AsyncClient) -> None:
+    for path in ("/docs/static/", "/docs/static/none.js", "/docs/static/%2e%2e/__init__.py"):
+        assert (await client.get(f"http://test{path}")).status_code == 404
+
+
+async def test_the_root_leads_to_the_page(client: httpx.AsyncClient) -> None:
+    response = await client.get("http://test/")
+    assert (response.status_code, response.headers["location"]) == (307, "/docs")
+
+
+async def test_the_document_describes_every_operation(client: httpx.AsyncClient) -> None:
+    document: Json = (await client.get("http://test/openapi.json")).json()
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, each in document["paths"].items()
+        for method, operation in each.items()
+        if method in METHODS
+    }
+    assert set(operations) >= {
+        "POST /api/events/log",
+        "POST /api/events/log/batch",
+        "GET /api/events/",
+        "GET /api/events/analytics",
+        "GET /api/events/session/{session_id}",
+        "DELETE /api/events/cleanup",
+        "GET /health/live",
+        "GET /health/ready",
+    }
+    for operation in operations.values():
+        assert operation["summary"]
+        assert operation["description"]
+        for response in operation["responses"].values():
+            assert response["content"]["application/json"]["schema"]
+
+
+async def test_every_reference_in_the_document_leads_somewhere(client: httpx.AsyncClient) -> None:
+    document = (await client.get("http://test/openapi.json")).text
+    schemas = (await client.get("http://test/openapi.json")).json()["components"]["schemas"]
+    references = re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', document)
+    assert "BatchIn" in references
+    assert set(references) <= set(schemas)
+
+
+async def test_errors_of_the_framework_have_the_one_shape(client: httpx.AsyncClient) -> None:
+    response = await client.get("http://test/api/nothing")
+    assert response.status_code == 404
+    assert response.json() == {
+        "error": {
+            "code": "not_found",
+            "message": "GET /api/nothing: Not Found.",
+            "details": {},
+        }
+    }
+    response = await client.get("/log")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.json()["error"]["code"] == "method_not_allowed"

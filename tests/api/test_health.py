@@ -1,0 +1,90 @@
+"""`GET /health/...`: a process that is up, and a service that can serve."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+
+from app.main import create_app
+from app.migrate import head_revision
+from app.settings import Settings
+from tests.api.conftest import client_of, error_of
+from tests.conftest import LiveServer, fresh_database
+
+LIVE = "http://test/health/live"
+READY = "http://test/health/ready"
+
+
+async def test_up_and_ready(client: httpx.AsyncClient) -> None:
+    response = await client.get(LIVE)
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    response = await client.get(READY)
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ok", "migration": head_revision()},
+    )
+
+
+def test_a_real_process_is_ready(live: LiveServer) -> None:
+    assert urlsplit(live.url).hostname == "127.0.0.1"
+    assert httpx.get(f"{live.url}/health/ready").json()["status"] == "ok"
+
+
+async def test_without_a_database_up_but_not_ready(stranded: httpx.AsyncClient) -> None:
+    assert (await stranded.get(LIVE)).status_code == 200
+    response = await stranded.get(READY)
+    assert error_of(response, 503)["code"] == "database_unavailable"
+    assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version SET version_num = '0000'",
+        "UPDATE alembic_version SET version_num = '9999'",
+        "DELETE FROM alembic_version",
+    ],
+)
+async def test_not_ready_before_migrations_are_current(
+    client: httpx.AsyncClient, database_url: str, statement: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(statement)
+        error = error_of(await client.get(READY), 503)
+    finally:
+        await connection.execute("DELETE FROM alembic_version")
+        await connection.execute("INSERT INTO alembic_version VALUES ($1)", head_revision())
+        await connection.close()
+    assert error["code"] == "migrations_pending"
+    assert head_revision() in error["message"]
+    assert "activity-events migrate" in error["message"]
+    assert (await client.get(READY)).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def empty_database_url(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url, migrated=False) as url:
+        yield url
+
+
+async def test_requests_to_a_database_without_tables(empty_database_url: str) -> None:
+    """As another's mistake it is a 503 that tells of the database, and never a 500."""
+    app = create_app(Settings(database_url=empty_database_url), empty_database_url)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        event = {"user_email": "ada@example.com", "event_type": "project_created"}
+        answers = [
+            await client.get(READY),
+            await client.get("/"),
+            await client.get("/analytics"),
+            await client.get("/session/s-1"),
+            await client.delete("/cleanup"),
+            await client.post("/log", json=event),
+            await client.post("/log/batch", json={"events": [event]}),
+        ]
+    assert [error_of(each, 503)["code"] for each in answers] == [
+        "migrations_pending",
+        *["database_unavailable"] * 6,
+    ]

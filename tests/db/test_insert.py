@@ -1,0 +1,176 @@
+"""Rows into tables: each user and each event once, whoever else writes at the same time."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from app.db import Database
+from app.ingest.insert import insert_events, stored_ids, user_ids
+from app.ingest.prepare import EventRow
+from tests.db.conftest import ADA, BOB, insert, row, scalar, store, until_waiting
+
+STORED = text(
+    "SELECT event_timestamp, event_id, event_type, event_category, event_action, entity_type,"
+    " entity_id, event_metadata::text AS event_metadata, session_id, session_seq, device_type,"
+    " context_snapshot::text AS context_snapshot, duration_ms, received_at FROM activity_event"
+)
+ABSENT = (
+    "SELECT count(*) FROM activity_event"
+    " WHERE context_snapshot IS NULL AND duration_ms IS NULL AND session_id IS NULL"
+)
+
+
+async def test_users_are_made_once_and_found_again(database: Database) -> None:
+    async with database.transaction() as session:
+        made = await user_ids(session, [BOB, ADA, BOB])
+    async with database.transaction() as session:
+        found = await user_ids(session, [ADA, "carl@example.com"])
+    assert made == {ADA: 1, BOB: 2}
+    assert found[ADA] == 1
+    assert await scalar(database, "SELECT count(*) FROM app_user") == 3
+    async with database.transaction() as session:
+        assert await user_ids(session, []) == {}
+
+
+async def test_users_are_made_once_by_many_at_the_same_time(database: Database) -> None:
+    emails = [f"user{number}@example.com" for number in range(40)]
+
+    async def ask(turn: int) -> dict[str, int]:
+        mine = emails[turn:] + emails[:turn]
+        async with database.transaction() as session:
+            return await user_ids(session, mine if turn % 2 else reversed(mine))
+
+    answers = await asyncio.gather(*(ask(turn) for turn in range(10)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0]) == 40
+    assert await scalar(database, "SELECT count(*) FROM app_user") == 40
+
+
+async def test_users_made_meanwhile_by_another_are_found(database: Database) -> None:
+    async with database.transaction() as first:
+        made = await user_ids(first, [ADA])
+
+        async def second() -> dict[str, int]:
+            async with database.transaction() as session:
+                return await user_ids(session, [ADA, BOB])
+
+        later = asyncio.create_task(second())
+        await until_waiting(database)
+    assert (await later)[ADA] == made[ADA]
+    assert await scalar(database, "SELECT count(*) FROM app_user") == 2
+
+
+async def test_every_column_is_stored(database: Database) -> None:
+    full = row(
+        1,
+        entity_type="project",
+        entity_id="42",
+        event_metadata='{"n": [1, 18446744073709551617]}',
+        session_id="s",
+        session_seq=2147483647,
+        device_type="tv",
+        context_snapshot='{"route": "/"}',
+        duration_ms=315_360_000_000,
+    )
+    await store(database, full)
+    async with database.read() as session:
+        stored = (await session.execute(STORED)).one()
+    assert stored._asdict() == {name: getattr(full, name) for name in stored._fields}
+    assert len(stored) == 14
+
+
+async def test_an_absent_context_is_null_and_not_json(database: Database) -> None:
+    await store(database, row(1))
+    assert await scalar(database, ABSENT) == 1
+
+
+async def test_what_is_there_already_is_not_inserted(database: Database) -> None:
+    await store(database, row(1), row(2))
+    async with database.transaction() as session:
+        again = await insert(
+            session,
+            row(2),
+            row(3),
+            row(1, event_type="other"),
+            row(1, at="2026-11-20 09:00:01"),  # another time is another key
+            row(1, user=BOB),  # and so is another user
+        )
+    assert again == [1, 1, 3]
+    assert await scalar(database, "SELECT count(*) FROM activity_event") == 5
+    assert (
+        await scalar(database, "SELECT count(*) FROM activity_event WHERE event_type = 'other'")
+        == 0
+    )
+
+
+async def test_nothing_to_insert(database: Database) -> None:
+    async with database.transaction() as session:
+        assert await insert_events(session, [], {}) == set()
+        assert await stored_ids(session, [], {}) == set()
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (row(1), row(2)),
+        (row(2, at="2026-11-20 08:00"), row(1)),
+        (row(2, at="2026-11-20 10:00"), row(1, user=BOB)),
+    ],
+    ids=["by id", "by time", "by user"],
+)
+async def test_retries_in_opposite_orders_wait_and_do_not_deadlock(
+    database: Database, low: EventRow, high: EventRow
+) -> None:
+    """The second writer stands in line for `low` before it holds `high`, whatever its order."""
+    rows = (low, high)
+    async with database.transaction() as session:
+        assert await user_ids(session, [ADA, BOB]) == {ADA: 1, BOB: 2}
+    async with database.transaction() as first:
+        await insert(first, rows[0])
+
+        async def second() -> list[int]:
+            async with database.transaction() as session:
+                return await insert(session, *reversed(rows))
+
+        later = asyncio.create_task(second())
+        await until_waiting(database)
+        await insert(first, rows[1])
+    assert await later == []
+    assert await scalar(database, "SELECT count(*) FROM activity_event") == 2
+
+
+async def test_events_are_found_by_id_under_another_time(database: Database) -> None:
+    await store(
+        database,
+        row(1, at="2026-11-18 09:00"),
+        row(2, at="2026-11-22 09:00"),
+        row(3, at="2026-11-18 08:59:59"),
+        row(4, at="2026-11-20 09:00", user=BOB),
+    )
+    asked = [row(number) for number in (1, 2, 3, 4, 5)]  # at 09:00 on the 20th
+    async with database.transaction() as session:
+        users = await user_ids(session, [ADA, BOB])
+        found = await stored_ids(session, asked, users)
+    ada = users[ADA]
+    assert found == {(ada, UUID(int=1)), (ada, UUID(int=2))}
+
+
+async def test_who_looks_an_event_up_keeps_its_user_locked(database: Database) -> None:
+    """Else two attempts at one moment would both find nothing."""
+    async with database.transaction() as session:
+        users = await user_ids(session, [ADA, BOB])
+    async with database.transaction() as first:
+        assert await stored_ids(first, [row(1)], users) == set()
+
+        async def second() -> set[tuple[int, UUID]]:
+            async with database.transaction() as session:
+                return await stored_ids(session, [row(1, at="2026-11-20 10:00")], users)
+
+        later = asyncio.create_task(second())
+        async with database.transaction() as other:
+            assert await stored_ids(other, [row(1, user=BOB)], users) == set()
+        await until_waiting(database)
+        await insert(first, row(1))
+    assert await later == {(users[ADA], UUID(int=1))}

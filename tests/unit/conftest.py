@@ -1,0 +1,64 @@
+"""What the unit tests share: settings that no environment reaches, and a batch in few words."""
+
+import os
+
+import hypothesis
+import orjson
+import pytest
+
+from app.ingest.prepare import EventRow, Prepared, prepare
+from app.ingest.verdict import Verdict
+from app.schemas.strict_json import parse_json
+from app.settings import Settings
+from tests.conftest import NOW
+
+ADA = "ada@example.com"
+EVENT_ID = "01a1f8b8-73ba-7abc-8def-0123456789ab"
+AT = "2026-11-20T11:30:00Z"
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("ACTIVITY_") or name in {"DATABASE_URL", "PORT"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+def event(**fields: object) -> dict[str, object]:
+    """An event that is kept as it is; `fields` are put over its own."""
+    return {
+        "user_email": ADA,
+        "event_type": "project_created",
+        "event_id": EVENT_ID,
+        "event_timestamp": AT,
+        **fields,
+    }
+
+
+def prepared(body: dict[str, object] | bytes, **limits: object) -> Prepared:
+    """A batch's body, as a request brings it at NOW."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return prepare(parse_json(raw), NOW, Settings(**limits))  # type: ignore[arg-type]
+
+
+def kept(*, sent_at: object = None, **fields: object) -> EventRow:
+    """The row of a single event that is not rejected."""
+    found = prepared({"sent_at": sent_at, "events": [event(**fields)]})
+    assert found.rejections == []
+    return found.rows[0]
+
+
+def rejected(*, sent_at: object = None, **fields: object) -> Verdict:
+    """The rejection of a single event."""
+    found = prepared({"sent_at": sent_at, "events": [event(**fields)]})
+    assert found.rows == []
+    return found.rejections[0]

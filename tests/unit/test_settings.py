@@ -1,0 +1,112 @@
+"""What the environment may say."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+# Variable, what it is set to, and what the field of that name then holds.
+VARIABLES: list[tuple[str, str, str, object]] = [
+    ("DATABASE_URL", "postgresql://h/d", "database_url", "postgresql://h/d"),
+    ("ACTIVITY_DATABASE_URL", "postgresql://h/d", "database_url", "postgresql://h/d"),
+    ("ACTIVITY_DATA_DIR", "/data", "data_dir", Path("/data")),
+    ("ACTIVITY_HOST", "::1", "host", "::1"),
+    ("PORT", "0", "port", 0),
+    ("ACTIVITY_PORT", "9000", "port", 9000),
+    ("ACTIVITY_TRUSTED_NETWORK", "true", "trusted_network", True),
+    ("ACTIVITY_RETENTION_DAYS", "30", "retention_days", 30),
+    ("ACTIVITY_PARTITIONS_AHEAD_MONTHS", "3", "partitions_ahead_months", 3),
+    ("ACTIVITY_BATCH_MAX_EVENTS", "10", "batch_max_events", 10),
+    ("ACTIVITY_BODY_MAX_BYTES", "2048", "body_max_bytes", 2048),
+    ("ACTIVITY_BODY_MAX_INFLATED_BYTES", "65536", "body_max_inflated_bytes", 65536),
+    ("ACTIVITY_BODY_TIMEOUT_SECONDS", "2.5", "body_timeout_seconds", 2.5),
+    ("ACTIVITY_EVENT_MAX_BYTES", "1024", "event_max_bytes", 1024),
+    ("ACTIVITY_CLOCK_SKEW_TOLERANCE_SECONDS", "5", "clock_skew_tolerance_seconds", 5.0),
+    ("ACTIVITY_STATEMENT_TIMEOUT_MS", "500", "statement_timeout_ms", 500),
+    ("ACTIVITY_DATABASE_POOL_SIZE", "3", "database_pool_size", 3),
+    ("ACTIVITY_DATABASE_TIMEOUT_SECONDS", "1", "database_timeout_seconds", 1.0),
+    ("ACTIVITY_SHUTDOWN_GRACE_SECONDS", "0", "shutdown_grace_seconds", 0),
+]
+
+
+@pytest.mark.parametrize(("variable", "given", "field", "value"), VARIABLES)
+def test_a_variable_sets_its_field(
+    monkeypatch: pytest.MonkeyPatch, variable: str, given: str, field: str, value: object
+) -> None:
+    assert getattr(Settings(), field) != value
+    monkeypatch.setenv(variable, given)
+    assert getattr(Settings(), field) == value
+
+
+def test_every_field_can_be_set_and_is_described() -> None:
+    assert {field for _, _, field, _ in VARIABLES} == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_every_number_has_a_bound() -> None:
+    for name, field in Settings.model_fields.items():
+        if field.annotation in {int, float}:
+            assert field.metadata, name
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("port", -1),
+        ("port", 65_536),
+        ("retention_days", 0),
+        ("partitions_ahead_months", 0),
+        ("batch_max_events", 1001),
+        ("body_timeout_seconds", 0),
+        ("clock_skew_tolerance_seconds", 0.5),
+        ("statement_timeout_ms", 99),
+        ("database_pool_size", 0),
+    ],
+)
+def test_bounds(field: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=field):
+        Settings(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("postgresql://u:p@h:5432/d?sslmode=require", "postgresql://u:p@h:5432/d?sslmode=require"),
+        ("postgres://h/d", "postgresql://h/d"),
+        ("postgresql+asyncpg://h/d", "postgresql://h/d"),
+        (" postgresql://h/d\n", "postgresql://h/d"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
+    ],
+)
+def test_database_urls(given: str, kept: str) -> None:
+    assert Settings(database_url=given).database_url == kept
+
+
+@pytest.mark.parametrize("given", ["", "mysql://h/d", "h/d", "sqlite:///x", "postgresqlx://h"])
+def test_other_database_urls(given: str) -> None:
+    with pytest.raises(ValidationError, match="must begin with postgresql://"):
+        Settings(database_url=given)
+
+
+def test_an_event_has_to_fit_into_a_body() -> None:
+    with pytest.raises(ValidationError, match="event_max_bytes cannot exceed"):
+        Settings(event_max_bytes=2049, body_max_inflated_bytes=2048)
+    assert Settings(event_max_bytes=2048, body_max_inflated_bytes=2048).event_max_bytes == 2048
+
+
+def test_settings_do_not_change() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_variables_that_are_not_ours_are_none_of_our_concern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104 (that it is ignored is the point)
+    monkeypatch.setenv("ACTIVITY_NO_SUCH_FIELD", "1")
+    assert Settings() == Settings(host="127.0.0.1")
