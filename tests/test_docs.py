@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,22 @@ def assert_like(found: object, shown: object) -> None:
             assert_like(one, other)
     else:
         assert found == shown
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [
+        ("service", ("build",)),
+        ("run", ("build", "embedded")),
+        ("dev", ("build", "embedded", "dev")),
+    ],
+)
+def test_the_lock_files_hold_every_dependency(lock: str, extras: tuple[str, ...]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"]]
+    for extra in extras:
+        wanted += project["optional-dependencies"][extra]
+    locked = (ROOT / "requirements" / f"{lock}.lock").read_text()
+    names = {re.split(r"[\[>=;]", each)[0].strip() for each in wanted}
+    assert [name for name in sorted(names) if f"\n{name}==" not in f"\n{locked}"] == []
+    assert "://" not in locked
