@@ -4,11 +4,10 @@
     ├── InvalidRequest                  422     invalid_request      (a parameter is wrong)
     │   └── BadCursor                   422     bad_cursor
     ├── UnreadableBody                  400     (what is wrong with the JSON or the envelope)
-    ├── AllRejected                     422     all_rejected         (no event of a batch is valid)
     ├── NotFound                        404     not_found
     ├── AmbiguousSession                409     ambiguous_session
     ├── BodyTimeout                     408     body_timeout
-    ├── TooLarge                        413     (the limit that was passed)
+    ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
     └── Unavailable                     503     unavailable          (try the same again)
         ├── DatabaseUnavailable         503     database_unavailable
@@ -72,13 +71,6 @@ class BadCursor(InvalidRequest):
 class UnreadableBody(ActivityError):
     status = 400
     code = "invalid_json"
-
-
-class AllRejected(ActivityError):
-    """No event of the batch is valid; `result` is the batch's ordinary answer."""
-
-    status = 422
-    code = "all_rejected"
 
 
 class NotFound(ActivityError):

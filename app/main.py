@@ -15,7 +15,6 @@ from starlette.staticfiles import StaticFiles
 from app import __version__
 from app.db import Database
 from app.deps import Service
-from app.errors import ActivityError
 from app.migrate import head_revision
 from app.privacy.partitions import ensure_partitions
 from app.routers import analytics, batch, cleanup, health, log, query, session
@@ -75,8 +74,8 @@ async def _keep_partitions(database: Database, settings: Settings) -> None:
                 made = await ensure_partitions(connection, settings)
             if made:
                 logger.info("partitions made: %s", ", ".join(made))
-        except ActivityError as error:
-            logger.warning("partitions not checked: %s", error.message)
+        except Exception as error:  # noqa: BLE001 (the next look comes in any case)
+            logger.warning("partitions not checked: %s", error)
         await asyncio.sleep(PARTITIONS_EVERY_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """Serving: the address, the listening socket, and a stop that answers what is under way."""
 
+import errno
 import ipaddress
 import signal
 import socket
@@ -72,9 +73,12 @@ def bind(settings: Settings) -> Iterator[socket.socket]:
             listener.bind((settings.host, settings.port))
             listener.listen(BACKLOG)
         except OSError as error:
+            place = f"Can't listen on {settings.host}:{settings.port}: {error.strerror}"
+            if error.errno != errno.EADDRINUSE:
+                raise ServeError(f"{place}. Choose an address of this machine.") from error
             raise ServeError(
-                f"Can't listen on {settings.host}:{settings.port}: {error.strerror}"
-                f"{_holder(settings.port)}. Stop that one, or choose another port with PORT=..."
+                f"{place}{_holder(settings.port)}. Stop that one, or choose another port with "
+                "PORT=..."
             ) from error
         yield listener
 

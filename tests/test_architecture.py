@@ -34,7 +34,7 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-PROCESS_EDGES = {"app/cli.py", "app/ingest/writer.py"}  # the command line, the writer's loop
+PROCESS_EDGES = {"app/cli.py", "app/main.py", "app/ingest/writer.py"}  # command line, loops
 COMMITTING = {"app/db.py", "app/migrate.py"}
 PYDANTIC = (
     "app/schemas/",

@@ -17,7 +17,8 @@ from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+BLOCKS = FENCE.findall(README)
 ANYTHING = "..."
 
 
@@ -69,9 +70,11 @@ def empty(server_url: str) -> Iterator[LiveServer]:
 
 
 def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: Path) -> None:
+    # The part before it asks about this repository's own history, which grows.
+    examples = FENCE.findall(README[README.index("## Then: your own events") :])
     setup: list[str] = []
     compared = 0
-    for (language, text), (next_language, expected) in itertools.pairwise(BLOCKS):
+    for (language, text), (next_language, expected) in itertools.pairwise(examples):
         if language != "sh" or "curl" not in text:
             continue
         script = text.replace("http://127.0.0.1:8000", empty.url)

@@ -28,8 +28,11 @@ def normalise_email(value: str) -> str:
 EmailAddress = Annotated[
     str,
     Field(
-        min_length=3,
-        json_schema_extra={"pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": EMAIL_MAX_CHARS},
+        json_schema_extra={
+            "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$",
+            "minLength": 3,
+            "maxLength": EMAIL_MAX_CHARS,
+        },
     ),
     AfterValidator(normalise_email),
 ]
