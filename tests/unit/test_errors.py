@@ -42,7 +42,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         for each in classes()
     ]
     assert list(drawn()) == there
-    assert len(there) == 13
+    assert len(there) == 12
 
 
 def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
@@ -58,7 +58,6 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         ("InvalidRequest", 422, "invalid_request"),
         ("BadCursor", 422, "bad_cursor"),
         ("UnreadableBody", 400, "invalid_json"),
-        ("AllRejected", 422, "all_rejected"),
         ("NotFound", 404, "not_found"),
         ("AmbiguousSession", 409, "ambiguous_session"),
         ("BodyTimeout", 408, "body_timeout"),

@@ -39,8 +39,8 @@ class Summary:
 
     `most_active_day` is the day with the most events, the latest of several;
     `most_common_action` the action with the most, the first by name of several. Both are None
-    where nothing happened. `unique_sessions` counts distinct session ids. `events_by_day` has every day that the window touches, in order,
-    `events_by_hour` one number for each hour of the day.
+    where nothing happened. `unique_sessions` counts distinct session ids. `events_by_day` has
+    every day that the window touches, in order, `events_by_hour` one number for each hour.
     """
 
     total_events: int
