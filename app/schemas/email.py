@@ -28,6 +28,7 @@ def normalise_email(value: str) -> str:
 EmailAddress = Annotated[
     str,
     Field(
+        min_length=1,
         json_schema_extra={
             "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$",
             "minLength": 3,
