@@ -27,6 +27,7 @@ from app.serve import ServeError, bind, require_safe_address, serve_forever
 from app.settings import Settings
 from app.verify import Check
 from app.verify import verify as run_checks
+from app.verify_rollups import verify_rollups
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,14 +102,20 @@ def migrate() -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    rollups: Annotated[
+        bool, typer.Option("--rollups", help="Recount the totals from the events, too.")
+    ] = False,
+) -> None:
     """Check every table, partition and index against the model; exit code 1 on a fault."""
     settings = Settings()
 
     async def check(url: str) -> list[Check]:
         engine = create_engine(url, settings, pooled=False, server_settings={})
         async with engine.connect() as connection:
-            return await run_checks(connection, settings)
+            checks = await run_checks(connection, settings)
+            await connection.rollback()
+            return checks + (await verify_rollups(connection) if rollups else [])
 
     with database_url(settings) as url:
         checks = asyncio.run(_translated(lambda: check(url)))

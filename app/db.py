@@ -7,7 +7,7 @@ server raises leaves here as one of `app.errors`.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -47,6 +47,21 @@ class WriteSession(AsyncSession):
     """Lives inside `Database.transaction`; nothing below commits."""
 
 
+async def connect(
+    url: str,
+    settings: Settings,
+    server_settings: dict[str, str],
+    command_timeout: float | None = None,
+) -> asyncpg.Connection:
+    """One connection, with what every connection is told."""
+    return await asyncpg.connect(
+        dsn=url,
+        timeout=settings.database_timeout_seconds,
+        command_timeout=command_timeout,
+        server_settings={**SESSION_DEFAULTS, **server_settings},
+    )
+
+
 def create_engine(
     url: str, settings: Settings, *, pooled: bool = True, server_settings: dict[str, str]
 ) -> AsyncEngine:
@@ -54,12 +69,9 @@ def create_engine(
 
     SQLAlchemy's own URL parsing knows fewer parameters, so asyncpg reads the URL itself.
     """
-    timeout = settings.database_timeout_seconds
 
-    async def connect() -> Any:
-        return await asyncpg.connect(
-            dsn=url, timeout=timeout, server_settings={**SESSION_DEFAULTS, **server_settings}
-        )
+    async def new_connection() -> asyncpg.Connection:
+        return await connect(url, settings, server_settings)
 
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pooled:
@@ -67,10 +79,10 @@ def create_engine(
             "poolclass": AsyncAdaptedQueuePool,
             "pool_size": settings.database_pool_size,
             "max_overflow": 0,
-            "pool_timeout": timeout,
+            "pool_timeout": settings.database_timeout_seconds,
             "pool_pre_ping": False,
         }
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+    return create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
 
 
 class Database:
@@ -86,7 +98,9 @@ class Database:
         self._read_engine = create_engine(url, settings, server_settings=reading).execution_options(
             isolation_level="AUTOCOMMIT"
         )
-        self.write_engine = create_engine(url, settings, server_settings=writing)
+        self._write_engine = create_engine(url, settings, server_settings=writing)
+        self._writing = writing
+        self._settings = settings
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -114,15 +128,62 @@ class Database:
         """
         try:
             async with (
-                WriteSession(self.write_engine, expire_on_commit=False) as session,
+                WriteSession(self._write_engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error
 
+    async def connect_writer(self) -> asyncpg.Connection:
+        """A connection of asyncpg's own, for the writer: it copies, and SQLAlchemy can't.
+
+        A statement that takes too long raises TimeoutError, so that no group waits without bound.
+        """
+        return await connect(
+            self.url, self._settings, self._writing, command_timeout=WRITE_TIMEOUT_MS / 1000
+        )
+
     async def dispose(self) -> None:
-        await asyncio.gather(self._read_engine.dispose(), self.write_engine.dispose())
+        await asyncio.gather(self._read_engine.dispose(), self._write_engine.dispose())
+
+
+class CommitUnknown(Exception):
+    """The connection was lost during a COMMIT: it may have been made, or not."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone, or the server: nothing is wrong with what was sent.
+
+    SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system).
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state.startswith(("08", "57P", "58"))
+    return isinstance(error, asyncpg.InterfaceError | OSError)
+
+
+@asynccontextmanager
+async def write_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """One transaction on asyncpg's own connection, committed when the block ends.
+
+    Raises:
+        CommitUnknown: the connection was lost while the commit was under way.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    completed = False
+    try:
+        yield
+        completed = True
+    finally:
+        if not completed and not connection.is_closed():
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await transaction.rollback()
+    try:
+        await transaction.commit()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise CommitUnknown("The connection was lost during the commit.") from error
 
 
 def sqlstate_of(error: BaseException) -> str | None:

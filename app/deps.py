@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from app.db import Database
 from app.errors import InvalidRequest
+from app.ingest.writer import GroupWriter
 from app.schemas.queries import EventQuery
 from app.settings import Settings
 
@@ -24,24 +25,27 @@ class Service:
 
     settings: Settings
     database: Database
+    writer: GroupWriter
     head_revision: str
 
 
-def _service(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
 def _database(request: Request) -> Database:
-    return _service(request).database
+    return service_of(request).database
 
 
 def _settings(request: Request) -> Settings:
-    return _service(request).settings
+    return service_of(request).settings
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def now_of(request: Request) -> datetime:
+    """The present, by the application's clock."""
+    now: datetime = request.app.state.clock()
+    return now
 
 
 def _no_repeats(request: Request) -> None:
@@ -50,8 +54,8 @@ def _no_repeats(request: Request) -> None:
             raise InvalidRequest.of(name, "is given more than once")
 
 
-ServiceDep = Annotated[Service, Depends(_service)]
+ServiceDep = Annotated[Service, Depends(service_of)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
-NowDep = Annotated[datetime, Depends(_now)]
+NowDep = Annotated[datetime, Depends(now_of)]
 NoRepeats = Depends(_no_repeats)

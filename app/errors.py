@@ -10,6 +10,7 @@
     ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
     └── Unavailable                     503     unavailable          (try the same again)
+        ├── Overloaded                  503     overloaded           (the queue is full)
         ├── DatabaseUnavailable         503     database_unavailable
         └── TooExpensive                503     too_expensive        (ask for less)
 
@@ -102,6 +103,10 @@ class Unavailable(ActivityError):
     status = 503
     code = "unavailable"
     retry_after_seconds = 1
+
+
+class Overloaded(Unavailable):
+    code = "overloaded"
 
 
 class DatabaseUnavailable(Unavailable):

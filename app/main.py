@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from app import __version__
 from app.db import Database
 from app.deps import Service
+from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.privacy.partitions import ensure_partitions
 from app.routers import analytics, batch, cleanup, health, log, query, session
@@ -37,7 +39,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(database_url, settings)
-        app.state.service = Service(settings, database, head_revision())
+        writer = GroupWriter(database, settings)
+        writer.start()
+        app.state.service = Service(settings, database, writer, head_revision())
         duties = asyncio.create_task(_keep_partitions(database, settings))
         try:
             yield
@@ -45,6 +49,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             duties.cancel()
             with suppress(asyncio.CancelledError):
                 await duties
+            await writer.close()
             await database.dispose()
 
     app = FastAPI(
@@ -56,6 +61,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
+    app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.
     for module in (log, batch, analytics, session, cleanup, query):

@@ -1,11 +1,11 @@
 """The tables. Migrations in `alembic/versions` create them; a test holds both to each other."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index, Integer, MetaData, PrimaryKeyConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import BIT, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING_CONVENTION = {
@@ -17,6 +17,13 @@ NAMING_CONVENTION = {
 }
 
 Instant = TIMESTAMP(timezone=True)
+
+
+# The quarter-hour of an `event` in its UTC day, as one bit of 96.
+SLOT_BIT = (
+    "set_bit(0::bit(96), (extract(hour FROM event.event_timestamp AT TIME ZONE 'UTC') * 4"
+    " + floor(extract(minute FROM event.event_timestamp AT TIME ZONE 'UTC') / 15))::int, 1)"
+)
 
 
 class Base(DeclarativeBase):
@@ -31,6 +38,10 @@ class AppUser(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=text("now()"))
+    redated: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="some event is stored under another time than its client gave: look up by id",
+    )
 
 
 class ActivityEvent(Base):
@@ -78,3 +89,32 @@ class ActivityEvent(Base):
         Index(None, "event_timestamp"),
         {"postgresql_partition_by": "RANGE (event_timestamp)"},
     )
+
+
+class ActivityRollup(Base):
+    """How many events there were in 15 minutes of UTC, which make up every time zone's days.
+
+    Written with the events they count, in one transaction. `device_type` is empty where there is
+    none, as it is part of the key; `duration_ms` sums up the `timed` ones.
+    """
+
+    __tablename__ = "activity_rollup"
+
+    bucket: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    event_type: Mapped[str] = mapped_column(primary_key=True)
+    event_category: Mapped[str] = mapped_column(primary_key=True)
+    event_action: Mapped[str] = mapped_column(primary_key=True)
+    device_type: Mapped[str] = mapped_column(primary_key=True)
+    events: Mapped[int] = mapped_column(BigInteger)
+    timed: Mapped[int] = mapped_column(BigInteger)
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class ActivityUserDay(Base):
+    """In which quarter-hours of a UTC day a user was active; the first bit is 00:00 to 00:15."""
+
+    __tablename__ = "activity_user_day"
+
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    slots: Mapped[str] = mapped_column(BIT(96))

@@ -69,6 +69,23 @@ class Settings(BaseSettings):
         ge=1,
         description="A client clock that is off by more than this has its times corrected.",
     )
+    writer_tasks: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Transactions that write events at one time; each has its own connection.",
+    )
+    queue_max_events: int = Field(
+        default=20_000,
+        ge=1000,
+        description="Most events that wait to be written; beyond that, 503 with Retry-After.",
+    )
+    queue_max_bytes: int = Field(
+        default=32 * MIB, ge=1 * MIB, description="Most bytes of bodies that wait to be written."
+    )
+    group_max_events: int = Field(
+        default=2000, ge=1, description="Most events of one transaction, but for a single request."
+    )
     statement_timeout_ms: int = Field(
         default=10_000, ge=100, description="Longest that one read may run in the database."
     )

@@ -110,6 +110,7 @@ async def truncate(url: str) -> None:
     await _administer(
         url,
         "DELETE FROM activity_event; DELETE FROM app_user;"
+        " DELETE FROM activity_rollup; DELETE FROM activity_user_day;"
         " ALTER TABLE app_user ALTER COLUMN id RESTART",
     )
 

@@ -94,7 +94,13 @@ def command_line(url: str, *words: str | Path) -> "subprocess.Popen[str]":
 
 
 async def test_up_down_and_up_again(url: str) -> None:
-    everything = {"alembic_version", "activity_event", "app_user"}
+    everything = {
+        "alembic_version",
+        "activity_event",
+        "app_user",
+        "activity_rollup",
+        "activity_user_day",
+    }
     async with connected(url) as connection:
         assert await current_revision(connection) is None
         first = await migrate(connection, SETTINGS)

@@ -1,42 +1,56 @@
-"""Prepared rows -> tables, inside the caller's transaction."""
+"""Prepared rows -> tables, inside the caller's transaction, on asyncpg's own connection.
 
-from collections.abc import Iterable, Sequence
+SQLAlchemy's session would cost more on this path than the database does (see `benchmarks`).
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+import asyncpg
 
-from app.db import WriteSession
-from app.ingest.prepare import EventRow
+from app.ingest.rows import EventRow
 
 EventKey = tuple[int, datetime, UUID]
+Identity = tuple[int, UUID]
+
+
+class User(NamedTuple):
+    """`redated`: some event of theirs is stored under another time than its client gave."""
+
+    id: int
+    redated: bool
+
+
+Users = dict[str, User]  # by email
 
 # How far apart two attempts at one event may have been stored, where its time is not its own.
-REDATED_MAX = timedelta(days=2)
+REDATED_MAX = timedelta(days=30)
 LOCK_CLASS = 0x75736572
 INT4_MAX = 2**31 - 1
 
-SELECT_USERS = text("SELECT email, id FROM app_user WHERE email = ANY(CAST(:emails AS text[]))")
+SELECT_USERS = "SELECT email, id, redated FROM app_user WHERE email = ANY($1::text[])"
 
-INSERT_USERS = text(
-    "INSERT INTO app_user (email) SELECT unnest(CAST(:emails AS text[]))"
-    " ON CONFLICT (email) DO NOTHING RETURNING email, id"
-)
+INSERT_USERS = """
+INSERT INTO app_user (email) SELECT unnest($1::text[])
+ON CONFLICT (email) DO NOTHING RETURNING email, id, redated
+"""
 
-LOCK_USERS = text(
-    "SELECT pg_advisory_xact_lock(:class, key) FROM unnest(CAST(:keys AS int[])) AS key"
-)
+SELECT_USERS_BY_ID = "SELECT id, redated FROM app_user WHERE id = ANY($1::bigint[])"
 
-SELECT_BY_ID = text(
-    "SELECT event.user_id, event.event_id FROM activity_event AS event"
-    " JOIN unnest(CAST(:user_ids AS bigint[]), CAST(:event_ids AS uuid[]))"
-    " AS given (user_id, event_id)"
-    " ON event.user_id = given.user_id AND event.event_id = given.event_id"
-    " WHERE event.user_id = ANY(CAST(:user_ids AS bigint[]))"
-    " AND event.event_timestamp BETWEEN :earliest AND :latest"
-)
+MARK_REDATED = "UPDATE app_user SET redated = true WHERE id = ANY($1::bigint[]) AND NOT redated"
 
-# Column -> the type of its array. The order is that of `_columns`.
+LOCK_USERS = "SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::int[]) AS key"
+
+SELECT_BY_ID = """
+SELECT event.user_id, event.event_id FROM activity_event AS event
+JOIN unnest($1::bigint[], $2::uuid[]) AS given (user_id, event_id)
+  ON event.user_id = given.user_id AND event.event_id = given.event_id
+WHERE event.user_id = ANY($1::bigint[]) AND event.event_timestamp BETWEEN $3 AND $4
+"""
+
+# Column -> the type of its array, in the order of `record`.
 EVENT_COLUMNS = {
     "user_id": "bigint",
     "event_timestamp": "timestamptz",
@@ -54,74 +68,96 @@ EVENT_COLUMNS = {
     "duration_ms": "bigint",
     "received_at": "timestamptz",
 }
+COPY_COLUMNS = tuple(EVENT_COLUMNS)
 
-INSERT_EVENTS = text(
+INSERT_EVENTS = (
     f"INSERT INTO activity_event ({', '.join(EVENT_COLUMNS)})"  # noqa: S608 (our own names)
     " SELECT * FROM unnest("
-    + ", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in EVENT_COLUMNS.items())
+    + ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(EVENT_COLUMNS.values(), 1))
     + ") ON CONFLICT DO NOTHING RETURNING user_id, event_timestamp, event_id"
 )
 
 
-async def user_ids(session: WriteSession, emails: Iterable[str]) -> dict[str, int]:
-    """Email -> id, for each of `emails`; users who are not known yet are made.
+async def find_users(connection: asyncpg.Connection, emails: Collection[str]) -> Users:
+    """The users of these emails; those who are not known yet are made.
 
     New ones are inserted in sorted order, so that two transactions never wait for each other.
     """
-    wanted = sorted(set(emails))
-    known = await _pairs(session, SELECT_USERS, wanted)
-    for statement in (INSERT_USERS, SELECT_USERS):  # the second: made meanwhile by another
-        missing = [email for email in wanted if email not in known]
+    wanted = sorted(emails)
+    found: Users = {}
+    for statement in (SELECT_USERS, INSERT_USERS, SELECT_USERS):  # last: made meanwhile by another
+        missing = [email for email in wanted if email not in found]
         if missing:
-            known |= await _pairs(session, statement, missing)
-    return known
+            for email, user_id, redated in await connection.fetch(statement, missing):
+                found[email] = User(user_id, redated)
+    return found
+
+
+async def users_are_current(connection: asyncpg.Connection, users: Collection[User]) -> bool:
+    """Whether each is still there and as remembered: another process may have erased one.
+
+    To be asked once the transaction has written: whoever erases a user afterwards can see that it
+    is under way, and wait for it.
+    """
+    rows = await connection.fetch(SELECT_USERS_BY_ID, [user.id for user in users])
+    return {User(user_id, redated) for user_id, redated in rows} == set(users)
 
 
 async def stored_ids(
-    session: WriteSession, rows: Sequence[EventRow], users: dict[str, int]
-) -> set[tuple[int, UUID]]:
-    """Which of these rows are stored already, under whatever time; (user_id, event_id).
+    connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
+) -> set[Identity]:
+    """Which of these rows are stored already, under whatever time.
 
-    For rows whose time a retry would not repeat, so that their key can't tell. Their users stay
-    locked until the transaction ends, as two attempts may arrive at one moment.
+    For rows whose time another attempt may not repeat, so that their key can't tell. Their users
+    stay locked until the transaction ends, as two attempts may arrive at one moment.
     """
     if not rows:
         return set()
-    keys = sorted({users[row.user_email] % INT4_MAX for row in rows})
-    await session.execute(LOCK_USERS, {"class": LOCK_CLASS, "keys": keys})
-    found = await session.execute(
+    keys = sorted({users[row.user_email].id % INT4_MAX for row in rows})
+    await connection.execute(LOCK_USERS, LOCK_CLASS, keys)
+    found = await connection.fetch(
         SELECT_BY_ID,
-        {
-            "user_ids": [users[row.user_email] for row in rows],
-            "event_ids": [row.event_id for row in rows],
-            "earliest": min(row.event_timestamp for row in rows) - REDATED_MAX,
-            "latest": max(row.event_timestamp for row in rows) + REDATED_MAX,
-        },
+        [users[row.user_email].id for row in rows],
+        [row.event_id for row in rows],
+        min(row.event_timestamp for row in rows) - REDATED_MAX,
+        max(row.event_timestamp for row in rows) + REDATED_MAX,
     )
     return {(user_id, event_id) for user_id, event_id in found}
 
 
-async def insert_events(
-    session: WriteSession, rows: Sequence[EventRow], users: dict[str, int]
+async def mark_redated(connection: asyncpg.Connection, users: Collection[User]) -> None:
+    """From now on all events of these users are looked up by id before they are stored."""
+    await connection.execute(MARK_REDATED, sorted(user.id for user in users))
+
+
+def record(row: EventRow, user_id: int) -> tuple[object, ...]:
+    """The row as the table has it, in the order of `EVENT_COLUMNS`."""
+    return (user_id, *row[2:16])
+
+
+async def copy_events(
+    connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
+) -> None:
+    """Copies rows of which none is expected to be stored.
+
+    Raises:
+        asyncpg.PostgresError: one is, or can't be; the transaction is of no more use.
+    """
+    records = [record(row, users[row.user_email].id) for row in rows]
+    await connection.copy_records_to_table("activity_event", records=records, columns=COPY_COLUMNS)
+
+
+async def insert_new_events(
+    connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
 ) -> set[EventKey]:
     """Inserts what is not stored yet; the keys of what was really inserted.
 
     Sorted by key, as two transactions that insert the same retried events in different orders
     would deadlock.
     """
-    if not rows:
-        return set()
-    ordered = sorted(
-        rows, key=lambda row: (users[row.user_email], row.event_timestamp, row.event_id)
+    records = sorted(
+        (record(row, users[row.user_email].id) for row in rows), key=lambda one: one[:3]
     )
-    columns: dict[str, list[object]] = {
-        name: [getattr(row, name) for row in ordered] for name in EVENT_COLUMNS if name != "user_id"
-    }
-    columns["user_id"] = [users[row.user_email] for row in ordered]
-    inserted = await session.execute(INSERT_EVENTS, columns)
+    columns = [list(column) for column in zip(*records, strict=True)]
+    inserted = await connection.fetch(INSERT_EVENTS, *columns)
     return {(user_id, at, event_id) for user_id, at, event_id in inserted}
-
-
-async def _pairs(session: WriteSession, statement: TextClause, emails: list[str]) -> dict[str, int]:
-    rows = await session.execute(statement, {"emails": emails})
-    return {row.email: row.id for row in rows}

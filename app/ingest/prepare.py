@@ -1,293 +1,42 @@
-"""A parsed body -> rows to write and rejections to report. Pure: no clock, no database.
+"""A request's bytes -> rows to write and rejections to report. Pure: no clock, no database."""
 
-Each step that changes an event leaves a warning, and each that refuses one a typed rejection.
-"""
+from datetime import datetime
 
-from collections.abc import Set
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, cast
-from uuid import UUID
-
-from pydantic import ValidationError
-
-from app.errors import TooLarge, UnreadableBody
-from app.ingest.clock import clock_offset, event_time, uuid7
-from app.ingest.verdict import Rejected, Verdict, Warn
-from app.schemas.event import (
-    DEFAULT_FIELDS,
-    ENVELOPE_ADAPTER,
-    ENVELOPE_FIELDS,
-    EVENT_ADAPTER,
-    EVENT_FIELDS,
-    EventIn,
-)
-from app.schemas.event_types import category_and_action
-from app.schemas.strict_json import Fault, dump_json, find_fault
+from app.errors import UnreadableBody
+from app.ingest.careful import prepare_with_care
+from app.ingest.plain import read_batch, read_single
+from app.ingest.rows import Prepared
+from app.schemas.strict_json import parse_json
 from app.settings import Settings
 
-FIELD_PATH_MAX_CHARS = 200
-# Unknown fields that a warning names each; the rest is counted, as an answer must not outgrow the
-# request.
-UNKNOWN_FIELDS_NAMED_MAX = 20
 
-# pydantic's kinds of error, by the codes that callers are told; all others are `invalid_value`.
-_CODES = {"missing": "missing_field", "string_too_long": "too_long", "string_too_short": "empty"}
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """An event as it will be stored, but for the user, who is still an email.
-
-    `time_is_fixed` is False where the stored time hangs on when the request came, so that a retry
-    would get another one: such a row's duplicates are looked up by id.
-    """
-
-    index: int
-    user_email: str
-    event_timestamp: datetime
-    event_id: UUID
-    event_type: str
-    event_category: str
-    event_action: str
-    entity_type: str | None
-    entity_id: str | None
-    event_metadata: str
-    session_id: str | None
-    session_seq: int | None
-    device_type: str | None
-    context_snapshot: str | None
-    duration_ms: int | None
-    received_at: datetime
-    time_is_fixed: bool
-    warnings: tuple[Warn, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch, sorted into what can be written and what can't."""
-
-    batch_id: str
-    rows: list[EventRow]
-    rejections: list[Verdict]
-    warnings: tuple[Warn, ...]
-
-
-def prepare(body: object, received_at: datetime, settings: Settings) -> Prepared:
-    """Sorts a batch's body.
+def prepare_batch(body: bytes, received_at: datetime, settings: Settings) -> Prepared:
+    """Sorts a batch's body into rows and rejections.
 
     Args:
-        body: what `parse_json` made of the request.
-        received_at: when the request came, aware.
+        received_at: when the request came, aware UTC.
 
     Raises:
         UnreadableBody: the envelope is none, or holds no event.
         TooLarge: more events than one batch may hold.
     """
-    if not isinstance(body, dict):
-        raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
-    # A copy; but an object that `parse_json` marked stays itself, to be refused.
-    own = dict(body) if type(body) is dict else body
-    events = own.pop("events", None)
-    if fault := find_fault(own, "body", depth=-1):
-        raise _unreadable(fault)
-    if not isinstance(events, list) or not events:
-        raise _unreadable(Fault("no_events", "events", "must be a list of at least one event"))
-    if len(events) > settings.batch_max_events:
-        raise TooLarge(
-            f"The batch holds {len(events)} events; at most {settings.batch_max_events} are "
-            "taken at once.",
-            details={"limit": "batch_max_events", "value": settings.batch_max_events},
-        )
-    envelope_part = {key: own[key] for key in own if key in ENVELOPE_FIELDS}
-    try:
-        envelope = ENVELOPE_ADAPTER.validate_json(dump_json(envelope_part), strict=True)
-    except ValidationError as error:
-        raise _unreadable(_first_fault(error)) from error
-    if fault := _epoch_fault(own, "sent_at"):
-        raise _unreadable(fault)
-    defaults = {key: own[key] for key in own if key in DEFAULT_FIELDS}
-    size = len(dump_json(defaults))
-    if size > settings.event_max_bytes:
-        # Every event would hold them, and be refused one by one, at the cost of as many copies.
-        largest = max(defaults, key=lambda key: len(dump_json(defaults[key])))
-        raise _unreadable(Fault("event_too_large", largest, _size_text("batch", size, settings)))
-    return _prepare_all(
-        envelope.get("batch_id") or str(uuid7(received_at)),
-        defaults,
-        events,
-        clock_offset(envelope.get("sent_at"), received_at, settings),
-        received_at,
-        settings,
-        tuple(_unknown_fields("batch", own.keys() - ENVELOPE_FIELDS - DEFAULT_FIELDS)),
-    )
+    plain = read_batch(body, received_at, settings)
+    return plain or prepare_with_care(parse_json(body), received_at, settings)
 
 
-def _prepare_all(
-    batch_id: str,
-    defaults: dict[str, Any],
-    events: list[Any],
-    offset: timedelta | None,
-    received_at: datetime,
-    settings: Settings,
-    warnings: tuple[Warn, ...],
-) -> Prepared:
-    rows: list[EventRow] = []
-    rejections: list[Verdict] = []
-    for index, event in enumerate(events):
-        try:
-            rows.append(_prepare_one(index, defaults, event, offset, received_at, settings))
-        except Rejected as rejected:
-            fault = rejected.fault
-            rejections.append(
-                Verdict(
-                    index=index,
-                    status="rejected",
-                    event_id=_claimed_id(event),
-                    code=fault.code,
-                    field=fault.field[:FIELD_PATH_MAX_CHARS],
-                    message=fault.message,
-                )
-            )
-    return Prepared(batch_id, rows, rejections, warnings)
+def prepare_single(body: bytes, received_at: datetime, settings: Settings) -> Prepared:
+    """Sorts one event's body: a batch of one, with `sent_at` beside the event's own fields.
 
-
-def _prepare_one(
-    index: int,
-    defaults: dict[str, Any],
-    event: object,
-    offset: timedelta | None,
-    received_at: datetime,
-    settings: Settings,
-) -> EventRow:
+    Raises:
+        UnreadableBody: it is no JSON object.
+    """
+    plain = read_single(body, received_at, settings)
+    if plain is not None:
+        return plain
+    event = parse_json(body)
     if not isinstance(event, dict):
-        raise Rejected(Fault("invalid_value", "event", "must be a JSON object"))
-    if fault := find_fault(event, "event", depth=-1):
-        raise Rejected(_without_prefix(fault))
-    event = {**defaults, **event}
-    if "user_email" not in event:
-        raise Rejected(
-            Fault("missing_field", "user_email", "is missing: give it in the event or the batch")
-        )
-    given = _validated(event)
-    warnings = _unknown_fields("event", event.keys() - EVENT_FIELDS)
-    event_id = given.get("event_id")
-    timestamp, time_is_fixed = event_time(given, offset, received_at, settings, warnings)
-    if event_id is None:
-        event_id = uuid7(received_at)
-        warnings.append(
-            Warn("not_retry_safe", "event_id", "is missing: the same event sent again counts twice")
-        )
-    metadata, snapshot = _json_columns(given, settings)
-    event_type = given["event_type"]
-    category, action = category_and_action(event_type)
-    duration = given.get("duration_ms")
-    return EventRow(
-        index=index,
-        user_email=given["user_email"],
-        event_timestamp=timestamp,
-        event_id=event_id,
-        event_type=event_type,
-        event_category=given.get("event_category") or category,
-        event_action=given.get("event_action") or action,
-        entity_type=given.get("entity_type"),
-        entity_id=given.get("entity_id"),
-        event_metadata=metadata,
-        session_id=given.get("session_id"),
-        session_seq=given.get("session_seq"),
-        device_type=given.get("device_type"),
-        context_snapshot=snapshot,
-        duration_ms=None if duration is None else round(duration),
-        received_at=received_at,
-        time_is_fixed=time_is_fixed,
-        warnings=tuple(warnings),
-    )
-
-
-def _validated(event: dict[str, Any]) -> EventIn:
-    known = {key: event[key] for key in event if key in EVENT_FIELDS}
-    try:
-        given = EVENT_ADAPTER.validate_json(dump_json(known), strict=True)
-    except ValidationError as error:
-        raise Rejected(_first_fault(error)) from error
-    if fault := _epoch_fault(known, "event_timestamp"):
-        raise Rejected(fault)
-    return given
-
-
-def _epoch_fault(given: dict[str, Any], field: str) -> Fault | None:
-    """Digits alone, which pydantic takes for seconds or milliseconds, whichever it guesses."""
-    text = given.get(field)
-    if isinstance(text, str) and text[4:5] != "-":
-        return Fault(
-            "invalid_value", field, "must be a time in ISO 8601, like 2026-11-20T09:15:00Z"
-        )
-    return None
-
-
-def _json_columns(given: EventIn, settings: Settings) -> tuple[str, str | None]:
-    """Metadata and context as JSON text, once it is known that the event is not too large."""
-    value = given.get("metadata")
-    other = given.get("event_metadata")
-    if value is not None and other is not None:
-        raise Rejected(
-            Fault("invalid_value", "metadata", "is given twice, also as event_metadata: give one")
-        )
-    metadata = dump_json(value or other or {})
-    context = given.get("context_snapshot")
-    snapshot = None if context is None else dump_json(context)
-    size = len(metadata) + len(snapshot or b"")
-    if size > settings.event_max_bytes:
-        raise Rejected(
-            Fault(
-                "event_too_large",
-                "metadata" if len(metadata) * 2 > size else "context_snapshot",
-                _size_text("event", size, settings),
-            )
-        )
-    return metadata.decode(), None if snapshot is None else snapshot.decode()
-
-
-def _size_text(what: str, size: int, settings: Settings) -> str:
-    return f"the {what} has {size} bytes of JSON; {settings.event_max_bytes} are the limit"
-
-
-def _unknown_fields(of: str, names: Set[str]) -> list[Warn]:
-    """One warning for each, in order, and past a bound one for all the others."""
-    text = f"is not a field of {'an' if of == 'event' else 'a'} {of}; ignored"
-    warnings = [
-        Warn("unknown_field", name[:FIELD_PATH_MAX_CHARS], text)
-        for name in sorted(names)[:UNKNOWN_FIELDS_NAMED_MAX]
-    ]
-    if more := len(names) - len(warnings):
-        warnings.append(Warn("unknown_field", of, f"{more} more fields are unknown; ignored"))
-    return warnings
-
-
-def _first_fault(error: ValidationError) -> Fault:
-    """The first thing that pydantic found, in the caller's words."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # In `T | None` the place names the branch of the union too; the field is the first part.
-    field = str(first["loc"][0]) if first["loc"] else "event"
-    message = first["msg"].removeprefix("Value error, ")
-    return Fault(_CODES.get(first["type"], "invalid_value"), field, message)
-
-
-def _without_prefix(fault: Fault) -> Fault:
-    return Fault(fault.code, fault.field.removeprefix("event."), fault.message)
-
-
-def _unreadable(fault: Fault) -> UnreadableBody:
-    field = fault.field.removeprefix("body.")[:FIELD_PATH_MAX_CHARS]
-    code = "invalid_envelope" if fault.code == "invalid_value" else fault.code
-    return UnreadableBody(
-        f"{field}: {fault.message}.",
-        code=code,
-        details={"fields": [{"field": field, "message": fault.message}]},
-    )
-
-
-def _claimed_id(event: object) -> str | None:
-    """The id that a rejected event came with, so that its sender finds it again."""
-    claimed = cast("dict[str, Any]", event).get("event_id") if isinstance(event, dict) else None
-    return claimed[:64] if isinstance(claimed, str) and find_fault(claimed, "") is None else None
+        raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
+    batch: dict[str, object] = {"events": [event]}
+    if type(event) is dict and "sent_at" in event:
+        batch["sent_at"] = event.pop("sent_at")
+    return prepare_with_care(batch, received_at, settings)

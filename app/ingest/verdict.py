@@ -1,6 +1,6 @@
 """What became of each event, and of a batch as a whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from app.schemas.strict_json import Fault
@@ -39,15 +39,13 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Every event's verdict, in the order of the request."""
+    """A batch's counts; `results` has what was not plainly accepted, in the request's order."""
 
     batch_id: str
-    verdicts: tuple[Verdict, ...]
-    warnings: tuple[Warn, ...] = field(default=())
-
-    def count(self, status: Status) -> int:
-        return sum(verdict.status == status for verdict in self.verdicts)
-
-    @property
-    def received(self) -> int:
-        return len(self.verdicts)
+    received: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    results: tuple[Verdict, ...]
+    warnings: tuple[Warn, ...]
+    suppressed: int = 0

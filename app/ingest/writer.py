@@ -1,71 +1,149 @@
-"""The one way in: a request's bytes -> committed rows -> verdicts."""
+"""Group commit: while one transaction commits, the requests of the next gather.
 
-from datetime import datetime
+A request puts its rows on the queue and waits. A writer takes what is there, writes it in one
+transaction, and answers once the commit has returned. There is no timer: alone, a request is
+written at once; under load, groups grow by themselves.
+"""
 
-from app.db import Database
-from app.errors import UnreadableBody
-from app.ingest.insert import insert_events, stored_ids, user_ids
-from app.ingest.prepare import EventRow, Prepared, prepare
-from app.ingest.verdict import BatchResult, Verdict
-from app.schemas.strict_json import parse_json
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import asyncpg
+
+from app.db import CommitUnknown, Database, is_lost, sqlstate_of, translate
+from app.ingest.group import UsersChanged, write_group
+from app.ingest.queue import QueuedRequest, RequestQueue
+from app.ingest.rows import EventRow
+from app.ingest.users import KnownUsers
 from app.settings import Settings
 
-
-async def write_batch(
-    database: Database, body: bytes, received_at: datetime, settings: Settings
-) -> BatchResult:
-    """Writes a batch's body (the contract is in the README) in one transaction.
-
-    When this returns, every event that is `accepted` or `duplicate` is committed.
-
-    Raises:
-        UnreadableBody, TooLarge: nothing of the body could be used.
-        Unavailable: the database could not be asked; nothing is known to be committed.
-    """
-    return await _write(database, prepare(parse_json(body), received_at, settings))
+# Of one group: for users who were changed, a connection that died in idleness, a deadlock. None of
+# these commits, so that another attempt repeats nothing.
+ATTEMPTS = 4
+DEADLOCK_STATES = frozenset({"40P01", "40001"})
 
 
-async def write_single(
-    database: Database, body: bytes, received_at: datetime, settings: Settings
-) -> BatchResult:
-    """Writes one event's body: a batch of one, with `sent_at` beside the event's own fields."""
-    event = parse_json(body)
-    if not isinstance(event, dict):
-        raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
-    batch: dict[str, object] = {"events": [event]}
-    if type(event) is dict and "sent_at" in event:
-        batch["sent_at"] = event.pop("sent_at")
-    return await _write(database, prepare(batch, received_at, settings))
+@dataclass(slots=True)
+class WriterStats:
+    """Running totals since the start."""
+
+    groups: int = 0
+    requests: int = 0
+    events: int = 0
 
 
-async def _write(database: Database, prepared: Prepared) -> BatchResult:
-    verdicts = list(prepared.rejections)
-    if prepared.rows:
-        async with database.transaction() as session:
-            users = await user_ids(session, {row.user_email for row in prepared.rows})
-            redated = [row for row in prepared.rows if not row.time_is_fixed]
-            seen = await stored_ids(session, redated, users)
-            fresh: list[EventRow] = []
-            for row in prepared.rows:
-                identity = (users[row.user_email], row.event_id)
-                if identity not in seen:
-                    seen.add(identity)
-                    fresh.append(row)
-            inserted = await insert_events(session, fresh, users)
-            accepted = {
-                row.index
-                for row in fresh
-                if (users[row.user_email], row.event_timestamp, row.event_id) in inserted
-            }
-        verdicts += [_verdict(row, row.index in accepted) for row in prepared.rows]
-    verdicts.sort(key=lambda verdict: verdict.index)
-    return BatchResult(prepared.batch_id, tuple(verdicts), prepared.warnings)
+class GroupWriter:
+    """The queue and the tasks that empty it. One for each process; several processes are safe."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.stats = WriterStats()
+        self._queue = RequestQueue(settings)
+        known = KnownUsers()
+        self._writers = [
+            _Writer(database, self._queue, known, self.stats) for _ in range(settings.writer_tasks)
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(writer.run()) for writer in self._writers]
+
+    async def close(self) -> None:
+        """Takes nothing more in, writes what is queued, and ends."""
+        self._queue.close()
+        await asyncio.gather(*self._tasks)
+
+    async def write(self, rows: list[EventRow], size_bytes: int) -> set[int]:
+        """Writes a request's rows; the indexes of those that were duplicates.
+
+        When this returns, all of them are committed.
+
+        Args:
+            size_bytes: about how much memory they hold, for the bound on the queue.
+
+        Raises:
+            Overloaded, DatabaseUnavailable: nothing is known to be committed; a retry settles it.
+        """
+        return await self._queue.put(rows, size_bytes).done
 
 
-def _verdict(row: EventRow, accepted: bool) -> Verdict:
-    return Verdict(
-        index=row.index,
-        status="accepted" if accepted else "duplicate",
-        event_id=str(row.event_id),
-        warnings=row.warnings,
-    )
+class _Writer:
+    """One task with a connection of its own."""
+
+    def __init__(
+        self, database: Database, queue: RequestQueue, known: KnownUsers, stats: WriterStats
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._known = known
+        self._stats = stats
+        self._connection: asyncpg.Connection | None = None
+
+    async def run(self) -> None:
+        while group := await self._queue.take():
+            self._stats.groups += 1
+            self._stats.requests += len(group)
+            self._stats.events += sum(len(request.rows) for request in group)
+            await self._write(group)
+        await self._disconnect()
+
+    async def _write(self, group: list[QueuedRequest]) -> None:
+        """Writes a group and answers all of it, whatever happens."""
+        try:
+            try:
+                await self._commit(group, expect_new=True)
+            except asyncpg.PostgresError:
+                # One of the rows is stored already, or can't be.
+                await self._commit(group, expect_new=False)
+        except Exception as error:  # noqa: BLE001 (else its requests would wait for ever)
+            if len(group) == 1 or not isinstance(error, asyncpg.PostgresError) or is_lost(error):
+                failure = translate(error)
+                for request in group:
+                    request.fail(failure)
+                return
+            # One request must not fail the others.
+            for request in group:
+                await self._write([request])
+
+    async def _commit(self, group: list[QueuedRequest], *, expect_new: bool) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            last = attempt == ATTEMPTS
+            try:
+                connection = await self._connect()
+                duplicates = await write_group(
+                    connection,
+                    [request.rows for request in group],
+                    self._known,
+                    expect_new=expect_new,
+                )
+            except UsersChanged:
+                if last:
+                    raise
+            except CommitUnknown:
+                await self._disconnect()
+                raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                was_idle = (
+                    self._connection is not None
+                    and is_lost(error)
+                    and not isinstance(error, TimeoutError)
+                )
+                if is_lost(error):
+                    await self._disconnect()
+                if last or not (was_idle or sqlstate_of(error) in DEADLOCK_STATES):
+                    raise
+            else:
+                for request, indexes in zip(group, duplicates, strict=True):
+                    request.succeed(indexes)
+                return
+
+    async def _connect(self) -> asyncpg.Connection:
+        if self._connection is None:
+            self._connection = await self._database.connect_writer()
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.close(timeout=1)

@@ -4,14 +4,70 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
 from app.db import Database
 from app.errors import InvalidRequest
-from app.models import ActivityEvent, AppUser
+from app.models import SLOT_BIT, ActivityEvent, AppUser
 
 # Rows of one transaction: small enough that ingest never waits for a lock or a vacuum behind it.
 ROWS_PER_TRANSACTION = 10_000
+
+
+LOCK_USER_DAYS = text(
+    "SELECT 1 FROM activity_user_day WHERE (user_id, day) IN"
+    " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])))"
+    " ORDER BY user_id, day FOR UPDATE"
+)
+
+DELETE_AND_TAKE_OFF = text(
+    """
+    WITH gone AS (
+      DELETE FROM activity_event AS event
+      USING unnest(
+        CAST(:user_ids AS bigint[]), CAST(:times AS timestamptz[]), CAST(:event_ids AS uuid[])
+      ) AS doomed (user_id, at, id)
+      WHERE event.user_id = doomed.user_id AND event.event_timestamp = doomed.at
+        AND event.event_id = doomed.id
+      RETURNING event.event_timestamp, event.event_type, event.event_category,
+        event.event_action, event.device_type, event.duration_ms
+    ), share AS (
+      SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00') AS bucket,
+        event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
+        -count(*) AS events, -count(duration_ms) AS timed,
+        -coalesce(sum(duration_ms), 0)::bigint AS duration_ms
+      FROM gone GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ), taken_off AS (
+      INSERT INTO activity_rollup SELECT * FROM share
+      ON CONFLICT (bucket, event_type, event_category, event_action, device_type)
+      DO UPDATE SET events = activity_rollup.events + excluded.events,
+        timed = activity_rollup.timed + excluded.timed,
+        duration_ms = activity_rollup.duration_ms + excluded.duration_ms
+    )
+    SELECT count(*) FROM gone
+    """
+)
+
+RECOUNT_USER_DAYS = text(
+    f"""
+    UPDATE activity_user_day AS kept SET slots = coalesce(counted.slots, 0::bit(96))
+    FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS touched (user_id, day)
+    LEFT JOIN (
+      SELECT event.user_id, touched.day, bit_or({SLOT_BIT}) AS slots
+      FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS touched (user_id, day)
+      JOIN activity_event AS event ON event.user_id = touched.user_id
+        AND event.event_timestamp >= touched.day::timestamp AT TIME ZONE 'UTC'
+        AND event.event_timestamp < (touched.day + 1)::timestamp AT TIME ZONE 'UTC'
+      GROUP BY event.user_id, touched.day
+    ) AS counted USING (user_id, day)
+    WHERE kept.user_id = touched.user_id AND kept.day = touched.day
+    """  # noqa: S608 (SLOT_BIT is ours)
+)
+
+DROP_EMPTY_USER_DAYS = text(
+    "DELETE FROM activity_user_day WHERE slots = 0::bit(96) AND (user_id, day) IN"
+    " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +139,28 @@ async def clean_up(
 
 
 async def _delete_some(database: Database, where: list[ColumnElement[bool]]) -> int:
+    """One transaction: events, and their share of the totals.
+
+    The user-days are locked first: an ingest that marks one of them waits until this has
+    committed, and what it inserted before that is seen by the recount. The rollups come last, in
+    sorted order, as in ingest.
+    """
     key = (ActivityEvent.user_id, ActivityEvent.event_timestamp, ActivityEvent.event_id)
-    some = select(*key).where(*where).limit(ROWS_PER_TRANSACTION)
+    day = cast(func.timezone("UTC", ActivityEvent.event_timestamp), Date)
+    some = select(*key, day.label("day")).where(*where).order_by(*key).limit(ROWS_PER_TRANSACTION)
     async with database.transaction() as session:
-        done = await session.execute(
-            delete(ActivityEvent)
-            .where(*where, tuple_(*key).in_(some))
-            .execution_options(synchronize_session=False)
-        )
-        return int(done.rowcount)  # type: ignore[attr-defined]
+        doomed = (await session.execute(some)).all()
+        if not doomed:
+            return 0
+        days = sorted({(row.user_id, row.day) for row in doomed})
+        keys = {
+            "user_ids": [row.user_id for row in doomed],
+            "times": [row.event_timestamp for row in doomed],
+            "event_ids": [row.event_id for row in doomed],
+        }
+        touched = {"users": [user for user, _ in days], "days": [each for _, each in days]}
+        await session.execute(LOCK_USER_DAYS, touched)
+        deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
+        await session.execute(RECOUNT_USER_DAYS, touched)
+        await session.execute(DROP_EMPTY_USER_DAYS, touched)
+        return int(deleted or 0)

@@ -6,15 +6,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.deps import now_of, service_of
 from app.errors import error_body
+from app.ingest.accept import accept_batch
 from app.ingest.verdict import BatchResult
-from app.ingest.writer import write_batch
-from app.routers.ingest_body import body_of, request_body
+from app.routers.ingest_body import IngestRoute, body_of, request_body
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
 
-router = APIRouter(tags=["log"], dependencies=[NoRepeats])
+router = APIRouter(tags=["log"], route_class=IngestRoute)
 
 EXAMPLE = {
     "user_email": "ada@example.com",
@@ -47,19 +47,18 @@ EXAMPLE = {
     },
     openapi_extra=body_of("BatchIn", EXAMPLE),
 )
-async def log_batch(
-    request: Request, database: DatabaseDep, settings: SettingsDep, now: NowDep
-) -> Response:
+async def log_batch(request: Request) -> Response:
     """Answers 200 once all valid events are committed; one bad event never sinks the others.
 
     `results` lists what was not plainly accepted: duplicates, rejections with code, field and
     message, and events with warnings. 422 says that every event is invalid, for good. A 503
     committed nothing: send the same again.
     """
-    body = await request_body(request, settings)
-    result = await write_batch(database, body, now, settings)
+    service, now = service_of(request), now_of(request)
+    body = await request_body(request, service.settings)
+    result = await accept_batch(service.writer, body, now, service.settings)
     answer = batch_answer(result, now)
-    if result.count("rejected") < result.received:
+    if result.rejected < result.received:
         return JsonResponse(answer)
     message = f"None of the {result.received} events is valid; results says why."
     return JsonResponse({**answer, **error_body("all_rejected", message)}, 422)
@@ -70,15 +69,11 @@ def batch_answer(result: BatchResult, server_time: datetime) -> dict[str, Any]:
     return {
         "batch_id": result.batch_id,
         "received": result.received,
-        "accepted": result.count("accepted"),
-        "duplicates": result.count("duplicate"),
-        "suppressed": result.count("suppressed"),
-        "rejected": result.count("rejected"),
+        "accepted": result.accepted,
+        "duplicates": result.duplicates,
+        "suppressed": result.suppressed,
+        "rejected": result.rejected,
         "server_time": server_time,
-        "results": [
-            verdict
-            for verdict in result.verdicts
-            if verdict.status != "accepted" or verdict.warnings
-        ],
+        "results": result.results,
         "warnings": result.warnings,
     }

@@ -34,4 +34,5 @@ async def ready(service: ServiceDep) -> Response:
             "run `activity-events migrate`.",
             code="migrations_pending",
         )
-    return JsonResponse({"status": "ok", "migration": revision})
+    stats = service.writer.stats
+    return JsonResponse({"status": "ok", "migration": revision, "ingest": stats})

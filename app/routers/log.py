@@ -3,15 +3,15 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.deps import now_of, service_of
 from app.errors import Details, error_body
+from app.ingest.accept import accept_single
 from app.ingest.verdict import Verdict
-from app.ingest.writer import write_single
-from app.routers.ingest_body import body_of, request_body
+from app.routers.ingest_body import IngestRoute, body_of, request_body
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SingleAnswer
 
-router = APIRouter(tags=["log"], dependencies=[NoRepeats])
+router = APIRouter(tags=["log"], route_class=IngestRoute)
 
 EXAMPLE = {
     "user_email": "ada@example.com",
@@ -37,16 +37,14 @@ EXAMPLE = {
     },
     openapi_extra=body_of("SingleIn", EXAMPLE),
 )
-async def log_event(
-    request: Request, database: DatabaseDep, settings: SettingsDep, now: NowDep
-) -> Response:
+async def log_event(request: Request) -> Response:
     """Answers 201 once the event is committed, or 200 where it was known already.
 
     A batch of one, with the fields of envelope and event side by side.
     """
-    body = await request_body(request, settings)
-    result = await write_single(database, body, now, settings)
-    verdict = result.verdicts[0]
+    service, now = service_of(request), now_of(request)
+    body = await request_body(request, service.settings)
+    verdict = await accept_single(service.writer, body, now, service.settings)
     if verdict.status == "rejected":
         return JsonResponse(_rejection(verdict), 422)
     answer = {

@@ -140,6 +140,15 @@ class LiveAnswer(Answer):
     status: Literal["ok"]
 
 
+class IngestStats(Answer):
+    """Of this process, since its start: each group is one transaction."""
+
+    groups: int
+    requests: int
+    events: int
+
+
 class ReadyAnswer(Answer):
     status: Literal["ok"]
     migration: str
+    ingest: IngestStats

@@ -113,6 +113,8 @@ def _fault_in(value: object, depth: int) -> Fault | None:
         return None
     if isinstance(value, _NotANumber):
         return Fault(value.code, "", f"{value.text} is not a number that JSON can carry")
+    if isinstance(value, float) and not math.isfinite(value):
+        return Fault("number_out_of_range", "", f"{value} is not a number that JSON can carry")
     if isinstance(value, _DuplicateKey):
         shown = value.key[:KEY_SHOWN_MAX_CHARS]
         return Fault("duplicate_key", "", f"the key {shown!r} is there twice")

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -16,7 +16,6 @@ import pytest
 from fastapi import FastAPI
 
 from app.db import create_engine
-from app.deps import NowDep
 from app.main import create_app
 from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
@@ -66,12 +65,15 @@ async def app(settings: Settings, clock: Clock) -> AsyncIterator[FastAPI]:
     """The application, started, on this clock; its database is empty again afterwards."""
     assert settings.database_url is not None
     app = create_app(settings, settings.database_url)
-    app.dependency_overrides[get_args(NowDep)[1].dependency] = lambda: clock.now
+    app.state.clock = lambda: clock.now
     async with app.router.lifespan_context(app):
         yield app
     # To truncate that many partitions takes longer than most of these tests.
     connection = await asyncpg.connect(settings.database_url)
-    await connection.execute("DELETE FROM activity_event; DELETE FROM app_user")
+    await connection.execute(
+        "DELETE FROM activity_event; DELETE FROM app_user;"
+        " DELETE FROM activity_rollup; DELETE FROM activity_user_day"
+    )
     await connection.close()
 
 

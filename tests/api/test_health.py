@@ -23,7 +23,11 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
     response = await client.get(READY)
     assert (response.status_code, response.json()) == (
         200,
-        {"status": "ok", "migration": head_revision()},
+        {
+            "status": "ok",
+            "migration": head_revision(),
+            "ingest": {"groups": 0, "requests": 0, "events": 0},
+        },
     )
 
 

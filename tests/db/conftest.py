@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, WriteSession, create_engine
-from app.ingest.insert import insert_events, user_ids
-from app.ingest.prepare import EventRow
+from app.db import Database, create_engine, write_transaction
+from app.ingest.group import write_group
+from app.ingest.insert import find_users, insert_new_events
+from app.ingest.rows import EventRow
+from app.ingest.users import KnownUsers
 from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
@@ -27,6 +31,8 @@ WAITING = text(
 EMPTY = (
     text("DELETE FROM activity_event"),
     text("DELETE FROM app_user"),
+    text("DELETE FROM activity_rollup"),
+    text("DELETE FROM activity_user_day"),
     text("ALTER TABLE app_user ALTER COLUMN id RESTART"),
 )
 
@@ -76,7 +82,7 @@ def utc(instant: str) -> datetime:
 def row(number: int, at: str = "2026-11-20 09:00", user: str = ADA, **fields: Any) -> EventRow:
     """An event whose id is `number`."""
     plain: dict[str, Any] = {
-        "index": number,
+        "place": number,
         "user_email": user,
         "event_timestamp": utc(at),
         "event_id": UUID(int=number),
@@ -98,15 +104,31 @@ def row(number: int, at: str = "2026-11-20 09:00", user: str = ADA, **fields: An
     return EventRow(**{**plain, **fields})
 
 
-async def insert(session: WriteSession, *rows: EventRow) -> list[int]:
+@asynccontextmanager
+async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A transaction as the writer has it."""
+    connection = await database.connect_writer()
+    try:
+        async with write_transaction(connection):
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def insert(connection: asyncpg.Connection, *rows: EventRow) -> list[int]:
     """The numbers of those that were not there yet, in order."""
-    users = await user_ids(session, {each.user_email for each in rows})
-    return sorted(event_id.int for _, _, event_id in await insert_events(session, rows, users))
+    users = await find_users(connection, {each.user_email for each in rows})
+    inserted = await insert_new_events(connection, rows, users)
+    return sorted(event_id.int for _, _, event_id in inserted)
 
 
 async def store(database: Database, *rows: EventRow) -> None:
-    async with database.transaction() as session:
-        assert len(await insert(session, *rows)) == len(rows)
+    """Events that are new, with their share of the totals."""
+    connection = await database.connect_writer()
+    try:
+        assert await write_group(connection, [rows], KnownUsers(), expect_new=True) == [set()]
+    finally:
+        await connection.close()
 
 
 async def scalar(database: Database, statement: str) -> Any:

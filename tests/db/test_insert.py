@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
-from app.ingest.insert import insert_events, stored_ids, user_ids
-from app.ingest.prepare import EventRow
-from tests.db.conftest import ADA, BOB, insert, row, scalar, store, until_waiting
+from app.ingest.insert import User, Users, find_users, stored_ids
+from app.ingest.rows import EventRow
+from tests.db.conftest import ADA, BOB, insert, row, scalar, store, until_waiting, writing
 
 STORED = text(
     "SELECT event_timestamp, event_id, event_type, event_category, event_action, entity_type,"
@@ -23,24 +23,24 @@ ABSENT = (
 
 
 async def test_users_are_made_once_and_found_again(database: Database) -> None:
-    async with database.transaction() as session:
-        made = await user_ids(session, [BOB, ADA, BOB])
-    async with database.transaction() as session:
-        found = await user_ids(session, [ADA, "carl@example.com"])
-    assert made == {ADA: 1, BOB: 2}
-    assert found[ADA] == 1
+    async with writing(database) as session:
+        made = await find_users(session, {BOB, ADA})
+    async with writing(database) as session:
+        found = await find_users(session, [ADA, "carl@example.com"])
+    assert made == {ADA: User(1, False), BOB: User(2, False)}
+    assert found[ADA] == User(1, False)
     assert await scalar(database, "SELECT count(*) FROM app_user") == 3
-    async with database.transaction() as session:
-        assert await user_ids(session, []) == {}
+    async with writing(database) as session:
+        assert await find_users(session, []) == {}
 
 
 async def test_users_are_made_once_by_many_at_the_same_time(database: Database) -> None:
     emails = [f"user{number}@example.com" for number in range(40)]
 
-    async def ask(turn: int) -> dict[str, int]:
+    async def ask(turn: int) -> Users:
         mine = emails[turn:] + emails[:turn]
-        async with database.transaction() as session:
-            return await user_ids(session, mine if turn % 2 else reversed(mine))
+        async with writing(database) as session:
+            return await find_users(session, mine if turn % 2 else mine[::-1])
 
     answers = await asyncio.gather(*(ask(turn) for turn in range(10)))
     assert all(answer == answers[0] for answer in answers)
@@ -49,12 +49,12 @@ async def test_users_are_made_once_by_many_at_the_same_time(database: Database) 
 
 
 async def test_users_made_meanwhile_by_another_are_found(database: Database) -> None:
-    async with database.transaction() as first:
-        made = await user_ids(first, [ADA])
+    async with writing(database) as first:
+        made = await find_users(first, [ADA])
 
-        async def second() -> dict[str, int]:
-            async with database.transaction() as session:
-                return await user_ids(session, [ADA, BOB])
+        async def second() -> Users:
+            async with writing(database) as session:
+                return await find_users(session, [ADA, BOB])
 
         later = asyncio.create_task(second())
         await until_waiting(database)
@@ -88,7 +88,7 @@ async def test_an_absent_context_is_null_and_not_json(database: Database) -> Non
 
 async def test_what_is_there_already_is_not_inserted(database: Database) -> None:
     await store(database, row(1), row(2))
-    async with database.transaction() as session:
+    async with writing(database) as session:
         again = await insert(
             session,
             row(2),
@@ -106,8 +106,7 @@ async def test_what_is_there_already_is_not_inserted(database: Database) -> None
 
 
 async def test_nothing_to_insert(database: Database) -> None:
-    async with database.transaction() as session:
-        assert await insert_events(session, [], {}) == set()
+    async with writing(database) as session:
         assert await stored_ids(session, [], {}) == set()
 
 
@@ -125,13 +124,13 @@ async def test_retries_in_opposite_orders_wait_and_do_not_deadlock(
 ) -> None:
     """The second writer stands in line for `low` before it holds `high`, whatever its order."""
     rows = (low, high)
-    async with database.transaction() as session:
-        assert await user_ids(session, [ADA, BOB]) == {ADA: 1, BOB: 2}
-    async with database.transaction() as first:
+    async with writing(database) as session:
+        await find_users(session, [ADA, BOB])
+    async with writing(database) as first:
         await insert(first, rows[0])
 
         async def second() -> list[int]:
-            async with database.transaction() as session:
+            async with writing(database) as session:
                 return await insert(session, *reversed(rows))
 
         later = asyncio.create_task(second())
@@ -144,33 +143,33 @@ async def test_retries_in_opposite_orders_wait_and_do_not_deadlock(
 async def test_events_are_found_by_id_under_another_time(database: Database) -> None:
     await store(
         database,
-        row(1, at="2026-11-18 09:00"),
-        row(2, at="2026-11-22 09:00"),
-        row(3, at="2026-11-18 08:59:59"),
+        row(1, at="2026-10-21 09:00"),
+        row(2, at="2026-12-20 09:00"),
+        row(3, at="2026-10-21 08:59:59"),
         row(4, at="2026-11-20 09:00", user=BOB),
     )
     asked = [row(number) for number in (1, 2, 3, 4, 5)]  # at 09:00 on the 20th
-    async with database.transaction() as session:
-        users = await user_ids(session, [ADA, BOB])
+    async with writing(database) as session:
+        users = await find_users(session, [ADA, BOB])
         found = await stored_ids(session, asked, users)
-    ada = users[ADA]
+    ada = users[ADA].id
     assert found == {(ada, UUID(int=1)), (ada, UUID(int=2))}
 
 
 async def test_who_looks_an_event_up_keeps_its_user_locked(database: Database) -> None:
     """Else two attempts at one moment would both find nothing."""
-    async with database.transaction() as session:
-        users = await user_ids(session, [ADA, BOB])
-    async with database.transaction() as first:
+    async with writing(database) as session:
+        users = await find_users(session, [ADA, BOB])
+    async with writing(database) as first:
         assert await stored_ids(first, [row(1)], users) == set()
 
         async def second() -> set[tuple[int, UUID]]:
-            async with database.transaction() as session:
+            async with writing(database) as session:
                 return await stored_ids(session, [row(1, at="2026-11-20 10:00")], users)
 
         later = asyncio.create_task(second())
-        async with database.transaction() as other:
+        async with writing(database) as other:
             assert await stored_ids(other, [row(1, user=BOB)], users) == set()
         await until_waiting(database)
         await insert(first, row(1))
-    assert await later == {(users[ADA], UUID(int=1))}
+    assert await later == {(users[ADA].id, UUID(int=1))}

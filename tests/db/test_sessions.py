@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.errors import AmbiguousSession, NotFound
-from app.ingest.prepare import EventRow
+from app.ingest.rows import EventRow
 from app.read.sessions import SessionSummary, session_summary
 from tests.db.conftest import ADA, BOB, row, store, utc
 

@@ -6,9 +6,9 @@ import hypothesis
 import orjson
 import pytest
 
-from app.ingest.prepare import EventRow, Prepared, prepare
+from app.ingest.prepare import prepare_batch
+from app.ingest.rows import EventRow, Prepared
 from app.ingest.verdict import Verdict
-from app.schemas.strict_json import parse_json
 from app.settings import Settings
 from tests.conftest import NOW
 
@@ -47,7 +47,7 @@ def event(**fields: object) -> dict[str, object]:
 def prepared(body: dict[str, object] | bytes, **limits: object) -> Prepared:
     """A batch's body, as a request brings it at NOW."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    return prepare(parse_json(raw), NOW, Settings(**limits))  # type: ignore[arg-type]
+    return prepare_batch(raw, NOW, Settings(**limits))  # type: ignore[arg-type]
 
 
 def kept(*, sent_at: object = None, **fields: object) -> EventRow:

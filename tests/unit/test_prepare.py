@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import TooLarge, UnreadableBody
-from app.ingest.prepare import EventRow
+from app.ingest.rows import EventRow
 from app.ingest.verdict import Verdict, Warn
 from tests.conftest import NOW
 from tests.unit.conftest import ADA, EVENT_ID, event, kept, prepared, rejected
@@ -39,7 +39,7 @@ def test_a_plain_event_is_kept_as_it_is() -> None:
     assert found.warnings == ()
     assert found.rows == [
         EventRow(
-            index=0,
+            place=0,
             user_email=ADA,
             event_timestamp=NOW.replace(hour=11, minute=30),
             event_id=UUID(EVENT_ID),
@@ -133,7 +133,7 @@ def test_a_user_has_to_be_named_by_the_event_or_the_batch() -> None:
 
 def test_one_bad_event_does_not_sink_the_others() -> None:
     found = prepared({"events": [event(event_type=""), event(), 7, event(event_id=None)]})
-    assert [row.index for row in found.rows] == [1, 3]
+    assert [row.place for row in found.rows] == [1, 3]
     assert [each.index for each in found.rejections] == [0, 2]
 
 
@@ -151,7 +151,7 @@ def test_a_path_in_a_rejection_has_a_bound() -> None:
 
 
 def test_the_deepest_and_the_largest_that_are_kept() -> None:
-    assert kept(metadata={"a": {"b": {"c": {"d": {"e": {"f": {"g": {}}}}}}}}).index == 0
+    assert kept(metadata={"a": {"b": {"c": {"d": {"e": {"f": {"g": {}}}}}}}}).place == 0
     largest = '{"n":"' + "x" * (32_768 - 8) + '"}'
     row = kept(metadata={"n": "x" * (32_768 - 8)})
     assert row.event_metadata == largest
@@ -160,7 +160,7 @@ def test_the_deepest_and_the_largest_that_are_kept() -> None:
 
 def test_the_size_of_metadata_and_context_is_counted_together() -> None:
     half = {"n": "x" * 16_376}  # 16,384 bytes of JSON
-    assert kept(metadata=half, context_snapshot=half).index == 0
+    assert kept(metadata=half, context_snapshot=half).place == 0
     one_more = {"n": "x" * 16_377}
     verdict = rejected(metadata=half, context_snapshot=one_more)
     assert (verdict.code, verdict.field) == ("event_too_large", "context_snapshot")
@@ -169,7 +169,7 @@ def test_the_size_of_metadata_and_context_is_counted_together() -> None:
 
 def test_the_size_is_counted_in_bytes_of_utf_8() -> None:
     assert rejected(metadata={"n": "é" * 16_384}).code == "event_too_large"
-    assert kept(metadata={"n": "é" * 16_380}).index == 0
+    assert kept(metadata={"n": "é" * 16_380}).place == 0
 
 
 def test_metadata_by_its_other_name_and_absent() -> None:
@@ -215,7 +215,7 @@ def test_defaults_of_the_batch_fill_what_an_event_does_not_say() -> None:
 def test_a_bad_default_is_each_events_own_fault() -> None:
     found = prepared({"user_email": "nobody", "events": [{"event_type": "a"}, event()]})
     assert [(each.index, each.field) for each in found.rejections] == [(0, "user_email")]
-    assert [row.index for row in found.rows] == [1]
+    assert [row.place for row in found.rows] == [1]
 
 
 def test_unknown_fields_are_named_and_ignored() -> None:
@@ -278,5 +278,6 @@ def test_a_verdict_says_what_was_wrong() -> None:
         event_id=EVENT_ID,
         code="invalid_value",
         field="event_timestamp",
-        message="Input should be a valid datetime, invalid character in hour",
+        message="Input should be a valid datetime or date, "
+        "unexpected extra characters at the end of the input",
     )
