@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-indexes lock clean
+.PHONY: help run test lint format bench bench-ingest bench-indexes lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ format: $(VENV)/dev.stamp ## Put the code into its format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: bench-indexes ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest ## Measure what the README and the decision records claim
+
+bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
+	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 bench-indexes: $(VENV)/dev.stamp ## What each index costs and gives
 	$(BIN)/python -m benchmarks.indexes $(ARGS)

@@ -29,6 +29,7 @@ from urllib.request import urlopen
 import asyncpg
 import orjson
 import psutil
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -168,7 +169,7 @@ def measure(
 ) -> dict[str, float]:
     before, groups = target.process.cpu_times(), stats(target)
     cpu = backends() + before.user + before.system
-    load = asyncio.run(run([target.port], messages, concurrency=concurrency))
+    load = uvloop.run(run([target.port], messages, concurrency=concurrency))
     after = target.process.cpu_times()
     cpu = backends() + after.user + after.system - cpu
     _require_ok(load)
@@ -204,9 +205,7 @@ def _require_ok(load: Load) -> None:
 
 
 def warm_up(target: Service, seed: int) -> None:
-    asyncio.run(
-        run([target.port], requests("batch10", WARM_UP_REQUESTS * 10, seed), concurrency=16)
-    )
+    uvloop.run(run([target.port], requests("batch10", WARM_UP_REQUESTS * 10, seed), concurrency=16))
 
 
 def all_rounds(url: str, scale: float) -> dict[str, Any]:
@@ -229,7 +228,7 @@ def all_rounds(url: str, scale: float) -> dict[str, Any]:
             }
         result["paced"] = paced(target, result["batch100"]["events_per_s"], next(seeds))
     with service(url, command=[sys.executable, "-m", "benchmarks.add_all", url]) as yardstick:
-        asyncio.run(run([yardstick.port], requests("batch10", 500, next(seeds)), concurrency=8))
+        uvloop.run(run([yardstick.port], requests("batch10", 500, next(seeds)), concurrency=8))
         messages = requests("batch10", ADD_ALL_EVENTS, next(seeds))
         result["add_all"] = measure(yardstick, messages, events=ADD_ALL_EVENTS, concurrency=64)
     result["two_processes"] = two_processes(url, int(EVENTS["batch100"] * 2 * scale), next(seeds))
@@ -248,7 +247,7 @@ def paced(target: Service, highest: float, seed: int) -> dict[str, float]:
     """At half the highest rate that batches of 100 sustained."""
     rate = highest / 2 / 100
     messages = requests("batch100", int(rate * PACED_SECONDS) * 100, seed)
-    load = asyncio.run(run([target.port], messages, concurrency=64, per_second=rate))
+    load = uvloop.run(run([target.port], messages, concurrency=64, per_second=rate))
     _require_ok(load)
     return {
         "events_per_s": rate * 100,
@@ -263,7 +262,7 @@ def two_processes(url: str, events: int, seed: int) -> dict[str, float]:
         warm_up(one, seed + 1)
         warm_up(two, seed + 2)
         messages = requests("batch100", events, seed)
-        load = asyncio.run(run([one.port, two.port], messages, concurrency=64))
+        load = uvloop.run(run([one.port, two.port], messages, concurrency=64))
         _require_ok(load)
     return {"events_per_s": events / load.seconds, "p95_ms": load.percentile(0.95)}
 
@@ -274,7 +273,7 @@ def memory(url: str, large: int, seeds: Iterator[int]) -> dict[str, float]:
         sent, start, peak, end = 0, 0.0, 0.0, 0.0
         while sent < large:
             part = MEMORY_SMALL if not sent else min(50_000, large - sent)
-            load = asyncio.run(
+            load = uvloop.run(
                 run([target.port], requests("batch100", part, next(seeds)), concurrency=64)
             )
             _require_ok(load)

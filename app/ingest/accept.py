@@ -4,9 +4,13 @@ from datetime import datetime
 
 from app.ingest.prepare import prepare_batch, prepare_single
 from app.ingest.rows import EventRow, Prepared
-from app.ingest.verdict import BatchResult, Verdict
+from app.ingest.verdict import BatchResult, Verdict, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
+
+MISMATCH = Warn(
+    "payload_mismatch", "event_id", "is known with another payload; what came first is kept"
+)
 
 
 async def accept_batch(
@@ -49,16 +53,16 @@ async def accept_single(
     return prepared.rejections[0] if prepared.rejections else _verdict(prepared.rows[0], duplicates)
 
 
-async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> set[int]:
+async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> dict[int, bool]:
     if not prepared.rows:
-        return set()
+        return {}
     return await writer.write(prepared.rows, size_bytes)
 
 
-def _verdict(row: EventRow, duplicates: set[int]) -> Verdict:
+def _verdict(row: EventRow, duplicates: dict[int, bool]) -> Verdict:
     return Verdict(
         index=row.place,
         status="duplicate" if row.place in duplicates else "accepted",
         event_id=str(row.event_id),
-        warnings=row.warnings,
+        warnings=(*row.warnings, MISMATCH) if duplicates.get(row.place) else row.warnings,
     )

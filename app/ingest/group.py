@@ -11,6 +11,7 @@ from app.ingest.insert import (
     copy_events,
     insert_new_events,
     mark_redated,
+    mismatched,
     stored_ids,
     users_are_current,
 )
@@ -18,8 +19,10 @@ from app.ingest.rollups import Tally
 from app.ingest.rows import EventRow
 from app.ingest.users import KnownUsers
 
-# Per request of a group: the indexes of its events that were duplicates.
-Duplicates = list[set[int]]
+# Per request of a group: the places of its events that were duplicates, and whether what is
+# stored differs from them.
+Duplicates = list[dict[int, bool]]
+Placed = tuple[int, EventRow]  # with the number of its request in the group
 
 
 class UsersChanged(Exception):
@@ -56,49 +59,66 @@ async def write_group(
             if not row.time_is_fixed or users[row.user_email].redated
         ]
         seen = await stored_ids(connection, uncertain, users)
-        fresh, duplicates = _fresh(requests, users, seen)
-        if not fresh:
-            return duplicates
-        if expect_new:
-            await copy_events(connection, [row for _, row in fresh], users)
-        else:
-            keys = await insert_new_events(connection, [row for _, row in fresh], users)
-            tried, fresh = fresh, []
-            for position, row in tried:
-                if (users[row.user_email].id, row.event_timestamp, row.event_id) in keys:
-                    fresh.append((position, row))
-                else:
-                    duplicates[position].add(row.place)
-        if not await users_are_current(connection, users.values()):
-            known.forget(emails)
-            raise UsersChanged
-        redated = {
-            row.user_email
-            for _, row in fresh
-            if not row.time_is_fixed and not users[row.user_email].redated
-        }
-        if redated:
-            await mark_redated(connection, [users[email] for email in redated])
-            known.forget(redated)
-        tally = Tally()
-        tally.add((row for _, row in fresh), users)
-        await tally.write(connection)
-    known.remember({email: looked_up[email] for email in looked_up.keys() - redated})
+        fresh, known_already = _fresh(requests, users, seen)
+        if fresh:
+            if expect_new:
+                await copy_events(connection, [row for _, row in fresh], users)
+            else:
+                keys = await insert_new_events(connection, [row for _, row in fresh], users)
+                tried, fresh = fresh, []
+                for placed in tried:
+                    row = placed[1]
+                    is_new = (users[row.user_email].id, row.event_timestamp, row.event_id) in keys
+                    (fresh if is_new else known_already).append(placed)
+            if not await users_are_current(connection, users.values()):
+                known.forget(emails)
+                raise UsersChanged
+            await _mark_redated(connection, [row for _, row in fresh], users, known)
+            tally = Tally()
+            tally.add((row for _, row in fresh), users)
+            await tally.write(connection)
+        duplicates = await _duplicates(connection, len(requests), known_already, users)
+    known.remember({email: user for email, user in looked_up.items() if not user.redated})
     return duplicates
+
+
+async def _mark_redated(
+    connection: asyncpg.Connection, fresh: list[EventRow], users: Users, known: KnownUsers
+) -> None:
+    emails = {
+        row.user_email
+        for row in fresh
+        if not row.time_is_fixed and not users[row.user_email].redated
+    }
+    if emails:
+        await mark_redated(connection, [users[email] for email in emails])
+        known.forget(emails)
+
+
+async def _duplicates(
+    connection: asyncpg.Connection, requests: int, placed: list[Placed], users: Users
+) -> Duplicates:
+    """The duplicates of each request, and which of them differ from what is stored."""
+    found: Duplicates = [{} for _ in range(requests)]
+    if placed:
+        differ = await mismatched(connection, [row for _, row in placed], users)
+        for number, (position, row) in enumerate(placed):
+            found[position][row.place] = number in differ
+    return found
 
 
 def _fresh(
     requests: Sequence[Sequence[EventRow]], users: Users, seen: set[Identity]
-) -> tuple[list[tuple[int, EventRow]], Duplicates]:
-    """The rows that are not in `seen` nor in the group before, each with its request's place."""
-    fresh: list[tuple[int, EventRow]] = []
-    duplicates: Duplicates = [set() for _ in requests]
+) -> tuple[list[Placed], list[Placed]]:
+    """The rows that are in neither `seen` nor the group before, and the others."""
+    fresh: list[Placed] = []
+    known_already: list[Placed] = []
     for position, rows in enumerate(requests):
         for row in rows:
             identity = (users[row.user_email].id, row.event_id)
             if identity in seen:
-                duplicates[position].add(row.place)
+                known_already.append((position, row))
             else:
                 seen.add(identity)
                 fresh.append((position, row))
-    return fresh, duplicates
+    return fresh, known_already

@@ -50,6 +50,22 @@ JOIN unnest($1::bigint[], $2::uuid[]) AS given (user_id, event_id)
 WHERE event.user_id = ANY($1::bigint[]) AND event.event_timestamp BETWEEN $3 AND $4
 """
 
+# Which of the given events are stored with something else in them than what is given.
+SELECT_MISMATCHED = """
+SELECT given.number - 1
+FROM unnest(
+  $1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[]
+) WITH ORDINALITY AS given
+  (user_id, event_id, event_type, entity_type, entity_id, event_metadata, duration_ms, number)
+JOIN activity_event AS event
+  ON event.user_id = given.user_id AND event.event_id = given.event_id
+WHERE event.user_id = ANY($1::bigint[]) AND event.event_timestamp BETWEEN $8 AND $9
+  AND (event.event_type, event.entity_type, event.entity_id, event.event_metadata,
+    event.duration_ms)
+  IS DISTINCT FROM (given.event_type, given.entity_type, given.entity_id, given.event_metadata,
+    given.duration_ms)
+"""
+
 # Column -> the type of its array, in the order of `record`.
 EVENT_COLUMNS = {
     "user_id": "bigint",
@@ -123,6 +139,28 @@ async def stored_ids(
         max(row.event_timestamp for row in rows) + REDATED_MAX,
     )
     return {(user_id, event_id) for user_id, event_id in found}
+
+
+async def mismatched(
+    connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
+) -> set[int]:
+    """Which of these duplicates, by their places in `rows`, differ from what is stored.
+
+    One id for two events is a fault of its client, who is told.
+    """
+    found = await connection.fetch(
+        SELECT_MISMATCHED,
+        [users[row.user_email].id for row in rows],
+        [row.event_id for row in rows],
+        [row.event_type for row in rows],
+        [row.entity_type for row in rows],
+        [row.entity_id for row in rows],
+        [row.event_metadata for row in rows],
+        [row.duration_ms for row in rows],
+        min(row.event_timestamp for row in rows) - REDATED_MAX,
+        max(row.event_timestamp for row in rows) + REDATED_MAX,
+    )
+    return {number for (number,) in found}
 
 
 async def mark_redated(connection: asyncpg.Connection, users: Collection[User]) -> None:

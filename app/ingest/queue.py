@@ -11,13 +11,13 @@ from app.settings import Settings
 
 @dataclass(slots=True, eq=False)
 class QueuedRequest:
-    """A request's rows, and where it waits: for the indexes of those that were duplicates."""
+    """A request's rows, and where it waits for its duplicates, as `group.Duplicates` has them."""
 
     rows: list[EventRow]
     size_bytes: int
-    done: asyncio.Future[set[int]]
+    done: asyncio.Future[dict[int, bool]]
 
-    def succeed(self, duplicates: set[int]) -> None:
+    def succeed(self, duplicates: dict[int, bool]) -> None:
         if not self.done.done():  # its client may have gone
             self.done.set_result(duplicates)
 

@@ -53,8 +53,9 @@ class GroupWriter:
         self._queue.close()
         await asyncio.gather(*self._tasks)
 
-    async def write(self, rows: list[EventRow], size_bytes: int) -> set[int]:
-        """Writes a request's rows; the indexes of those that were duplicates.
+    async def write(self, rows: list[EventRow], size_bytes: int) -> dict[int, bool]:
+        """Writes a request's rows; those that were duplicates, and whether what is
+        stored differs from them.
 
         When this returns, all of them are committed.
 

@@ -126,7 +126,7 @@ async def store(database: Database, *rows: EventRow) -> None:
     """Events that are new, with their share of the totals."""
     connection = await database.connect_writer()
     try:
-        assert await write_group(connection, [rows], KnownUsers(), expect_new=True) == [set()]
+        assert await write_group(connection, [rows], KnownUsers(), expect_new=True) == [{}]
     finally:
         await connection.close()
 

@@ -75,7 +75,7 @@ async def test_a_duplicate_counts_nowhere(database: Database) -> None:
     known = KnownUsers()
     again = [[row(1), row(2)], [row(2), row(3, at="2026-11-20 10:00")]]
     found = await write_group(connection, again, known, expect_new=False)
-    assert found == [{1}, {2}]
+    assert found == [{1: False}, {2: False}]
     await connection.close()
     assert [each[3] for each in await rollups(database)] == [2, 1]
     assert await differences(database) == []

@@ -111,6 +111,22 @@ async def test_what_was_kept_is_what_came_first(database: Database) -> None:
     assert await scalar(database, "SELECT event_type FROM activity_event") == "first"
 
 
+async def test_one_id_with_another_payload_is_a_duplicate_with_a_warning(
+    database: Database,
+) -> None:
+    first = event(metadata={"a": 1, "b": 2})
+    same = event(metadata={"b": 2, "a": 1.0})
+    other = event(metadata={"a": 1, "b": 3})
+    result = await write(database, first, same, other)
+    assert [[warn.code for warn in each.warnings] for each in result.results] == [
+        [],
+        ["payload_mismatch"],
+    ]
+    again = await write(database, other, same, event(event_type="z"))
+    assert statuses(again) == ["duplicate"] * 3
+    assert [len(each.warnings) for each in again.results] == [1, 0, 1]
+
+
 async def test_events_without_an_id_count_each_time(database: Database) -> None:
     result = await write(database, event(event_id=None), event(event_id=None))
     assert statuses(result) == ["accepted", "accepted"]
