@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         default=32 * MIB, ge=1 * MIB, description="Most bytes of bodies that wait to be written."
     )
     group_max_events: int = Field(
-        default=2000, ge=1, description="Most events of one transaction, but for a single request."
+        default=1000, ge=1, description="Most events of one transaction, but for a single request."
     )
     statement_timeout_ms: int = Field(
         default=10_000, ge=100, description="Longest that one read may run in the database."
