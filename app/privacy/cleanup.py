@@ -147,7 +147,7 @@ async def _delete_some(database: Database, where: list[ColumnElement[bool]]) -> 
     """
     key = (ActivityEvent.user_id, ActivityEvent.event_timestamp, ActivityEvent.event_id)
     day = cast(func.timezone("UTC", ActivityEvent.event_timestamp), Date)
-    some = select(*key, day.label("day")).where(*where).order_by(*key).limit(ROWS_PER_TRANSACTION)
+    some = select(*key, day.label("day")).where(*where).limit(ROWS_PER_TRANSACTION)
     async with database.transaction() as session:
         doomed = (await session.execute(some)).all()
         if not doomed:
