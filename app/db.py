@@ -35,7 +35,6 @@ SESSION_DEFAULTS = {
 }
 
 QUERY_CANCELED = "57014"
-INVALID_PARAMETER_VALUE = "22023"
 DATA_EXCEPTION_CLASS = "22"
 
 
@@ -110,9 +109,10 @@ class Database:
             TooExpensive: a statement ran into the timeout.
             Unavailable: no connection was to be had.
         """
-        with_errors = ReadSession(self._read_engine, expire_on_commit=False, autoflush=False)
         try:
-            async with with_errors as session:
+            async with ReadSession(
+                self._read_engine, expire_on_commit=False, autoflush=False
+            ) as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error

@@ -113,8 +113,8 @@ def serve_forever(
     # uvicorn raises the signal again once it has stopped; the database has still to be stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # What is loaded by now stays. Of what requests make, hardly anything is in a cycle, and looking
-    # for cycles in thousands of fresh rows costs a tenth of an event.
+    # What is loaded by now stays. Of what requests make, hardly anything is in a cycle: to look for
+    # cycles among thousands of fresh rows, again and again, finds nothing.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

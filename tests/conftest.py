@@ -26,6 +26,7 @@ from app import embedded
 from app.db import Database, create_engine
 from app.main import create_app
 from app.migrate import migrate
+from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,6 +82,15 @@ async def migrated_database(url: str) -> None:
     engine = create_engine(url, settings, pooled=False, server_settings={})
     async with engine.connect() as connection:
         await migrate(connection, settings)
+    await engine.dispose()
+
+
+async def add_partitions(url: str) -> None:
+    """The partitions that there would be at `NOW`, whatever the date."""
+    settings = Settings(database_url=url)
+    engine = create_engine(url, settings, pooled=False, server_settings={})
+    async with engine.begin() as connection:
+        await ensure_partitions(connection, settings, NOW)
     await engine.dispose()
 
 

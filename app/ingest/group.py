@@ -60,6 +60,7 @@ async def write_group(
         ]
         seen = await stored_ids(connection, uncertain, users)
         fresh, known_already = _fresh(requests, users, seen)
+        redated: set[str] = set()
         if fresh:
             if expect_new:
                 await copy_events(connection, [row for _, row in fresh], users)
@@ -73,18 +74,20 @@ async def write_group(
             if not await users_are_current(connection, users.values()):
                 known.forget(emails)
                 raise UsersChanged
-            await _mark_redated(connection, [row for _, row in fresh], users, known)
+            redated = await _mark_redated(connection, [row for _, row in fresh], users)
             tally = Tally()
             tally.add((row for _, row in fresh), users)
             await tally.write(connection)
         duplicates = await _duplicates(connection, len(requests), known_already, users)
-    known.remember({email: user for email, user in looked_up.items() if not user.redated})
+    known.remember(looked_up)
+    known.forget(redated)
     return duplicates
 
 
 async def _mark_redated(
-    connection: asyncpg.Connection, fresh: list[EventRow], users: Users, known: KnownUsers
-) -> None:
+    connection: asyncpg.Connection, fresh: list[EventRow], users: Users
+) -> set[str]:
+    """The users who were not marked before, by email: what is remembered of them is past."""
     emails = {
         row.user_email
         for row in fresh
@@ -92,7 +95,7 @@ async def _mark_redated(
     }
     if emails:
         await mark_redated(connection, [users[email] for email in emails])
-        known.forget(emails)
+    return emails
 
 
 async def _duplicates(

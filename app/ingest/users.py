@@ -18,9 +18,6 @@ class KnownUsers:
         self._users: Users = {}
         self._at_most = at_most
 
-    def __len__(self) -> int:
-        return len(self._users)
-
     async def resolve(
         self, connection: asyncpg.Connection, emails: Collection[str]
     ) -> tuple[Users, Users]:

@@ -18,8 +18,8 @@ _REFERENCE = "#/components/schemas/{model}"
 class IngestRoute(APIRoute):
     """A route whose endpoint takes the request alone, without FastAPI's solving of dependencies.
 
-    On these two routes that would cost as much as the whole rest of the way. Errors, the OpenAPI
-    document and everything around a route are as everywhere else.
+    These two routes have none that a header would not tell, and are paid for by every request.
+    Errors, the OpenAPI document and everything around a route are as everywhere else.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -10,16 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.db import create_engine
 from app.main import create_app
-from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
-from tests.conftest import NOW, LiveServer, fresh_database
+from tests.conftest import NOW, LiveServer, add_partitions, fresh_database, truncate
 
 Json = dict[str, Any]
 Log = Callable[..., Awaitable[Json]]
@@ -48,16 +45,8 @@ def clock() -> Clock:
 def database_url(server_url: str) -> Iterator[str]:
     """A database with the partitions that there would be at `NOW`."""
     with fresh_database(server_url) as url:
-        asyncio.run(_add_partitions(url))
+        asyncio.run(add_partitions(url))
         yield url
-
-
-async def _add_partitions(url: str) -> None:
-    settings = Settings(database_url=url)
-    engine = create_engine(url, settings, pooled=False, server_settings={})
-    async with engine.begin() as connection:
-        await ensure_partitions(connection, settings, NOW)
-    await engine.dispose()
 
 
 @pytest.fixture
@@ -68,13 +57,7 @@ async def app(settings: Settings, clock: Clock) -> AsyncIterator[FastAPI]:
     app.state.clock = lambda: clock.now
     async with app.router.lifespan_context(app):
         yield app
-    # To truncate that many partitions takes longer than most of these tests.
-    connection = await asyncpg.connect(settings.database_url)
-    await connection.execute(
-        "DELETE FROM activity_event; DELETE FROM app_user;"
-        " DELETE FROM activity_rollup; DELETE FROM activity_user_day"
-    )
-    await connection.close()
+    await truncate(settings.database_url)
 
 
 @pytest.fixture

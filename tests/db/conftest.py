@@ -11,14 +11,13 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, create_engine, write_transaction
+from app.db import Database, write_transaction
 from app.ingest.group import write_group
 from app.ingest.insert import find_users, insert_new_events
 from app.ingest.rows import EventRow
 from app.ingest.users import KnownUsers
-from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
-from tests.conftest import NOW, fresh_database
+from tests.conftest import NOW, add_partitions, fresh_database, truncate
 
 ADA = "ada@example.com"
 BOB = "bob@example.com"
@@ -28,35 +27,23 @@ WAITING = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
-EMPTY = (
-    text("DELETE FROM activity_event"),
-    text("DELETE FROM app_user"),
-    text("DELETE FROM activity_rollup"),
-    text("DELETE FROM activity_user_day"),
-    text("ALTER TABLE app_user ALTER COLUMN id RESTART"),
-)
 
 
 @pytest.fixture(scope="session")
 def database_url(server_url: str) -> Iterator[str]:
     with fresh_database(server_url) as url:
-        asyncio.run(_add_partitions(url))
+        asyncio.run(add_partitions(url))
         yield url
 
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """Both pools on the test's database, which is empty again afterwards.
-
-    Emptied by DELETE: a TRUNCATE makes a hundred new files for the few rows of one test.
-    """
+    """Both pools on the test's database, which is empty again afterwards."""
     assert settings.database_url is not None
     database = Database(settings.database_url, settings)
     yield database
-    async with database.transaction() as session:
-        for statement in EMPTY:
-            await session.execute(statement)
     await database.dispose()
+    await truncate(settings.database_url)
 
 
 @pytest.fixture
@@ -64,14 +51,6 @@ def bare_url(server_url: str) -> Iterator[str]:
     """A database that was never migrated."""
     with fresh_database(server_url, migrated=False) as url:
         yield url
-
-
-async def _add_partitions(url: str) -> None:
-    settings = Settings(database_url=url)
-    engine = create_engine(url, settings, pooled=False, server_settings={})
-    async with engine.begin() as connection:
-        await ensure_partitions(connection, settings, NOW)
-    await engine.dispose()
 
 
 def utc(instant: str) -> datetime:
