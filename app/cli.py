@@ -19,7 +19,7 @@ from app import __version__
 from app.db import Database, create_engine
 from app.embedded import embedded_postgres
 from app.errors import ActivityError
-from app.migrate import migrate as run_migrations
+from app.migrate import migrate_at
 from app.privacy.cleanup import clean_up, cutoff
 from app.programs import EmbeddedError
 from app.schemas.email import normalise_email
@@ -86,7 +86,7 @@ def serve(
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         with database_url(settings, owner_note=f"serving {address}", share=False) as url:
             if migrate:
-                asyncio.run(_migrate(url, settings))
+                asyncio.run(_translated(lambda: migrate_at(url, settings)))
             serve_forever(settings, url, listener, address)
 
 
@@ -95,7 +95,7 @@ def migrate() -> None:
     """Bring the database to the newest revision and make the partitions it needs."""
     settings = Settings()
     with database_url(settings) as url:
-        made = asyncio.run(_migrate(url, settings))
+        made = asyncio.run(_translated(lambda: migrate_at(url, settings)))
     for name in made:
         out.print(f"made partition {name}")
     out.print("The database is up to date.")
@@ -181,15 +181,6 @@ def database_url(settings: Settings, *, owner_note: str = "", share: bool = True
         return
     with embedded_postgres(settings.data_dir, owner_note=owner_note, share=share) as url:
         yield url
-
-
-async def _migrate(url: str, settings: Settings) -> list[str]:
-    async def run() -> list[str]:
-        engine = create_engine(url, settings, pooled=False, server_settings={})
-        async with engine.connect() as connection:
-            return await run_migrations(connection, settings)
-
-    return await _translated(run)
 
 
 async def _translated(run: Callable[[], Awaitable[T]]) -> T:

@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import create_engine
 from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
 
@@ -38,6 +39,15 @@ async def current_revision(connection: AsyncConnection) -> str | None:
         return None
     revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
     return None if revision is None else str(revision)
+
+
+async def migrate_at(url: str, settings: Settings) -> list[str]:
+    """As `migrate`, on a connection of its own."""
+    engine = create_engine(url, settings, pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        made = await migrate(connection, settings)
+    await engine.dispose()
+    return made
 
 
 async def migrate(connection: AsyncConnection, settings: Settings) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 import psutil
 
 from app import embedded
-from app.db import create_engine
-from app.migrate import migrate
+from app.migrate import migrate_at
 from app.settings import Settings
 
 
@@ -20,17 +19,10 @@ def postgres(settings: Settings, options: dict[str, str] | None = None) -> Itera
     with tempfile.TemporaryDirectory(prefix="activity-bench-") as folder:
         server = embedded.start(Path(folder), options)
         try:
-            asyncio.run(_migrate(server.url(), settings))
+            asyncio.run(migrate_at(server.url(), settings))
             yield server.url()
         finally:
             embedded.stop(server)
-
-
-async def _migrate(url: str, settings: Settings) -> None:
-    engine = create_engine(url, settings, pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        await migrate(connection, settings)
-    await engine.dispose()
 
 
 def cpu_seconds(pid: int) -> float:

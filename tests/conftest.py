@@ -25,7 +25,7 @@ from fastapi import FastAPI
 from app import embedded
 from app.db import Database, create_engine
 from app.main import create_app
-from app.migrate import migrate
+from app.migrate import migrate_at
 from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
 
@@ -65,7 +65,7 @@ def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
     asyncio.run(_administer(server_url, f'CREATE DATABASE "{name}"'))
     try:
         if migrated:
-            asyncio.run(migrated_database(url))
+            asyncio.run(migrate_at(url, Settings()))
         yield url
     finally:
         asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
@@ -75,14 +75,6 @@ async def _administer(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(statement)
     await connection.close()
-
-
-async def migrated_database(url: str) -> None:
-    settings = Settings(database_url=url)
-    engine = create_engine(url, settings, pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        await migrate(connection, settings)
-    await engine.dispose()
 
 
 async def add_partitions(url: str) -> None:

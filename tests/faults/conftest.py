@@ -20,9 +20,9 @@ import pytest
 from app import embedded
 from app.db import create_engine
 from app.ingest.clock import uuid7
+from app.migrate import migrate_at
 from app.settings import Settings
 from app.verify_rollups import verify_rollups
-from tests.conftest import migrated_database
 
 USERS = 20
 BATCH = 20
@@ -60,7 +60,7 @@ class Cluster:
 def session_cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="activity-faults-") as folder:
         cluster = Cluster(Path(folder), embedded.start(Path(folder)))
-        asyncio.run(migrated_database(cluster.url))
+        asyncio.run(migrate_at(cluster.url, Settings()))
         yield cluster
         cluster.stop()
 
