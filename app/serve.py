@@ -13,6 +13,7 @@ import psutil
 import uvicorn
 
 from app import __version__
+from app.connection import connections
 from app.main import create_app
 from app.settings import Settings
 
@@ -104,6 +105,7 @@ def serve_forever(
     """Serves until SIGINT or SIGTERM; returns when what was under way is answered."""
     config = uvicorn.Config(
         create_app(settings, database_url),
+        http=connections(settings.body_timeout_seconds),
         log_level="warning",
         access_log=False,  # its lines would hold users' addresses
         server_header=False,

@@ -56,7 +56,10 @@ class Settings(BaseSettings):
         default=5 * MIB, ge=1024, le=256 * MIB, description="Largest request body once unzipped."
     )
     body_timeout_seconds: float = Field(
-        default=30, gt=0, le=600, description="How long a client may take to send a body."
+        default=30,
+        gt=0,
+        le=600,
+        description="How long a client may take to send a header, and then a body.",
     )
     event_max_bytes: int = Field(
         default=32 * 1024,

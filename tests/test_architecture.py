@@ -25,6 +25,7 @@ ORDER = (
     {"verify_rollups"},
     {"deps"},
     {"routers", "mcp"},
+    {"connection"},
     {"main"},
     {"serve"},
     {"cli"},

@@ -181,3 +181,28 @@ def test_queries_that_are_hostile(live_client: httpx.Client, query: str) -> None
         assert response.status_code == 422
         assert response.json()["error"]["message"]
     assert live_client.delete(f"/cleanup?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /api/events/log HTTP/1.1\r\nHost: loc", b"GET /health/live HTTP/1.1\r\n\r\nG"],
+    ids=["nothing", "half a header", "half a second header"],
+)
+def test_a_header_that_never_ends(live: LiveServer, sent: bytes) -> None:
+    with connect(live) as connection:
+        connection.sendall(sent)
+        received = answer(connection)
+    assert received.endswith(CLOSED)
+    assert (b"200 OK" in received) == sent.startswith(b"GET")
+
+
+def test_a_header_that_trickles(live: LiveServer) -> None:
+    with connect(live) as connection:
+        closed = False
+        for byte in request("Content-Length: 2"):
+            connection.sendall(bytes([byte]))
+            closed = bool(select.select([connection], [], [], 0.2)[0])
+            if closed:
+                break
+        assert closed
+        assert answer(connection) == CLOSED
