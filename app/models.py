@@ -4,8 +4,17 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, Integer, MetaData, PrimaryKeyConstraint, text
-from sqlalchemy.dialects.postgresql import BIT, JSONB, TIMESTAMP
+from sqlalchemy import (
+    BigInteger,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, BYTEA, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING_CONVENTION = {
@@ -36,11 +45,33 @@ class AppUser(Base):
     __tablename__ = "app_user"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str | None] = mapped_column(
+        unique=True, comment="none while the user is being erased"
+    )
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=text("now()"))
     redated: Mapped[bool] = mapped_column(
         server_default=text("false"),
         comment="some event is stored under another time than its client gave: look up by id",
+    )
+    analytics_opt_out: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="nothing is recorded, and what was is hidden from analytics",
+    )
+    ai_context_opt_out: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="hidden from what assistants read"
+    )
+    learning_opt_out: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="hidden from what is learned"
+    )
+    counted: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="their events are in activity_rollup"
+    )
+    not_before: Mapped[datetime | None] = mapped_column(
+        Instant, comment="when this person was erased last: earlier events are suppressed"
+    )
+
+    __table_args__ = (
+        Index(None, "id", postgresql_where=text("email IS NULL OR analytics_opt_out")),
     )
 
 
@@ -118,3 +149,56 @@ class ActivityUserDay(Base):
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
     slots: Mapped[str] = mapped_column(BIT(96))
+
+
+class ApiKey(Base):
+    """A key that was given out: its secret is kept as a SHA-256 alone."""
+
+    __tablename__ = "api_key"
+
+    prefix: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[str]
+    secret_hash: Mapped[bytes] = mapped_column(BYTEA)
+    allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(String))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Erasure(Base):
+    """That somebody was erased, without saying who: the email is there as a keyed hash.
+
+    `user_id` says whose events are still to be deleted; it is gone once that is `finished_at`.
+    The opt-outs outlive the person's data.
+    """
+
+    __tablename__ = "erasure"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email_hash: Mapped[bytes] = mapped_column(BYTEA, index=True)
+    erased_at: Mapped[datetime] = mapped_column(Instant)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    analytics_opt_out: Mapped[bool]
+    ai_context_opt_out: Mapped[bool]
+    learning_opt_out: Mapped[bool]
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    deleted: Mapped[dict[str, int]] = mapped_column(JSONB)
+
+
+class ServiceSecret(Base):
+    """A secret that all processes share, made by the first that needs it."""
+
+    __tablename__ = "service_secret"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[bytes] = mapped_column(BYTEA)
+
+
+class Duty(Base):
+    """When a duty that is done now and then was last done, by whichever process."""
+
+    __tablename__ = "duty"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last_success_at: Mapped[datetime] = mapped_column(Instant)

@@ -111,8 +111,9 @@ async def truncate(url: str) -> None:
     """By DELETE: a TRUNCATE would remake the files of every partition and index."""
     await _administer(
         url,
-        "DELETE FROM activity_event; DELETE FROM app_user;"
+        "DELETE FROM activity_event; DELETE FROM app_user; DELETE FROM api_key;"
         " DELETE FROM activity_rollup; DELETE FROM activity_user_day;"
+        " DELETE FROM erasure; DELETE FROM duty;"
         " ALTER TABLE app_user ALTER COLUMN id RESTART",
     )
 

@@ -100,6 +100,10 @@ async def test_up_down_and_up_again(url: str) -> None:
         "app_user",
         "activity_rollup",
         "activity_user_day",
+        "api_key",
+        "erasure",
+        "service_secret",
+        "duty",
     }
     async with connected(url) as connection:
         assert await current_revision(connection) is None
@@ -178,6 +182,7 @@ async def test_names_follow_the_convention(url: str) -> None:
         [
             "pk_app_user",
             "uq_app_user_email",
+            "ix_app_user_id",
             "pk_activity_event",
             "ix_activity_event_event_timestamp",
             "ix_activity_event_session_id_event_timestamp",
