@@ -21,6 +21,6 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=2)"]
-# There are no keys yet, so it refuses to listen beyond loopback until ACTIVITY_TRUSTED_NETWORK=true
-# says that only your own services reach it.
+# It refuses to listen beyond loopback until there is a key: ACTIVITY_ADMIN_KEYS, or one that
+# `activity-events keys create` made in its database.
 CMD ["activity-events", "serve", "--host", "0.0.0.0"]

@@ -7,6 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.auth.authenticate import Authenticator
+from app.auth.principal import Principal
+from app.auth.rates import Rates
 from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
@@ -26,6 +29,8 @@ class Service:
     settings: Settings
     database: Database
     writer: GroupWriter
+    auth: Authenticator
+    rates: Rates
     head_revision: str
 
 
@@ -48,6 +53,12 @@ def now_of(request: Request) -> datetime:
     return now
 
 
+def principal_of(request: Request) -> Principal:
+    """Who was let in (`app.routers.access`)."""
+    principal: Principal = request.scope["principal"]
+    return principal
+
+
 def _no_repeats(request: Request) -> None:
     for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
         if count > 1 and name not in REPEATABLE:
@@ -57,5 +68,6 @@ def _no_repeats(request: Request) -> None:
 ServiceDep = Annotated[Service, Depends(service_of)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+PrincipalDep = Annotated[Principal, Depends(principal_of)]
 NowDep = Annotated[datetime, Depends(now_of)]
 NoRepeats = Depends(_no_repeats)

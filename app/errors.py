@@ -4,18 +4,21 @@
     ├── InvalidRequest                  422     invalid_request      (a parameter is wrong)
     │   └── BadCursor                   422     bad_cursor
     ├── UnreadableBody                  400     (what is wrong with the JSON or the envelope)
+    ├── Unauthorized                    401     (no credentials, or none that are good)
+    ├── Forbidden                       403     (a scope, a user or an origin that is not theirs)
     ├── NotFound                        404     not_found
     ├── AmbiguousSession                409     ambiguous_session
     ├── BodyTimeout                     408     body_timeout
     ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
+    ├── RateLimited                     429     rate_limited
     └── Unavailable                     503     unavailable          (try the same again)
         ├── Overloaded                  503     overloaded           (the queue is full)
         ├── DatabaseUnavailable         503     database_unavailable
         └── TooExpensive                503     too_expensive        (ask for less)
 
 A body is always `{"error": {"code", "message", "details"}}`. A class owns its HTTP status and its
-stable code; a 503 carries `Retry-After`.
+stable code; 429 and 503 carry `Retry-After`.
 """
 
 from typing import Any, ClassVar
@@ -74,6 +77,19 @@ class UnreadableBody(ActivityError):
     code = "invalid_json"
 
 
+class Unauthorized(ActivityError):
+    status = 401
+    code = "unauthorized"
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ActivityError):
+    status = 403
+    code = "forbidden"
+
+
 class NotFound(ActivityError):
     status = 404
     code = "not_found"
@@ -97,6 +113,18 @@ class TooLarge(ActivityError):
 class UnsupportedMediaType(ActivityError):
     status = 415
     code = "unsupported_media_type"
+
+
+class RateLimited(ActivityError):
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(message)
+        self._wait_seconds = retry_after_seconds
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self._wait_seconds)}
 
 
 class Unavailable(ActivityError):

@@ -8,18 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from app import __version__
+from app.auth.authenticate import Authenticator
+from app.auth.rates import Rates
 from app.db import Database
 from app.deps import Service
+from app.edge import Cors, Edge
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.privacy.partitions import ensure_partitions
-from app.routers import analytics, batch, cleanup, health, log, query, session
+from app.routers import analytics, batch, cleanup, docs, health, log, privacy, query, session
+from app.routers.access import SECURITY_SCHEMES
 from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
 from app.settings import Settings
@@ -41,7 +44,14 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         database = Database(database_url, settings)
         writer = GroupWriter(database, settings)
         writer.start()
-        app.state.service = Service(settings, database, writer, head_revision())
+        app.state.service = Service(
+            settings=settings,
+            database=database,
+            writer=writer,
+            auth=Authenticator(settings, database),
+            rates=Rates(settings),
+            head_revision=head_revision(),
+        )
         duties = asyncio.create_task(_keep_partitions(database, settings))
         try:
             yield
@@ -57,6 +67,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        middleware=[Middleware(Edge, settings=settings), Middleware(Cors, settings=settings)],
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -66,8 +77,13 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     # The words after /events/ before the list itself, which is the shortest path.
     for module in (log, batch, analytics, session, cleanup, query):
         app.include_router(module.router, prefix="/api/events")
+    app.include_router(privacy.router)
     app.include_router(health.router)
-    _add_docs(app)
+    app.include_router(docs.router)
+    # Swagger UI's files come from an installed package: the page needs no internet.
+    files = StaticFiles(packages=[("fastapi_swagger", "resources")])
+    app.mount("/docs/static", files, name="docs-static")
+    _add_openapi(app)
     return app
 
 
@@ -85,32 +101,15 @@ async def _keep_partitions(database: Database, settings: Settings) -> None:
         await asyncio.sleep(PARTITIONS_EVERY_SECONDS)
 
 
-def _add_docs(app: FastAPI) -> None:
-    """The docs page, with Swagger UI's files from an installed package: it needs no internet."""
-    files = StaticFiles(packages=[("fastapi_swagger", "resources")])
-    app.mount("/docs/static", files, name="docs-static")
-
+def _add_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(
                 title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
             )
             document["components"]["schemas"] |= body_schemas()
+            document["components"]["securitySchemes"] = SECURITY_SCHEMES
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title=f"{app.title} - API",
-            swagger_js_url="/docs/static/swagger-ui-bundle.js",
-            swagger_css_url="/docs/static/swagger-ui.css",
-            swagger_favicon_url="/docs/static/favicon-32x32.png",
-        )
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")

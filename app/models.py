@@ -1,5 +1,7 @@
 """The tables. Migrations in `alembic/versions` create them; a test holds both to each other."""
 
+import hmac
+import zlib
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +35,20 @@ SLOT_BIT = (
     "set_bit(0::bit(96), (extract(hour FROM event.event_timestamp AT TIME ZONE 'UTC') * 4"
     " + floor(extract(minute FROM event.event_timestamp AT TIME ZONE 'UTC') / 15))::int, 1)"
 )
+
+
+# The class of the advisory locks that serialise a person's first event and their erasure.
+EMAIL_LOCK_CLASS = 0x656D6C
+
+
+def email_lock(email: str) -> int:
+    """The key of that lock."""
+    return zlib.crc32(email.encode()) - 2**31
+
+
+def email_hash(secret: bytes, email: str) -> bytes:
+    """What is kept of an erased person: nobody without the secret can tell whose it is."""
+    return hmac.digest(secret, email.encode(), "sha256")
 
 
 class Base(DeclarativeBase):

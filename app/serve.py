@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import ipaddress
 import signal
 import socket
 import sys
@@ -13,7 +12,9 @@ import psutil
 import uvicorn
 
 from app import __version__
+from app.auth.keys import keys_exist
 from app.connection import connections
+from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 
@@ -38,28 +39,26 @@ class Server(uvicorn.Server):
             print(self._greeting, flush=True)  # noqa: T201 (this is what `serve` prints)
 
 
-def require_safe_address(settings: Settings) -> None:
-    """Without keys the service listens where only this machine reaches it.
+async def require_keys(settings: Settings, database_url: str) -> None:
+    """Where other machines reach the service, it knows its callers by keys or tokens.
 
     Raises:
-        ServeError: another address, and nobody said that the network is trusted.
+        ServeError: there are none.
     """
-    if settings.trusted_network or _is_loopback(settings.host):
+    if settings.listens_on_loopback or settings.has_credentials:
         return
-    raise ServeError(
-        f"{settings.host} can be reached from other machines, and there are no keys yet: anybody "
-        "there could read and delete everything. Listen on 127.0.0.1, or, on a network that only "
-        "your own services reach, set ACTIVITY_TRUSTED_NETWORK=true."
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    database = Database(database_url, settings)
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if await keys_exist(database):
+            return
+    finally:
+        await database.dispose()
+    raise ServeError(
+        f"{settings.host} can be reached from other machines, and there are no keys: anybody there "
+        "could read and delete everything. Make one with `activity-events keys create NAME --scope "
+        "admin`, or set ACTIVITY_ADMIN_KEYS (or _READ_KEYS, _WRITE_KEYS, ACTIVITY_JWT_SECRET, "
+        "ACTIVITY_JWT_JWKS), or listen on 127.0.0.1."
+    )
 
 
 @contextmanager

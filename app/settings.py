@@ -1,12 +1,40 @@
 """Configuration, read once from the environment. Each field is described here and in the README."""
 
+import ipaddress
+import re
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+
+
+SECRET_MIN_CHARS = 32
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
+
+
+def _parts(value: object) -> object:
+    """`a, b` -> `["a", "b"]`."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Secrets = Annotated[
+    tuple[Annotated[SecretStr, Field(min_length=SECRET_MIN_CHARS)], ...],
+    NoDecode,
+    BeforeValidator(_parts),
+]
 
 
 class Settings(BaseSettings):
@@ -32,10 +60,59 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PORT", "ACTIVITY_PORT"),
         description="Port to listen on; 0 takes any free one.",
     )
-    trusted_network: bool = Field(
-        default=False,
-        description="Allow an address other than loopback although there are no keys: everybody "
-        "who reaches the port may then read and write everything.",
+    write_keys: Secrets = Field(
+        default=(), description="Keys that may log events, separated by commas."
+    )
+    read_keys: Secrets = Field(
+        default=(), description="Keys that may read all users' events, separated by commas."
+    )
+    admin_keys: Secrets = Field(
+        default=(), description="Keys that may do everything, separated by commas."
+    )
+    jwt_secret: SecretStr | None = Field(
+        default=None,
+        min_length=SECRET_MIN_CHARS,
+        description="The secret that your application signs user tokens with (HS256).",
+    )
+    jwt_jwks: str | None = Field(
+        default=None,
+        description="File or URL of the public keys (JWKS) of user tokens (RS256, ES256).",
+    )
+    jwt_audience: str | None = Field(
+        default=None, description="The audience (`aud`) that a user token must be for."
+    )
+    jwt_issuer: str | None = Field(
+        default=None, description="The issuer (`iss`) that a user token must be from."
+    )
+    jwt_email_claim: str = Field(
+        default="email", description="The claim of a user token that holds the user's email."
+    )
+    jwt_leeway_seconds: int = Field(
+        default=30, ge=0, le=600, description="How far the clocks of token and service may differ."
+    )
+    erasure_secret: SecretStr | None = Field(
+        default=None,
+        min_length=SECRET_MIN_CHARS,
+        description="The key of the hashes that are kept of erased users' emails. Without it, one "
+        "is made and kept in the database. Never changed afterwards.",
+    )
+    allowed_origins: Names = Field(
+        default=(),
+        description="Origins whose pages may call the service (CORS), separated by commas; "
+        "`*` is any.",
+    )
+    rate_limit_key_per_minute: int = Field(
+        default=60_000, ge=0, description="Most requests a minute of one key; 0 is no limit."
+    )
+    rate_limit_user_per_minute: int = Field(
+        default=1_200,
+        ge=0,
+        description="Most requests a minute of one user's tokens; 0 is no limit.",
+    )
+    rate_limit_storage: str = Field(
+        default="memory://",
+        description="Where rates are counted: in each process, or shared by all in a Redis "
+        "(`redis://host:6379`; needs the extra `redis`).",
     )
     retention_days: int = Field(
         default=365,
@@ -118,3 +195,25 @@ class Settings(BaseSettings):
         if self.event_max_bytes > self.body_max_inflated_bytes:
             raise ValueError("event_max_bytes cannot exceed body_max_inflated_bytes")
         return self
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if value != "*" and _ORIGIN.fullmatch(value) is None:
+                raise ValueError(f"{value} is no origin, like https://app.example.com")
+        return values
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only this machine reaches the service."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the environment names a key, or a way to verify user tokens."""
+        given = (self.write_keys, self.read_keys, self.admin_keys, self.jwt_secret, self.jwt_jwks)
+        return any(given)

@@ -16,7 +16,9 @@ ROLLUP_DIFFERENCES = text(
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         count(*) AS events, count(duration_ms) AS timed,
         coalesce(sum(duration_ms), 0) AS duration_ms
-      FROM activity_event GROUP BY 1, 2, 3, 4, 5
+      FROM activity_event
+      WHERE user_id NOT IN (SELECT id FROM app_user WHERE NOT counted)
+      GROUP BY 1, 2, 3, 4, 5
     ), kept AS (
       SELECT * FROM activity_rollup WHERE events <> 0 OR timed <> 0 OR duration_ms <> 0
     )

@@ -132,7 +132,9 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the application without a socket; a failure in it is a 500, not raised."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test/api/events") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost/api/events"
+    ) as client:
         yield client
 
 

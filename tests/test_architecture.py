@@ -18,16 +18,18 @@ ORDER = (
     {"settings", "errors", "programs"},
     {"schemas", "models", "embedded"},
     {"db"},
-    {"ingest", "read", "privacy"},
+    {"ingest", "read", "privacy", "auth"},
     {"insights"},
     {"migrate"},
     {"verify"},
     {"verify_rollups"},
     {"deps"},
     {"routers", "mcp"},
-    {"connection"},
+    {"connection", "edge"},
     {"main"},
     {"serve"},
+    {"console"},
+    {"cli_privacy"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
@@ -48,6 +50,7 @@ PYDANTIC = (
 )
 WITHOUT_ROUTES = {
     "app/routers/__init__.py",
+    "app/routers/access.py",
     "app/routers/ingest_body.py",
     "app/routers/responses.py",
 }

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from app.ingest.prepare import prepare_batch, prepare_single
 from app.ingest.rows import EventRow, Prepared
-from app.ingest.verdict import BatchResult, Verdict, Warn
+from app.ingest.verdict import BatchResult, Outcome, Outcomes, Verdict, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
 
@@ -12,32 +12,47 @@ MISMATCH = Warn(
     "payload_mismatch", "event_id", "is known with another payload; what came first is kept"
 )
 
+SUPPRESSED = {
+    Outcome.OPTED_OUT: "the user has opted out",
+    Outcome.ERASED: "is from before the user was erased",
+}
+
 
 async def accept_batch(
-    writer: GroupWriter, body: bytes, received_at: datetime, settings: Settings
+    writer: GroupWriter,
+    body: bytes,
+    received_at: datetime,
+    settings: Settings,
+    own_email: str | None = None,
 ) -> BatchResult:
     """Writes a batch's body (the contract is in the README).
 
     When this returns, every event that is `accepted` or `duplicate` is committed.
 
+    Args:
+        own_email: the only user that the caller may log for, and then the default; None is any.
+
     Raises:
         UnreadableBody, TooLarge: nothing of the body could be used.
+        Forbidden: the batch is for another user.
         Unavailable: nothing is known to be committed; the same again settles it.
     """
-    prepared = prepare_batch(body, received_at, settings)
-    duplicates = await _write(writer, prepared, len(body))
+    prepared = prepare_batch(body, received_at, settings, own_email)
+    outcomes = await _write(writer, prepared, len(body))
+    suppressed = sum(outcome.is_suppressed for outcome in outcomes.values())
     notable = list(prepared.rejections)
     notable += [
-        _verdict(row, duplicates)
+        _verdict(row, outcomes.get(row.place))
         for row in prepared.rows
-        if row.warnings or (duplicates and row.place in duplicates)
+        if row.warnings or (outcomes and row.place in outcomes)
     ]
     notable.sort(key=lambda verdict: verdict.index)
     return BatchResult(
         batch_id=prepared.batch_id,
         received=len(prepared.rows) + len(prepared.rejections),
-        accepted=len(prepared.rows) - len(duplicates),
-        duplicates=len(duplicates),
+        accepted=len(prepared.rows) - len(outcomes),
+        duplicates=len(outcomes) - suppressed,
+        suppressed=suppressed,
         rejected=len(prepared.rejections),
         results=tuple(notable),
         warnings=prepared.warnings,
@@ -45,24 +60,33 @@ async def accept_batch(
 
 
 async def accept_single(
-    writer: GroupWriter, body: bytes, received_at: datetime, settings: Settings
+    writer: GroupWriter,
+    body: bytes,
+    received_at: datetime,
+    settings: Settings,
+    own_email: str | None = None,
 ) -> Verdict:
     """Writes one event's body: a batch of one. Raises as `accept_batch` does."""
-    prepared = prepare_single(body, received_at, settings)
-    duplicates = await _write(writer, prepared, len(body))
-    return prepared.rejections[0] if prepared.rejections else _verdict(prepared.rows[0], duplicates)
+    prepared = prepare_single(body, received_at, settings, own_email)
+    outcomes = await _write(writer, prepared, len(body))
+    if prepared.rejections:
+        return prepared.rejections[0]
+    return _verdict(prepared.rows[0], outcomes.get(prepared.rows[0].place))
 
 
-async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> dict[int, bool]:
+async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> Outcomes:
     if not prepared.rows:
         return {}
     return await writer.write(prepared.rows, size_bytes)
 
 
-def _verdict(row: EventRow, duplicates: dict[int, bool]) -> Verdict:
-    return Verdict(
-        index=row.place,
-        status="duplicate" if row.place in duplicates else "accepted",
-        event_id=str(row.event_id),
-        warnings=(*row.warnings, MISMATCH) if duplicates.get(row.place) else row.warnings,
-    )
+def _verdict(row: EventRow, outcome: Outcome | None) -> Verdict:
+    event_id = str(row.event_id)
+    if outcome is None:
+        return Verdict(row.place, "accepted", event_id, warnings=row.warnings)
+    if outcome.is_suppressed:
+        return Verdict(
+            row.place, "suppressed", event_id, code=outcome.value, message=SUPPRESSED[outcome]
+        )
+    mismatch = (MISMATCH,) if outcome is Outcome.MISMATCH else ()
+    return Verdict(row.place, "duplicate", event_id, warnings=(*row.warnings, *mismatch))

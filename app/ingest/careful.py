@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from app.errors import TooLarge, UnreadableBody
+from app.errors import Forbidden, TooLarge, UnreadableBody
 from app.ingest.clock import clock_offset, event_time, uuid7
 from app.ingest.rows import EventRow, Prepared, as_text
 from app.ingest.verdict import Rejected, Verdict, Warn
@@ -40,16 +40,20 @@ _CODES = {
 }
 
 
-def prepare_with_care(body: object, received_at: datetime, settings: Settings) -> Prepared:
+def prepare_with_care(
+    body: object, received_at: datetime, settings: Settings, own_email: str | None = None
+) -> Prepared:
     """Sorts a batch's body.
 
     Args:
         body: what `parse_json` made of the request.
         received_at: when the request came, aware.
+        own_email: the only user that it may be for, and then the default; None is any.
 
     Raises:
         UnreadableBody: the envelope is none, or holds no event.
         TooLarge: more events than one batch may hold.
+        Forbidden: the batch says that it is for another user.
     """
     if not isinstance(body, dict):
         raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
@@ -72,6 +76,10 @@ def prepare_with_care(body: object, received_at: datetime, settings: Settings) -
     except ValidationError as error:
         raise _unreadable(_first_fault(error)) from error
     defaults = {key: own[key] for key in own if key in DEFAULT_FIELDS}
+    if own_email is not None and not _is_own(
+        defaults.setdefault("user_email", own_email), own_email
+    ):
+        raise Forbidden("A user token logs for its own user alone.", code="other_user")
     size = len(dump_json(defaults))
     if size > settings.event_max_bytes:
         # Every event would hold them, and be refused one by one, at the cost of as many copies.
@@ -84,6 +92,7 @@ def prepare_with_care(body: object, received_at: datetime, settings: Settings) -
         clock_offset(envelope.get("sent_at"), received_at, settings),
         received_at,
         settings,
+        own_email,
         tuple(_unknown_fields("batch", own.keys() - ENVELOPE_FIELDS - DEFAULT_FIELDS)),
     )
 
@@ -95,13 +104,17 @@ def _prepare_all(
     offset: timedelta | None,
     received_at: datetime,
     settings: Settings,
+    own_email: str | None,
     warnings: tuple[Warn, ...],
 ) -> Prepared:
     rows: list[EventRow] = []
     rejections: list[Verdict] = []
     for index, event in enumerate(events):
         try:
-            rows.append(_prepare_one(index, defaults, event, offset, received_at, settings))
+            row = _prepare_one(index, defaults, event, offset, received_at, settings)
+            if own_email is not None and row.user_email != own_email:
+                raise Rejected(Fault("other_user", "user_email", "is not the user of the token"))
+            rows.append(row)
         except Rejected as rejected:
             fault = rejected.fault
             rejections.append(
@@ -167,6 +180,11 @@ def _prepare_one(
         time_is_fixed=time_is_fixed,
         warnings=tuple(warnings),
     )
+
+
+def _is_own(email: object, own_email: str) -> bool:
+    """What is no email at all is not another's: its events are rejected one by one."""
+    return not isinstance(email, str) or email.strip().lower() == own_email
 
 
 def _validated(event: dict[str, Any]) -> EventIn:

@@ -5,39 +5,21 @@ SQLAlchemy's session would cost more on this path than the database does (see `b
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from app.ingest.rows import EventRow
+from app.ingest.users import User, Users
 
 EventKey = tuple[int, datetime, UUID]
 Identity = tuple[int, UUID]
 
 
-class User(NamedTuple):
-    """`redated`: some event of theirs is stored under another time than its client gave."""
-
-    id: int
-    redated: bool
-
-
-Users = dict[str, User]  # by email
-
 # How far apart two attempts at one event may have been stored, where its time is not its own.
 REDATED_MAX = timedelta(days=30)
 LOCK_CLASS = 0x75736572
 INT4_MAX = 2**31 - 1
-
-SELECT_USERS = "SELECT email, id, redated FROM app_user WHERE email = ANY($1::text[])"
-
-INSERT_USERS = """
-INSERT INTO app_user (email) SELECT unnest($1::text[])
-ON CONFLICT (email) DO NOTHING RETURNING email, id, redated
-"""
-
-SELECT_USERS_BY_ID = "SELECT id, redated FROM app_user WHERE id = ANY($1::bigint[])"
 
 MARK_REDATED = "UPDATE app_user SET redated = true WHERE id = ANY($1::bigint[]) AND NOT redated"
 
@@ -92,31 +74,6 @@ INSERT_EVENTS = (
     + ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(EVENT_COLUMNS.values(), 1))
     + ") ON CONFLICT DO NOTHING RETURNING user_id, event_timestamp, event_id"
 )
-
-
-async def find_users(connection: asyncpg.Connection, emails: Collection[str]) -> Users:
-    """The users of these emails; those who are not known yet are made.
-
-    New ones are inserted in sorted order, so that two transactions never wait for each other.
-    """
-    wanted = sorted(emails)
-    found: Users = {}
-    for statement in (SELECT_USERS, INSERT_USERS, SELECT_USERS):  # last: made meanwhile by another
-        missing = [email for email in wanted if email not in found]
-        if missing:
-            for email, user_id, redated in await connection.fetch(statement, missing):
-                found[email] = User(user_id, redated)
-    return found
-
-
-async def users_are_current(connection: asyncpg.Connection, users: Collection[User]) -> bool:
-    """Whether each is still there and as remembered: another process may have erased one.
-
-    To be asked once the transaction has written: whoever erases a user afterwards can see that it
-    is under way, and wait for it.
-    """
-    rows = await connection.fetch(SELECT_USERS_BY_ID, [user.id for user in users])
-    return {User(user_id, redated) for user_id, redated in rows} == set(users)
 
 
 async def stored_ids(

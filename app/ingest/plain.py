@@ -23,20 +23,24 @@ _SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
 KEY_END = b'":'
 
 
-def read_batch(body: bytes, received_at: datetime, settings: Settings) -> Prepared | None:
+def read_batch(
+    body: bytes, received_at: datetime, settings: Settings, own_email: str | None = None
+) -> Prepared | None:
     """A batch, prepared; None where it takes the careful reader."""
     batch = _validated(BATCH_ADAPTER, body)
     if batch is None or len(batch["events"]) > settings.batch_max_events:
         return None
-    return _prepared(body, batch, batch["events"], received_at, settings, len(batch))
+    return _prepared(body, batch, batch["events"], received_at, settings, len(batch), own_email)
 
 
-def read_single(body: bytes, received_at: datetime, settings: Settings) -> Prepared | None:
+def read_single(
+    body: bytes, received_at: datetime, settings: Settings, own_email: str | None = None
+) -> Prepared | None:
     """One event with `sent_at` beside its fields; None where it takes the careful reader."""
     event = _validated(SINGLE_ADAPTER, body)
     if event is None:
         return None
-    return _prepared(body, event, [event], received_at, settings, 0)
+    return _prepared(body, event, [event], received_at, settings, 0, own_email)
 
 
 def _validated(adapter: TypeAdapter[Any], body: bytes) -> dict[str, Any] | None:
@@ -57,6 +61,7 @@ def _prepared(
     received_at: datetime,
     settings: Settings,
     keys: int,
+    own_email: str | None,
 ) -> Prepared | None:
     """All rows, or None as soon as one of them takes more care.
 
@@ -68,7 +73,7 @@ def _prepared(
         return None
     oldest = received_at - timedelta(days=settings.retention_days)
     newest = received_at + timedelta(seconds=settings.clock_skew_tolerance_seconds)
-    default_email = envelope.get("user_email")
+    default_email = envelope.get("user_email", own_email)
     default_session = as_text(envelope.get("session_id"))
     default_device = envelope.get("device_type")
     context = envelope.get("context_snapshot")
@@ -84,6 +89,8 @@ def _prepared(
         email = get("user_email", default_email)
         event_id = get("event_id")
         at = get("event_timestamp")
+        if own_email is not None and email != own_email:
+            return None
         if email is None or event_id is None or at is None or at.tzinfo is None:
             return None
         if not oldest <= at <= newest or "event_metadata" in event:

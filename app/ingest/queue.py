@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 from app.errors import Overloaded, Unavailable
 from app.ingest.rows import EventRow
+from app.ingest.verdict import Outcomes
 from app.settings import Settings
 
 
 @dataclass(slots=True, eq=False)
 class QueuedRequest:
-    """A request's rows, and where it waits for its duplicates, as `group.Duplicates` has them."""
+    """A request's rows, and where it waits for their outcomes."""
 
     rows: list[EventRow]
     size_bytes: int
-    done: asyncio.Future[dict[int, bool]]
+    done: asyncio.Future[Outcomes]
 
-    def succeed(self, duplicates: dict[int, bool]) -> None:
+    def succeed(self, outcomes: Outcomes) -> None:
         if not self.done.done():  # its client may have gone
-            self.done.set_result(duplicates)
+            self.done.set_result(outcomes)
 
     def fail(self, error: Exception) -> None:
         if not self.done.done():

@@ -10,8 +10,8 @@ from datetime import date, datetime
 
 import asyncpg
 
-from app.ingest.insert import Users
 from app.ingest.rows import EventRow
+from app.ingest.users import Users
 
 SLOTS_PER_DAY = 96
 SLOT_MINUTES = 15

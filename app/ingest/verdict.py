@@ -1,6 +1,7 @@
 """What became of each event, and of a batch as a whole."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 from app.schemas.strict_json import Fault
@@ -15,6 +16,23 @@ class Warn:
     code: str
     field: str
     message: str
+
+
+class Outcome(Enum):
+    """What became of a row that was not simply written."""
+
+    DUPLICATE = "duplicate"
+    MISMATCH = "duplicate, and what is stored differs"
+    OPTED_OUT = "opted_out"
+    ERASED = "erased"
+
+    @property
+    def is_suppressed(self) -> bool:
+        return self in {Outcome.OPTED_OUT, Outcome.ERASED}
+
+
+# By the row's place in its request; rows that were written are not in it.
+Outcomes = dict[int, Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +63,7 @@ class BatchResult:
     received: int
     accepted: int
     duplicates: int
+    suppressed: int
     rejected: int
     results: tuple[Verdict, ...]
     warnings: tuple[Warn, ...]
-    suppressed: int = 0

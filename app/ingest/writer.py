@@ -16,6 +16,7 @@ from app.ingest.group import UsersChanged, write_group
 from app.ingest.queue import QueuedRequest, RequestQueue
 from app.ingest.rows import EventRow
 from app.ingest.users import KnownUsers
+from app.ingest.verdict import Outcomes
 from app.settings import Settings
 
 # Of one group: for users who were changed, a connection that died in idleness, a deadlock. None of
@@ -39,7 +40,7 @@ class GroupWriter:
     def __init__(self, database: Database, settings: Settings) -> None:
         self.stats = WriterStats()
         self._queue = RequestQueue(settings)
-        known = KnownUsers()
+        known = KnownUsers(settings)
         self._writers = [
             _Writer(database, self._queue, known, self.stats) for _ in range(settings.writer_tasks)
         ]
@@ -53,11 +54,9 @@ class GroupWriter:
         self._queue.close()
         await asyncio.gather(*self._tasks)
 
-    async def write(self, rows: list[EventRow], size_bytes: int) -> dict[int, bool]:
-        """Writes a request's rows; those that were duplicates, and whether what is
-        stored differs from them.
-
-        When this returns, all of them are committed.
+    async def write(self, rows: list[EventRow], size_bytes: int) -> Outcomes:
+        """Writes a request's rows; when this returns, they are committed, but for what the
+        outcomes say.
 
         Args:
             size_bytes: about how much memory they hold, for the bound on the queue.
@@ -111,7 +110,7 @@ class _Writer:
             last = attempt == ATTEMPTS
             try:
                 connection = await self._connect()
-                duplicates = await write_group(
+                outcomes = await write_group(
                     connection,
                     [request.rows for request in group],
                     self._known,
@@ -134,8 +133,8 @@ class _Writer:
                 if last or not (was_idle or sqlstate_of(error) in DEADLOCK_STATES):
                     raise
             else:
-                for request, indexes in zip(group, duplicates, strict=True):
-                    request.succeed(indexes)
+                for request, each in zip(group, outcomes, strict=True):
+                    request.succeed(each)
                 return
 
     async def _connect(self) -> asyncpg.Connection:

@@ -20,6 +20,12 @@ LOCK_USER_DAYS = text(
     " ORDER BY user_id, day FOR UPDATE"
 )
 
+# Those whose events are not in the totals. All are locked, as an opt-out changes that.
+LOCK_USERS = text(
+    "SELECT id, counted FROM app_user WHERE id = ANY(CAST(:users AS bigint[]))"
+    " ORDER BY id FOR SHARE"
+)
+
 DELETE_AND_TAKE_OFF = text(
     """
     WITH gone AS (
@@ -29,14 +35,15 @@ DELETE_AND_TAKE_OFF = text(
       ) AS doomed (user_id, at, id)
       WHERE event.user_id = doomed.user_id AND event.event_timestamp = doomed.at
         AND event.event_id = doomed.id
-      RETURNING event.event_timestamp, event.event_type, event.event_category,
+      RETURNING event.user_id, event.event_timestamp, event.event_type, event.event_category,
         event.event_action, event.device_type, event.duration_ms
     ), share AS (
       SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00') AS bucket,
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         -count(*) AS events, -count(duration_ms) AS timed,
         -coalesce(sum(duration_ms), 0)::bigint AS duration_ms
-      FROM gone GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+      FROM gone WHERE user_id <> ALL(CAST(:uncounted AS bigint[]))
+      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ), taken_off AS (
       INSERT INTO activity_rollup SELECT * FROM share
       ON CONFLICT (bucket, event_type, event_category, event_action, device_type)
@@ -130,7 +137,7 @@ async def clean_up(
             )
             return Cleaned(int(count or 0), before, dry_run)
     deleted = 0
-    while batch := await _delete_some(database, where):
+    while batch := await delete_some(database, where):
         deleted += batch
         on_deleted(batch)
         if batch < ROWS_PER_TRANSACTION:
@@ -138,7 +145,7 @@ async def clean_up(
     return Cleaned(deleted, before, dry_run)
 
 
-async def _delete_some(database: Database, where: list[ColumnElement[bool]]) -> int:
+async def delete_some(database: Database, where: list[ColumnElement[bool]]) -> int:
     """One transaction: events, and their share of the totals.
 
     The user-days are locked first: an ingest that marks one of them waits until this has
@@ -159,6 +166,8 @@ async def _delete_some(database: Database, where: list[ColumnElement[bool]]) -> 
             "event_ids": [row.event_id for row in doomed],
         }
         touched = {"users": [user for user, _ in days], "days": [each for _, each in days]}
+        users = await session.execute(LOCK_USERS, {"users": sorted(set(touched["users"]))})
+        keys["uncounted"] = [row.id for row in users if not row.counted]
         await session.execute(LOCK_USER_DAYS, touched)
         deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
         await session.execute(RECOUNT_USER_DAYS, touched)

@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, cast, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,7 +33,8 @@ from app.schemas.strict_json import find_fault, parse_json
 class EventFilter:
     """Each field's values are any-of, the fields all-of; an empty field asks for nothing.
 
-    `user_email` holds normalised addresses; `metadata` is JSON text of an object that the event's
+    `user_email` holds normalised addresses; `own` says that who asks is that very user, who may
+    see what they have hidden from others; `metadata` is JSON text of an object that the event's
     metadata must contain.
     """
 
@@ -34,6 +47,7 @@ class EventFilter:
     session_id: tuple[str, ...] = ()
     device_type: tuple[str, ...] = ()
     metadata: str | None = None
+    own: bool = False
 
 
 # The order of all lists of events, and what a cursor points to.
@@ -51,14 +65,14 @@ _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 
-def event_filter(query: EventQuery) -> EventFilter:
-    """The filter that a request asks for.
+def event_filter(query: EventQuery, users: tuple[str, ...], *, own: bool = False) -> EventFilter:
+    """The filter that a request asks for, on the users that its caller may ask for.
 
     Raises:
         InvalidRequest: `metadata` is no JSON object that could be stored.
     """
-    values = {name: tuple(getattr(query, name)) for name in ("user_email", *_COLUMNS)}
-    return EventFilter(**values, metadata=_contained(query.metadata))
+    values = {name: tuple(getattr(query, name)) for name in _COLUMNS}
+    return EventFilter(user_email=users, **values, metadata=_contained(query.metadata), own=own)
 
 
 def _contained(metadata: str | None) -> str | None:
@@ -88,7 +102,10 @@ async def conditions(
         ActivityEvent.event_timestamp < window.end,
     ]
     if filter_.user_email:
-        found.append(_user_is_any_of(await user_ids(session, filter_.user_email)))
+        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
+        found.append(_user_is_any_of(ids))
+    else:
+        found.append(ActivityEvent.user_id.not_in(select(AppUser.id).where(is_hidden())))
     for name, column in _COLUMNS.items():
         values: tuple[str, ...] = getattr(filter_, name)
         if len(values) == 1:
@@ -122,11 +139,24 @@ def views_page() -> ColumnElement[bool]:
     return and_(ActivityEvent.event_type == PAGE_VIEWED, PAGE.is_not(None))
 
 
-async def user_ids(session: ReadSession, emails: tuple[str, ...]) -> list[int]:
-    """The ids of those who are known, in no order (unique index on `app_user.email`)."""
+def is_hidden() -> ColumnElement[bool]:
+    """A user who has opted out of analytics, or is being erased (partial index on `app_user`)."""
+    return or_(AppUser.email.is_(None), AppUser.analytics_opt_out)
+
+
+async def user_ids(
+    session: ReadSession, emails: tuple[str, ...], *, hidden: bool = False
+) -> list[int]:
+    """The ids of those who are known, in no order (unique index on `app_user.email`).
+
+    Args:
+        hidden: also of those who have opted out of analytics.
+    """
     statement = select(AppUser.id).where(
         AppUser.email == any_(bindparam(None, list(emails), type_=ARRAY(Text)))
     )
+    if not hidden:
+        statement = statement.where(not_(AppUser.analytics_opt_out))
     return list(await session.scalars(statement))
 
 

@@ -31,10 +31,8 @@ class SessionSummary:
     last_page: str | None
 
 
-async def session_summary(
-    session: ReadSession, session_id: str, user_email: tuple[str, ...] = ()
-) -> SessionSummary:
-    """The whole session, whichever page of its events is being read.
+async def session_summary(session: ReadSession, filter_: EventFilter) -> SessionSummary:
+    """The whole session of the filter's one id, whichever page of its events is being read.
 
     `device_type` is that of the latest event that has one; a page is the `page` in the metadata of
     a `page_viewed` event. Two statements, both on the index `(session_id, event_timestamp)`.
@@ -43,9 +41,8 @@ async def session_summary(
         NotFound: there is no such session (of this user).
         AmbiguousSession: several users have a session of this id; `user_email` decides.
     """
-    where = await conditions(
-        session, EventFilter(user_email=user_email, session_id=(session_id,)), EVERYTHING
-    )
+    (session_id,) = filter_.session_id
+    where = await conditions(session, filter_, EVERYTHING)
     at = ActivityEvent.event_timestamp
     by_type = await session.execute(
         select(

@@ -6,15 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.read.analytics.summary import summary
 from app.read.filters import EventFilter
 from app.read.window import resolve_window
+from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import AnalyticsAnswer
 from app.schemas.queries import AnalyticsQuery
 
-router = APIRouter(prefix="/analytics", tags=["analytics"], dependencies=[NoRepeats])
+router = APIRouter(
+    prefix="/analytics", tags=["analytics"], dependencies=[NoRepeats], route_class=GuardedRoute
+)
 
 DAYS_DEFAULT = 7
 
@@ -26,7 +29,10 @@ DAYS_DEFAULT = 7
     responses=errors(422, 503),
 )
 async def analytics(
-    query: Annotated[AnalyticsQuery, Query()], database: DatabaseDep, now: NowDep
+    query: Annotated[AnalyticsQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
 ) -> Response:
     """By default the last 7 x 24 hours; exact the moment a write is acknowledged.
 
@@ -43,7 +49,8 @@ async def analytics(
         tz=query.tz,
         default_days=DAYS_DEFAULT,
     )
+    filter_ = EventFilter(user_email=principal.users(query.user_email))
     async with database.read() as session:
-        found = await summary(session, EventFilter(user_email=tuple(query.user_email)), window)
+        found = await summary(session, filter_, window)
     echo = {"start": window.start, "end": window.end, "timezone": window.timezone}
     return JsonResponse(asdict(found) | echo)

@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.deps import now_of, service_of
+from app.deps import now_of, principal_of, service_of
 from app.errors import error_body
 from app.ingest.accept import accept_batch
 from app.ingest.verdict import BatchResult
-from app.routers.ingest_body import IngestRoute, body_of, request_body
+from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
 
@@ -55,8 +55,10 @@ async def log_batch(request: Request) -> Response:
     committed nothing: send the same again.
     """
     service, now = service_of(request), now_of(request)
-    body = await request_body(request, service.settings)
-    result = await accept_batch(service.writer, body, now, service.settings)
+    body = await admitted_body(request, service.settings)
+    result = await accept_batch(
+        service.writer, body, now, service.settings, principal_of(request).email
+    )
     answer = batch_answer(result, now)
     if result.rejected < result.received:
         return JsonResponse(answer)

@@ -8,11 +8,14 @@ from starlette.responses import Response
 
 from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
 from app.privacy.cleanup import clean_up, cutoff
+from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import CleanupAnswer
 from app.schemas.queries import CleanupQuery
 
-router = APIRouter(prefix="/cleanup", tags=["cleanup"], dependencies=[NoRepeats])
+router = APIRouter(
+    prefix="/cleanup", tags=["cleanup"], dependencies=[NoRepeats], route_class=GuardedRoute
+)
 
 
 @router.delete(

@@ -6,10 +6,11 @@ from starlette.responses import Response
 from app.deps import ServiceDep
 from app.errors import Unavailable
 from app.migrate import current_revision
+from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import LiveAnswer, ReadyAnswer
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/live", summary="The process is up", response_model=LiveAnswer)

@@ -1,36 +1,52 @@
 """What the two log routes share: reading the body, and saying so in the OpenAPI document."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
+import orjson
 from fastapi import Request
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from app.ingest.body import check_media_type, read_body
+from app.routers.access import GuardedRoute, admit
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.settings import Settings
 
 _REFERENCE = "#/components/schemas/{model}"
 
 
-class IngestRoute(APIRoute):
+class IngestRoute(GuardedRoute):
     """A route whose endpoint takes the request alone, without FastAPI's solving of dependencies.
 
     These two routes have none that a header would not tell, and are paid for by every request.
     Errors, the OpenAPI document and everything around a route are as everywhere else.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response: Response = await self.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
-async def request_body(request: Request, settings: Settings) -> bytes:
-    """The body, unzipped, within all limits. Raises as `app.ingest.body` does."""
+async def admitted_body(request: Request, settings: Settings) -> bytes:
+    """The body, unzipped, within all limits, of a caller who may send it.
+
+    Raises as `app.ingest.body` does; and, as a beacon's key is in the body, as `admit` does.
+    """
     check_media_type(request.headers.get("content-type"))
-    return await read_body(request.stream(), request.headers.get("content-encoding"), settings)
+    body = await read_body(request.stream(), request.headers.get("content-encoding"), settings)
+    if "principal" not in request.scope:
+        route: IngestRoute = request.scope["route"]
+        await admit(request, route.access, _key_in(body))
+    return body
+
+
+def _key_in(body: bytes) -> str | None:
+    try:
+        key = orjson.loads(body).get("key")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None
+    return key if isinstance(key, str) else None
 
 
 def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:

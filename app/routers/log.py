@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.deps import now_of, service_of
+from app.deps import now_of, principal_of, service_of
 from app.errors import Details, error_body
 from app.ingest.accept import accept_single
 from app.ingest.verdict import Verdict
-from app.routers.ingest_body import IngestRoute, body_of, request_body
+from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SingleAnswer
 
@@ -43,8 +43,10 @@ async def log_event(request: Request) -> Response:
     A batch of one, with the fields of envelope and event side by side.
     """
     service, now = service_of(request), now_of(request)
-    body = await request_body(request, service.settings)
-    verdict = await accept_single(service.writer, body, now, service.settings)
+    body = await admitted_body(request, service.settings)
+    verdict = await accept_single(
+        service.writer, body, now, service.settings, principal_of(request).email
+    )
     if verdict.status == "rejected":
         return JsonResponse(_rejection(verdict), 422)
     answer = {

@@ -5,15 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.read.events import list_events
 from app.read.filters import event_filter
 from app.read.window import resolve_window
+from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import EventPageAnswer
 from app.schemas.queries import EventQuery
 
-router = APIRouter(tags=["query"], dependencies=[NoRepeats])
+router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=GuardedRoute)
 
 
 @router.get(
@@ -24,7 +25,10 @@ router = APIRouter(tags=["query"], dependencies=[NoRepeats])
 )
 @router.get("", include_in_schema=False)
 async def query_events(
-    query: Annotated[EventQuery, Query()], database: DatabaseDep, now: NowDep
+    query: Annotated[EventQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
 ) -> Response:
     """Newest first by default. Repeated parameters mean any-of, different ones all-of.
 
@@ -35,7 +39,7 @@ async def query_events(
     async with database.read() as session:
         page = await list_events(
             session,
-            event_filter(query),
+            event_filter(query, principal.users(query.user_email), own=principal.is_user),
             window,
             limit=query.limit,
             order=query.order,

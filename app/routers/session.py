@@ -5,17 +5,20 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats
+from app.deps import DatabaseDep, NoRepeats, PrincipalDep
 from app.read.events import list_events
 from app.read.filters import EventFilter
 from app.read.sessions import session_summary
 from app.read.window import EVERYTHING
+from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SessionAnswer
 from app.schemas.event import Name
 from app.schemas.queries import SessionQuery
 
-router = APIRouter(prefix="/session", tags=["session"], dependencies=[NoRepeats])
+router = APIRouter(
+    prefix="/session", tags=["session"], dependencies=[NoRepeats], route_class=GuardedRoute
+)
 
 
 @router.get(
@@ -28,18 +31,23 @@ async def session_events(
     session_id: Annotated[Name, Path(examples=["s-7f3a"])],
     query: Annotated[SessionQuery, Query()],
     database: DatabaseDep,
+    principal: PrincipalDep,
 ) -> Response:
     """Oldest event first. The summary is of the whole session, whichever page is asked for.
 
     404 where there is no such session; 409 where several users have one of this id, until
     `user_email` says whose.
     """
-    user_email = tuple(query.user_email)
+    filter_ = EventFilter(
+        user_email=principal.users(query.user_email),
+        session_id=(session_id,),
+        own=principal.is_user,
+    )
     async with database.read() as session:
-        whole = await session_summary(session, session_id, user_email)
+        whole = await session_summary(session, filter_)
         page = await list_events(
             session,
-            EventFilter(user_email=user_email, session_id=(session_id,)),
+            filter_,
             EVERYTHING,
             limit=query.limit,
             order="asc",

@@ -136,6 +136,23 @@ class CleanupAnswer(Answer):
     dry_run: bool
 
 
+class OptOutAnswer(Answer):
+    """True is opted out."""
+
+    analytics: bool
+    ai_context: bool
+    learning: bool
+
+
+class ReceiptAnswer(Answer):
+    receipt_id: UUID
+    erased_at: datetime
+    finished_at: datetime
+    deleted: dict[str, int] = Field(description="Rows, by table.")
+    remaining: dict[str, int] = Field(description="Rows that were found afterwards: none.")
+    sha256: str = Field(description="Over all the rest as JSON with sorted keys.")
+
+
 class LiveAnswer(Answer):
     status: Literal["ok"]
 

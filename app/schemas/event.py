@@ -52,6 +52,15 @@ STRICT = ConfigDict(strict=True)
 JsonObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
+BeaconKey = Annotated[
+    str | None,
+    Field(
+        max_length=512,
+        description="A write key, for a beacon (`text/plain`), which can't have headers.",
+    ),
+]
+
+
 @with_config(STRICT)
 class EventIn(TypedDict, total=False):
     """One thing that a user did."""
@@ -118,6 +127,7 @@ class SingleIn(EventIn, total=False):
     sent_at: Annotated[
         Instant | None, Field(description="The client's clock as it sends; new at every attempt.")
     ]
+    key: BeaconKey
 
 
 @with_config(STRICT)
@@ -125,6 +135,7 @@ class EnvelopeIn(TypedDict, total=False):
     """What a batch says of itself. The other fields of the body are defaults for its events."""
 
     batch_id: Annotated[Name | None, Field(description="Echoed in the answer.")]
+    key: BeaconKey
     sent_at: Annotated[
         Instant | None,
         Field(

@@ -81,6 +81,12 @@ class SessionQuery(Query):
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
 
 
+class UserQuery(Query):
+    user_email: Annotated[
+        list[EmailAddress], _one("Whose; a user token's own user needs no naming.")
+    ]
+
+
 class CleanupQuery(Query):
     days: int | None = Field(
         default=None,

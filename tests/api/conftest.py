@@ -70,7 +70,7 @@ async def stranded() -> AsyncIterator[httpx.AsyncClient]:
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://test/api/events"
+        transport=httpx.ASGITransport(app=app), base_url="http://localhost/api/events"
     )
 
 

@@ -291,8 +291,8 @@ async def test_without_a_database_nothing_is_committed_and_the_client_is_told_wh
         response = await stranded.post(path, json=body)
         assert error_of(response, 503)["code"] == "database_unavailable"
         assert int(response.headers["retry-after"]) > 0
-    # What needs no database is answered as ever.
-    assert (await stranded.post("/log/batch", json=batch(5))).status_code == 422
+    # Who is asking is not known without one, so that nothing else is looked at either.
+    assert (await stranded.post("/log/batch", json=batch(5))).status_code == 503
 
 
 async def test_one_user_of_many_is_never_another(client: httpx.AsyncClient, log: Log) -> None:

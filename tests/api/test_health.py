@@ -13,8 +13,8 @@ from app.settings import Settings
 from tests.api.conftest import client_of, error_of
 from tests.conftest import LiveServer, fresh_database
 
-LIVE = "http://test/health/live"
-READY = "http://test/health/ready"
+LIVE = "http://localhost/health/live"
+READY = "http://localhost/health/ready"
 
 
 async def test_up_and_ready(client: httpx.AsyncClient) -> None:

@@ -143,7 +143,7 @@ async def test_the_path_goes_with_and_without_its_slash(
     client: httpx.AsyncClient, log: Log
 ) -> None:
     await log(event())
-    for path in ("http://test/api/events/", "http://test/api/events"):
+    for path in ("http://localhost/api/events/", "http://localhost/api/events"):
         response = await client.get(path)
         assert response.status_code == 200
         assert len(response.json()["events"]) == 1

@@ -1,7 +1,7 @@
 """A database with partitions around NOW whatever the date, and rows and locks in few words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from app.db import Database, write_transaction
 from app.ingest.group import write_group
-from app.ingest.insert import find_users, insert_new_events
+from app.ingest.insert import insert_new_events
 from app.ingest.rows import EventRow
-from app.ingest.users import KnownUsers
+from app.ingest.users import KnownUsers, Users
 from app.settings import Settings
 from tests.conftest import NOW, add_partitions, fresh_database, truncate
 
@@ -94,6 +94,12 @@ async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
+async def find_users(connection: asyncpg.Connection, emails: Iterable[str]) -> Users:
+    """The users of these emails, by one who remembers nobody."""
+    users, _ = await KnownUsers(Settings()).resolve(connection, dict.fromkeys(emails, NOW))
+    return users
+
+
 async def insert(connection: asyncpg.Connection, *rows: EventRow) -> list[int]:
     """The numbers of those that were not there yet, in order."""
     users = await find_users(connection, {each.user_email for each in rows})
@@ -105,7 +111,9 @@ async def store(database: Database, *rows: EventRow) -> None:
     """Events that are new, with their share of the totals."""
     connection = await database.connect_writer()
     try:
-        assert await write_group(connection, [rows], KnownUsers(), expect_new=True) == [{}]
+        assert await write_group(connection, [rows], KnownUsers(Settings()), expect_new=True) == [
+            {}
+        ]
     finally:
         await connection.close()
 

@@ -7,9 +7,20 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database
-from app.ingest.insert import User, Users, find_users, stored_ids
+from app.ingest.insert import stored_ids
 from app.ingest.rows import EventRow
-from tests.db.conftest import ADA, BOB, insert, row, scalar, store, until_waiting, writing
+from app.ingest.users import User, Users
+from tests.db.conftest import (
+    ADA,
+    BOB,
+    find_users,
+    insert,
+    row,
+    scalar,
+    store,
+    until_waiting,
+    writing,
+)
 
 STORED = text(
     "SELECT event_timestamp, event_id, event_type, event_category, event_action, entity_type,"

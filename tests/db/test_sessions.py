@@ -8,6 +8,7 @@ from sqlalchemy import text
 from app.db import Database
 from app.errors import AmbiguousSession, NotFound
 from app.ingest.rows import EventRow
+from app.read.filters import EventFilter
 from app.read.sessions import SessionSummary, session_summary
 from tests.db.conftest import ADA, BOB, row, store, utc
 
@@ -16,7 +17,8 @@ REMOVE_USERS = text("DELETE FROM app_user")
 
 async def ask(database: Database, session_id: str, *user_email: str) -> SessionSummary:
     async with database.read() as session:
-        return await session_summary(session, session_id, user_email)
+        filter_ = EventFilter(user_email=user_email, session_id=(session_id,))
+        return await session_summary(session, filter_)
 
 
 def part(number: int, at: str, event_type: str = "a_x", **fields: Any) -> EventRow:

@@ -285,7 +285,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def client(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
-    return httpx.Client(base_url="http://test", transport=httpx.MockTransport(answer))
+    return httpx.Client(base_url="http://localhost", transport=httpx.MockTransport(answer))
 
 
 def test_it_waits_as_long_as_it_is_told(pauses: list[float]) -> None:

@@ -42,13 +42,13 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         for each in classes()
     ]
     assert list(drawn()) == there
-    assert len(there) == 13
+    assert len(there) == 16
 
 
 def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
     assert errors.__doc__ is not None
     codes = dict(re.findall(r"([A-Z]\w+) +\d{3} {5}([a-z_]+)", errors.__doc__))
-    assert len(codes) == 11
+    assert len(codes) == 12
     assert codes == {each.__name__: each.code for each in classes() if each.__name__ in codes}
 
 
@@ -58,6 +58,9 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         ("InvalidRequest", 422, "invalid_request"),
         ("BadCursor", 422, "bad_cursor"),
         ("UnreadableBody", 400, "invalid_json"),
+        ("Unauthorized", 401, "unauthorized"),
+        ("Forbidden", 403, "forbidden"),
+        ("RateLimited", 429, "rate_limited"),
         ("NotFound", 404, "not_found"),
         ("AmbiguousSession", 409, "ambiguous_session"),
         ("BodyTimeout", 408, "body_timeout"),
@@ -76,10 +79,10 @@ def test_status_and_code(name: str, status: int, code: str) -> None:
     assert str(failure) == "Why."
 
 
-def test_every_503_says_when_to_come_back_and_nothing_else_does() -> None:
+def test_every_429_and_503_says_when_to_come_back_and_nothing_else_does() -> None:
     for each in classes():
         seconds = each("Why.").headers().get("Retry-After")
-        assert (seconds is not None) == (each.status == 503)
+        assert (seconds is not None) == (each.status in {429, 503})
     assert Unavailable("Why.").headers() == {"Retry-After": "1"}
     assert TooExpensive("Why.").headers() == {"Retry-After": "5"}
 

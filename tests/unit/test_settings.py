@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.settings import Settings
+
+KEY, OTHER_KEY = "k" * 32, "o" * 40
 
 # Variable, what it is set to, and what the field of that name then holds.
 VARIABLES: list[tuple[str, str, str, object]] = [
@@ -15,7 +17,30 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_HOST", "::1", "host", "::1"),
     ("PORT", "0", "port", 0),
     ("ACTIVITY_PORT", "9000", "port", 9000),
-    ("ACTIVITY_TRUSTED_NETWORK", "true", "trusted_network", True),
+    (
+        "ACTIVITY_WRITE_KEYS",
+        f"{KEY}, {OTHER_KEY}",
+        "write_keys",
+        (SecretStr(KEY), SecretStr(OTHER_KEY)),
+    ),
+    ("ACTIVITY_READ_KEYS", KEY, "read_keys", (SecretStr(KEY),)),
+    ("ACTIVITY_ADMIN_KEYS", KEY, "admin_keys", (SecretStr(KEY),)),
+    ("ACTIVITY_JWT_SECRET", KEY, "jwt_secret", SecretStr(KEY)),
+    ("ACTIVITY_JWT_JWKS", "keys.json", "jwt_jwks", "keys.json"),
+    ("ACTIVITY_JWT_AUDIENCE", "activity", "jwt_audience", "activity"),
+    ("ACTIVITY_JWT_ISSUER", "https://id.example.com", "jwt_issuer", "https://id.example.com"),
+    ("ACTIVITY_JWT_EMAIL_CLAIM", "mail", "jwt_email_claim", "mail"),
+    ("ACTIVITY_ERASURE_SECRET", KEY, "erasure_secret", SecretStr(KEY)),
+    ("ACTIVITY_JWT_LEEWAY_SECONDS", "0", "jwt_leeway_seconds", 0),
+    (
+        "ACTIVITY_ALLOWED_ORIGINS",
+        "https://a.example.com, http://localhost:5173",
+        "allowed_origins",
+        ("https://a.example.com", "http://localhost:5173"),
+    ),
+    ("ACTIVITY_RATE_LIMIT_KEY_PER_MINUTE", "5", "rate_limit_key_per_minute", 5),
+    ("ACTIVITY_RATE_LIMIT_USER_PER_MINUTE", "0", "rate_limit_user_per_minute", 0),
+    ("ACTIVITY_RATE_LIMIT_STORAGE", "redis://r", "rate_limit_storage", "redis://r"),
     ("ACTIVITY_RETENTION_DAYS", "30", "retention_days", 30),
     ("ACTIVITY_PARTITIONS_AHEAD_MONTHS", "3", "partitions_ahead_months", 3),
     ("ACTIVITY_BATCH_MAX_EVENTS", "10", "batch_max_events", 10),
@@ -69,9 +94,13 @@ def test_every_number_has_a_bound() -> None:
         ("clock_skew_tolerance_seconds", 0.5),
         ("statement_timeout_ms", 99),
         ("database_pool_size", 0),
+        ("write_keys", "short"),
+        ("jwt_secret", "short"),
+        ("allowed_origins", "example.com"),
+        ("allowed_origins", "https://example.com/"),
     ],
 )
-def test_bounds(field: str, value: float) -> None:
+def test_bounds(field: str, value: float | str) -> None:
     with pytest.raises(ValidationError, match=field):
         Settings(**{field: value})  # type: ignore[arg-type]
 

@@ -1,0 +1,163 @@
+"""What holds for every request and every answer: hosts, origins, headers."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.deps import Service
+from app.errors import Forbidden, Unavailable
+from app.routers.responses import JsonResponse
+from app.settings import Settings
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+PREFLIGHT_SECONDS = 7200  # the longest that Chromium keeps one
+METHODS = ("GET", "POST", "PUT", "DELETE")
+REQUEST_HEADERS = (
+    "Authorization",
+    "X-API-Key",
+    "Content-Type",
+    "Content-Encoding",
+    "If-None-Match",
+    "Last-Event-ID",
+)
+EXPOSED_HEADERS = (
+    "Content-Disposition",
+    "ETag",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+)
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+# Answers hold personal data: nobody on the way keeps them, and no page may draw them in.
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+class Edge:
+    """Refuses what local mode must not answer, and adds the headers that every answer has.
+
+    In local mode a web page that the same browser has open must reach nothing: neither by a name
+    of its own that leads to this machine (DNS rebinding), nor as another origin.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_security_headers(send)
+        if self._settings.listens_on_loopback and not self._settings.has_credentials:
+            refusal = await self._refusal(scope)
+            if refusal is not None:
+                answer = JsonResponse(refusal.body(), refusal.status)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _refusal(self, scope: Scope) -> Forbidden | None:
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        own = _hostname(host) in LOOPBACK_HOSTS
+        if own and (origin is None or origin in _origins_of(host)):
+            return None
+        if not await _is_local(scope):
+            return None
+        if not own:
+            return Forbidden(
+                "In local mode only localhost, 127.0.0.1 and [::1] are answered.",
+                code="host_not_allowed",
+            )
+        if origin in self._settings.allowed_origins:
+            return None
+        return Forbidden(
+            "In local mode no origin but the service's own is answered; name yours in "
+            "ACTIVITY_ALLOWED_ORIGINS.",
+            code="origin_not_allowed",
+            details={"origin": origin},
+        )
+
+
+class Cors(CORSMiddleware):
+    """CORS for the origins of the settings, and those that a key was made for."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        super().__init__(
+            app,
+            allow_origins=settings.allowed_origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=PREFLIGHT_SECONDS,
+        )
+        self._of_keys: Collection[str] = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "origin" in Headers(scope=scope):
+            service: Service = scope["app"].state.service
+            with suppress(Unavailable):  # then what was known last
+                self._of_keys = await service.auth.origins()
+        await super().__call__(scope, receive, send)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return super().is_allowed_origin(origin) or origin in self._of_keys
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        refusal = Forbidden(
+            f"{bytes(answer.body).decode()}.",
+            code="origin_not_allowed",
+            details={"origin": request_headers["origin"]},
+        )
+        return JsonResponse(refusal.body(), refusal.status)
+
+
+async def _is_local(scope: Scope) -> bool:
+    service: Service = scope["app"].state.service
+    try:
+        return await service.auth.is_local()
+    except Unavailable:
+        return True  # nobody can tell: the stricter of the two
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _origins_of(host: str) -> tuple[str, str]:
+    return (f"http://{host}", f"https://{host}")
+
+
+def _with_security_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(SECURITY_HEADERS)
+            is_data = headers.get("content-type", "").startswith("application/json")
+            headers.setdefault("Content-Security-Policy", DATA_POLICY if is_data else PAGE_POLICY)
+            if is_data:
+                headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending

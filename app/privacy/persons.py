@@ -1,0 +1,75 @@
+"""What opting out and erasing share: a person's row, their tombstone, and who still writes."""
+
+import asyncio
+import secrets
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Database, WriteSession
+from app.errors import Unavailable
+from app.models import EMAIL_LOCK_CLASS, AppUser, Erasure, ServiceSecret, email_hash, email_lock
+from app.settings import Settings
+
+SECRET_NAME = "erasure"  # noqa: S105 (where it is, not what)
+SECRET_BYTES = 32
+POLL_SECONDS = 0.02
+WRITERS_WAIT_SECONDS = 60
+
+LOCK_PERSON = text("SELECT pg_advisory_xact_lock(:class, :key)")
+NEXT_TRANSACTION = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+OLDEST_TRANSACTION = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+
+async def lock_person(session: WriteSession, email: str) -> AppUser | None:
+    """Their row, locked until the transaction ends, against an ingest that would just make it."""
+    await session.execute(LOCK_PERSON, {"class": EMAIL_LOCK_CLASS, "key": email_lock(email)})
+    statement = select(AppUser).where(AppUser.email == email).with_for_update()
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def last_erasure(session: WriteSession, settings: Settings, email: str) -> Erasure | None:
+    """The latest tombstone of this person."""
+    statement = (
+        select(Erasure)
+        .where(Erasure.email_hash == await hash_of(session, settings, email))
+        .order_by(Erasure.erased_at.desc())
+        .limit(1)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def hash_of(session: WriteSession, settings: Settings, email: str) -> bytes:
+    """The keyed hash that a tombstone has. Its secret is made when it is first needed."""
+    if settings.erasure_secret is not None:
+        return email_hash(settings.erasure_secret.get_secret_value().encode(), email)
+    await session.execute(
+        insert(ServiceSecret)
+        .values(name=SECRET_NAME, value=secrets.token_bytes(SECRET_BYTES))
+        .on_conflict_do_nothing()
+    )
+    statement = select(ServiceSecret.value).where(ServiceSecret.name == SECRET_NAME)
+    return email_hash((await session.scalars(statement)).one(), email)
+
+
+async def wait_for_writers(database: Database) -> None:
+    """Returns once every transaction that was under way when this was called has ended.
+
+    An ingest looks at its users after it has written, and before it commits: one that began later
+    than a change of theirs sees it.
+
+    Raises:
+        Unavailable: one of them takes too long.
+    """
+    async with database.read() as session:
+        last = (await session.execute(NEXT_TRANSACTION)).scalar_one()
+        try:
+            async with asyncio.timeout(WRITERS_WAIT_SECONDS):
+                while (  # noqa: ASYNC110 (nothing here can tell of another's commit)
+                    await session.execute(OLDEST_TRANSACTION)
+                ).scalar_one() < last:
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable(
+                "Another transaction holds this up. Send the same again: it goes on where it was."
+            ) from error

@@ -1,0 +1,164 @@
+"""What each route asks of its caller: declared here, held by the route class, shown in OpenAPI."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from app.auth.authenticate import credentials_of
+from app.auth.principal import Scope as KeyScope
+from app.auth.rates import Allowance
+from app.deps import Service, now_of, service_of
+from app.errors import BodyTimeout, Forbidden
+from app.ingest.body import too_large
+from app.schemas.answers import ErrorAnswer
+from app.settings import Settings
+
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key (`ae_...`), or a user token (JWT).",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key."},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a caller must have.
+
+    `scope` is a key's; none is for everybody. `users` says whether a user token may call it, for
+    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers.
+    """
+
+    scope: KeyScope | None
+    users: bool = False
+    beacon: bool = False
+
+
+PUBLIC = Access(None)
+
+# By the endpoint's name.
+ACCESS: dict[str, Access] = {
+    "log_event": Access(KeyScope.WRITE, users=True, beacon=True),
+    "log_batch": Access(KeyScope.WRITE, users=True, beacon=True),
+    "query_events": Access(KeyScope.READ, users=True),
+    "analytics": Access(KeyScope.READ, users=True),
+    "session_events": Access(KeyScope.READ, users=True),
+    "cleanup": Access(KeyScope.ADMIN),
+    "get_opt_out": Access(KeyScope.ADMIN, users=True),
+    "put_opt_out": Access(KeyScope.ADMIN, users=True),
+    "erase_user": Access(KeyScope.ADMIN, users=True),
+    "live": PUBLIC,
+    "ready": PUBLIC,
+    "docs": PUBLIC,
+    "root": PUBLIC,
+}
+
+
+class GuardedRoute(APIRoute):
+    """A route that lets nobody in whom `ACCESS` doesn't; one that isn't in it can't be made."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.access = ACCESS[endpoint.__name__]
+        if self.access.scope is not None:
+            extra = options.get("openapi_extra") or {}
+            options["openapi_extra"] = {**extra, **_openapi(self.access)}
+            refusals = {status: {"model": ErrorAnswer} for status in (401, 403, 429)}
+            options["responses"] = {**refusals, **(options.get("responses") or {})}
+        super().__init__(path, endpoint, **options)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.access.scope is None or scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        request = Request(scope)
+        credentials = credentials_of(request.headers)
+        if credentials is None and self.access.beacon and _is_beacon(request):
+            # The key is in the body: the endpoint reads that first.
+            await self.answer(scope, receive, send)
+            return
+        allowance = await admit(request, self.access, credentials)
+        if allowance is not None:
+            send = _with_headers(send, allowance)
+        await self.answer(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is done for a caller who was let in."""
+        settings = service_of(Request(scope)).settings
+        await super().handle(scope, _bounded(receive, settings), send)
+
+
+async def admit(request: Request, access: Access, credentials: str | None) -> Allowance | None:
+    """Lets a caller in, and leaves on the request who it is.
+
+    Raises:
+        Unauthorized, Forbidden, RateLimited: it is not let in.
+    """
+    service: Service = service_of(request)
+    principal = await service.auth.principal(
+        credentials, request.headers.get("origin"), now_of(request)
+    )
+    wanted = access.scope
+    if principal.kind == "user" and not access.users:
+        raise Forbidden("This takes a key, not a user token.", code="wrong_scope")
+    if wanted is not None and not principal.scope.allows(wanted):
+        raise Forbidden(
+            f"This takes a key with the scope {wanted}.",
+            code="wrong_scope",
+            details={"scope": wanted},
+        )
+    allowance = await service.rates.take(principal)
+    request.scope["principal"] = principal
+    return allowance
+
+
+def _is_beacon(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/plain"
+
+
+def _with_headers(send: Send, allowance: Allowance) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(allowance.headers())
+        await send(message)
+
+    return sending
+
+
+def _bounded(receive: Receive, settings: Settings) -> Receive:
+    """Bounds a body's time and size; once it is there, waiting is for the client's going."""
+    done, received = False, 0
+    seconds = settings.body_timeout_seconds
+
+    async def receiving() -> Message:
+        nonlocal done, received
+        if done:
+            return await receive()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await receive()
+        except TimeoutError as error:
+            raise BodyTimeout(f"The body did not arrive within {seconds:g} seconds.") from error
+        received += len(message.get("body", b""))
+        if received > settings.body_max_bytes:
+            raise too_large("body_max_bytes", settings.body_max_bytes)
+        done = not message.get("more_body", False)
+        return message
+
+    return receiving
+
+
+def _openapi(access: Access) -> dict[str, Any]:
+    assert access.scope is not None  # noqa: S101 (public routes show none)
+    return {
+        "security": [{name: []} for name in SECURITY_SCHEMES],
+        "x-key-scope": str(access.scope),
+        "x-user-token": access.users,
+    }
