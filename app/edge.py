@@ -1,8 +1,8 @@
 """What holds for every request and every answer: hosts, origins, headers."""
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -14,7 +14,7 @@ from app.errors import Forbidden, Unavailable
 from app.routers.responses import JsonResponse
 from app.settings import Settings
 
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 PREFLIGHT_SECONDS = 7200  # the longest that Chromium keeps one
 METHODS = ("GET", "POST", "PUT", "DELETE")
 REQUEST_HEADERS = (
@@ -74,7 +74,7 @@ class Edge:
     async def _refusal(self, scope: Scope) -> Forbidden | None:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        own = _hostname(host) in LOOPBACK_HOSTS
+        own = LOOPBACK_HOST.fullmatch(host) is not None
         if own and (origin is None or origin in _origins_of(host)):
             return None
         if not await _is_local(scope):
@@ -136,13 +136,6 @@ async def _is_local(scope: Scope) -> bool:
         return await service.auth.is_local()
     except Unavailable:
         return True  # nobody can tell: the stricter of the two
-
-
-def _hostname(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _origins_of(host: str) -> tuple[str, str]:

@@ -39,6 +39,8 @@ DESCRIPTION = (
 def create_app(settings: Settings, database_url: str) -> FastAPI:
     """The service on a migrated database; connects when it starts, and again when it must."""
 
+    rates = Rates(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(database_url, settings)
@@ -49,7 +51,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             database=database,
             writer=writer,
             auth=Authenticator(settings, database),
-            rates=Rates(settings),
+            rates=rates,
             head_revision=head_revision(),
         )
         duties = asyncio.create_task(_keep_partitions(database, settings))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from limits.errors import StorageError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
 from app.auth.principal import Principal
-from app.errors import RateLimited
+from app.errors import InvalidRequest, RateLimited
 from app.settings import Settings
 
 logger = logging.getLogger("activity_events")
@@ -37,7 +37,12 @@ class Rates:
     """A sliding window of a minute for each key and each user."""
 
     def __init__(self, settings: Settings) -> None:
-        storage = storage_from_string(f"async+{settings.rate_limit_storage}", wrap_exceptions=True)
+        try:
+            storage = storage_from_string(
+                f"async+{settings.rate_limit_storage}", wrap_exceptions=True
+            )
+        except ConfigurationError as error:
+            raise InvalidRequest.of("ACTIVITY_RATE_LIMIT_STORAGE", str(error)) from error
         self._window = SlidingWindowCounterRateLimiter(storage)
         self._items = {
             kind: RateLimitItemPerMinute(per_minute)

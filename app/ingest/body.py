@@ -55,7 +55,7 @@ async def read_body(
             async for chunk in chunks:
                 received += len(chunk)
                 if received > settings.body_max_bytes:
-                    raise too_large("body_max_bytes", settings.body_max_bytes)
+                    raise _too_large("body_max_bytes", settings.body_max_bytes)
                 parts.append(inflater.feed(chunk) if inflater else chunk)
     except TimeoutError as error:
         raise BodyTimeout(
@@ -90,7 +90,7 @@ class _Inflater:
                 ) from error
             self._inflated += len(data)
             if self._inflated > self._limit:
-                raise too_large("body_max_inflated_bytes", self._limit)
+                raise _too_large("body_max_inflated_bytes", self._limit)
             out.append(data)
             chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
         return b"".join(out)
@@ -100,7 +100,7 @@ class _Inflater:
             raise UnreadableBody("The gzip ends too early.", code="invalid_gzip")
 
 
-def too_large(limit: str, value: int) -> TooLarge:
+def _too_large(limit: str, value: int) -> TooLarge:
     return TooLarge(
         f"The body is larger than {limit} = {value} bytes. Send it in smaller batches.",
         details={"limit": limit, "value": value},

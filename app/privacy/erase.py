@@ -35,7 +35,7 @@ class Receipt:
     remaining: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
-        plain = asdict(self)
+        plain = asdict(self) | {"receipt_id": str(self.receipt_id)}
         return plain | {"sha256": hashlib.sha256(_canonical(plain)).hexdigest()}
 
 

@@ -1,6 +1,5 @@
 """What each route asks of its caller: declared here, held by the route class, shown in OpenAPI."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,9 @@ from app.auth.authenticate import credentials_of
 from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
 from app.deps import Service, now_of, service_of
-from app.errors import BodyTimeout, Forbidden
-from app.ingest.body import too_large
+from app.errors import Forbidden
+from app.ingest.body import read_body
 from app.schemas.answers import ErrorAnswer
-from app.settings import Settings
 
 SECURITY_SCHEMES = {
     "bearer": {
@@ -43,6 +41,7 @@ class Access:
 
 
 PUBLIC = Access(None)
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 # By the endpoint's name.
 ACCESS: dict[str, Access] = {
@@ -91,8 +90,13 @@ class GuardedRoute(APIRoute):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What is done for a caller who was let in."""
-        settings = service_of(Request(scope)).settings
-        await super().handle(scope, _bounded(receive, settings), send)
+        if scope["method"] in BODY_METHODS:
+            request = Request(scope, receive)
+            encoding = request.headers.get("content-encoding")
+            settings = service_of(request).settings
+            body = await read_body(request.stream(), encoding, settings)
+            receive = _replaying(body, receive)
+        await super().handle(scope, receive, send)
 
 
 async def admit(request: Request, access: Access, credentials: str | None) -> Allowance | None:
@@ -132,25 +136,16 @@ def _with_headers(send: Send, allowance: Allowance) -> Send:
     return sending
 
 
-def _bounded(receive: Receive, settings: Settings) -> Receive:
-    """Bounds a body's time and size; once it is there, waiting is for the client's going."""
-    done, received = False, 0
-    seconds = settings.body_timeout_seconds
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """The body that has been read already, and then whatever comes: the client's going."""
+    replayed = False
 
     async def receiving() -> Message:
-        nonlocal done, received
-        if done:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        try:
-            async with asyncio.timeout(seconds):
-                message = await receive()
-        except TimeoutError as error:
-            raise BodyTimeout(f"The body did not arrive within {seconds:g} seconds.") from error
-        received += len(message.get("body", b""))
-        if received > settings.body_max_bytes:
-            raise too_large("body_max_bytes", settings.body_max_bytes)
-        done = not message.get("more_body", False)
-        return message
+        replayed = True
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return receiving
 

@@ -40,7 +40,7 @@ async def get_opt_out(
     "/opt-out",
     summary="Opt out, or in again",
     response_model=OptOutAnswer,
-    responses=errors(408, 413, 422, 503),
+    responses=errors(400, 408, 413, 415, 422, 503),
 )
 async def put_opt_out(
     query: Annotated[UserQuery, Query()],

@@ -8,12 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
 from app.schemas.answers import ErrorAnswer
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+METHOD_NOT_ALLOWED = 405
 CLIENT_CLOSED_REQUEST = 499  # nobody is there to read it
 
 
@@ -70,7 +72,23 @@ async def _http_error(request: Request, error: Exception) -> Response:
         _STATUS_CODES.get(error.status_code, "http_error"),
         f"{request.method} {request.url.path}: {error.detail}.",
     )
-    return JsonResponse(body, error.status_code, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == METHOD_NOT_ALLOWED and (allowed := _methods_of(request)):
+        headers["Allow"] = ", ".join(allowed)
+    return JsonResponse(body, error.status_code, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All that the path takes: a route knows of its own methods alone."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    return sorted(
+        {
+            method.upper()
+            for path, operations in paths.items()
+            if compile_path(path)[0].match(request.url.path)
+            for method in operations
+        }
+    )
 
 
 async def _client_gone(_: Request, __: Exception) -> Response:

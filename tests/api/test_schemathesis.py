@@ -10,25 +10,38 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import LiveServer
+from tests.conftest import LiveServer, fresh_database, running_service
 
 FOLDER = Path(__file__).parent
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
-pytestmark = pytest.mark.usefixtures("still_serving")
+ADMIN_KEY = "a" * 32
 
 
-def test_every_operation_keeps_to_the_document(live: LiveServer, tmp_path: Path) -> None:
-    document = f"{live.url}/openapi.json"
+@pytest.fixture
+def keyed(server_url: str) -> Iterator[LiveServer]:
+    """A service that knows its callers, so that what needs no key is found out, too."""
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_ADMIN_KEYS=ADMIN_KEY) as service,
+    ):
+        yield service
+        assert httpx.get(f"{service.url}/health/ready").status_code == 200
+
+
+def test_every_operation_keeps_to_the_document(keyed: LiveServer, tmp_path: Path) -> None:
+    document = f"{keyed.url}/openapi.json"
     report = tmp_path / "report.json"
     command: list[str | Path] = [Path(sys.executable).with_name("schemathesis")]
     command += ["--config-file", FOLDER / "schemathesis.toml", "--no-color"]
-    command += ["run", document, "--report", "json", "--report-json-path", report]
+    command += ["run", document, "--header", f"Authorization: Bearer {ADMIN_KEY}"]
+    command += ["--report", "json", "--report-json-path", report]
     run = subprocess.run(
         command,
         cwd=tmp_path,

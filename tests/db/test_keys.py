@@ -1,0 +1,122 @@
+"""Keys: made, found, revoked, expired, and known to the others."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.auth import keys as keys_module
+from app.auth.keys import KeyRing, create_key, keys_exist, list_keys, revoke_key
+from app.auth.principal import Scope
+from app.db import Database
+from app.errors import Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
+from app.settings import Settings
+from tests.conftest import NOW
+from tests.db.conftest import scalar
+
+SITE = "https://app.example.com"
+
+
+async def test_a_key_is_shown_once_and_kept_as_a_hash(database: Database) -> None:
+    assert not await keys_exist(database)
+    key, text = await create_key(database, "website", Scope.WRITE, NOW, allowed_origins=[SITE])
+    ae, scope, prefix, secret = text.split("_", 3)
+    assert (ae, scope, prefix) == ("ae", "write", key.prefix)
+    assert len(prefix) == 8
+    assert len(secret) == 43
+    (listed,) = await list_keys(database)
+    assert listed == key
+    kept = await scalar(database, "SELECT row_to_json(api_key)::text FROM api_key")
+    assert secret not in kept
+    assert await keys_exist(database)
+
+
+async def test_a_key_is_good_until_it_is_revoked(database: Database) -> None:
+    ring = KeyRing(Settings(), database)
+    assert await ring.is_empty()
+    key, text = await create_key(database, "ci", Scope.READ, NOW)
+    ring._read_at = float("-inf")
+    principal = await ring.principal(text, None, NOW)
+    assert (principal.kind, principal.name, principal.scope) == ("key", key.prefix, Scope.READ)
+    assert await revoke_key(database, key.prefix, NOW) != key
+    other = KeyRing(Settings(), database)
+    with pytest.raises(Unauthorized, match="revoked"):
+        await other.principal(text, None, NOW)
+    # To revoke the last one opens nothing.
+    assert not await other.is_empty()
+    with pytest.raises(NotFound):
+        await revoke_key(database, key.prefix, NOW)
+
+
+async def test_a_ring_hears_of_a_revoked_key(database: Database) -> None:
+    ring = KeyRing(Settings(), database)
+    key, text = await create_key(database, "ci", Scope.READ, NOW)
+    await ring.principal(text, None, NOW)
+    await revoke_key(database, key.prefix, NOW)
+    ring._read_at = float("-inf")
+    with pytest.raises(Unauthorized):
+        await ring.principal(text, None, NOW)
+
+
+async def test_a_key_expires(database: Database) -> None:
+    expiry = NOW + timedelta(days=1)
+    _, text = await create_key(database, "ci", Scope.READ, NOW, expires_at=expiry)
+    ring = KeyRing(Settings(), database)
+    assert (await ring.principal(text, None, NOW)).scope is Scope.READ
+    with pytest.raises(Unauthorized, match="expired"):
+        await ring.principal(text, None, expiry)
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example.com", "null"])
+async def test_a_key_for_a_site_is_for_no_other(database: Database, origin: str | None) -> None:
+    _, text = await create_key(database, "site", Scope.WRITE, NOW, allowed_origins=[SITE])
+    ring = KeyRing(Settings(), database)
+    assert (await ring.principal(text, SITE, NOW)).scope is Scope.WRITE
+    assert await ring.origins() == {SITE}
+    with pytest.raises(Forbidden):
+        await ring.principal(text, origin, NOW)
+
+
+async def test_keys_that_make_no_sense(database: Database) -> None:
+    with pytest.raises(InvalidRequest, match="browser"):
+        await create_key(database, "x", Scope.ADMIN, NOW, allowed_origins=[SITE])
+    with pytest.raises(InvalidRequest, match="past"):
+        await create_key(database, "x", Scope.READ, NOW, expires_at=NOW)
+
+
+async def test_a_wrong_secret_of_a_known_prefix(database: Database) -> None:
+    key, text = await create_key(database, "ci", Scope.READ, NOW)
+    ring = KeyRing(Settings(), database)
+    for wrong in (
+        text[:-1],
+        text + "x",
+        f"ae_admin_{key.prefix}_{text[-43:]}",
+        key.prefix,
+        "",
+        "é",
+    ):
+        with pytest.raises(Unauthorized):
+            await ring.principal(wrong, None, NOW)
+
+
+async def test_without_a_database_nobody_is_let_in(database: Database) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none", Settings())
+    ring = KeyRing(Settings(), nowhere)
+    with pytest.raises(Unavailable):
+        await ring.principal("ae_read_aaaaaaaa_" + "x" * 43, None, NOW)
+    with pytest.raises(Unavailable):
+        await ring.is_empty()
+    await nowhere.dispose()
+
+
+async def test_what_was_known_is_good_for_a_while_without_a_database(database: Database) -> None:
+    _, text = await create_key(database, "ci", Scope.READ, NOW)
+    ring = KeyRing(Settings(), database)
+    await ring.principal(text, None, NOW)
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none", Settings())
+    ring._database = nowhere
+    ring._read_at -= keys_module.FRESH_SECONDS + 1
+    assert (await ring.principal(text, None, NOW)).scope is Scope.READ
+    ring._read_at -= keys_module.STALE_SECONDS
+    with pytest.raises(Unavailable):
+        await ring.principal(text, None, NOW)
+    await nowhere.dispose()
