@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -78,19 +79,24 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
         if language != "sh" or "curl" not in text:
             continue
         script = text.replace("http://127.0.0.1:8000", empty.url)
-        done = subprocess.run(
-            ["/bin/bash", "-euc", "\n".join([*setup, script])],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-        setup += [line for line in script.splitlines() if re.match(r"[A-Z]+=", line)]
+        # A variable keeps its value from one example to the next, as in a reader's shell.
+        for line in re.findall(r"^[A-Z]+=.*$", script, re.MULTILINE):
+            name = line.partition("=")[0]
+            value = bash(tmp_path, *setup, line, f'printf %s "${name}"')
+            setup.append(f"{name}={shlex.quote(value)}")
+            script = script.replace(line, "")
+        answer = bash(tmp_path, *setup, script)
         if next_language == "json":
-            assert_like(json.loads(done.stdout), json.loads(expected))
+            assert_like(json.loads(answer), json.loads(expected))
             compared += 1
-    assert compared == 7
+    assert compared == 9
+
+
+def bash(folder: Path, *lines: str) -> str:
+    command = ["/bin/bash", "-euc", "\n".join(lines)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=30, check=True
+    ).stdout
 
 
 def assert_like(found: object, shown: object) -> None:
