@@ -123,9 +123,8 @@ async def finish_erasure(
             erasure.finished_at = datetime.now(UTC)
             erasure.user_id = None
         await session.flush()
-        return Receipt(
-            erasure.id, erasure.erased_at, erasure.finished_at, dict(erasure.deleted), remaining
-        )
+        deleted = {table: erasure.deleted[table] for table in remaining}  # jsonb keeps no order
+        return Receipt(erasure.id, erasure.erased_at, erasure.finished_at, deleted, remaining)
 
 
 async def finish_erasures(database: Database) -> None:
