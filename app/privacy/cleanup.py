@@ -1,12 +1,12 @@
 """Removing events: everybody's that are past their time, or one user's."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
-from app.db import Database
+from app.db import Database, WriteSession
 from app.errors import InvalidRequest
 from app.models import SLOT_BIT, ActivityEvent, AppUser
 
@@ -145,8 +145,16 @@ async def clean_up(
     return Cleaned(deleted, before, dry_run)
 
 
-async def delete_some(database: Database, where: list[ColumnElement[bool]]) -> int:
+async def delete_some(
+    database: Database,
+    where: list[ColumnElement[bool]],
+    *,
+    and_note: Callable[[WriteSession, int], Awaitable[None]] | None = None,
+) -> int:
     """One transaction: events, and their share of the totals.
+
+    Args:
+        and_note: what else belongs into the transaction; told of the number of events.
 
     The user-days are locked first: an ingest that marks one of them waits until this has
     committed, and what it inserted before that is seen by the recount. The rollups come last, in
@@ -172,4 +180,6 @@ async def delete_some(database: Database, where: list[ColumnElement[bool]]) -> i
         deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
         await session.execute(RECOUNT_USER_DAYS, touched)
         await session.execute(DROP_EMPTY_USER_DAYS, touched)
+        if and_note is not None:
+            await and_note(session, int(deleted or 0))
         return int(deleted or 0)

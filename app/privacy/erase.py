@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import delete, func, select
 
-from app.db import Database
+from app.db import Database, WriteSession
 from app.errors import Unavailable
 from app.models import ActivityEvent, ActivityUserDay, AppUser, Erasure
 from app.privacy.cleanup import delete_some
@@ -98,8 +98,15 @@ async def finish_erasure(
     if user_id is not None:
         await wait_for_writers(database)
         await _note_days(database, erasure_id, user_id)
-        while deleted := await delete_some(database, [ActivityEvent.user_id == user_id]):
-            await _note_events(database, erasure_id, deleted)
+
+        async def note(session: WriteSession, events: int) -> None:
+            erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
+            events += erasure.deleted["activity_event"]
+            erasure.deleted = {**erasure.deleted, "activity_event": events}
+            await session.flush()
+
+        where = [ActivityEvent.user_id == user_id]
+        while deleted := await delete_some(database, where, and_note=note):
             on_deleted(deleted)
     async with database.transaction() as session:
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
@@ -167,14 +174,6 @@ async def _note_days(database: Database, erasure_id: UUID, user_id: int) -> None
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
         days = max(days, erasure.deleted["activity_user_day"])
         erasure.deleted = {**erasure.deleted, "activity_user_day": days}
-        await session.flush()
-
-
-async def _note_events(database: Database, erasure_id: UUID, events: int) -> None:
-    async with database.transaction() as session:
-        erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
-        events += erasure.deleted["activity_event"]
-        erasure.deleted = {**erasure.deleted, "activity_event": events}
         await session.flush()
 
 

@@ -71,7 +71,7 @@ def cluster(session_cluster: Cluster) -> Cluster:
     asyncio.run(
         execute(
             session_cluster.url,
-            "TRUNCATE activity_event, app_user, activity_rollup, activity_user_day",
+            "TRUNCATE activity_event, app_user, activity_rollup, activity_user_day, erasure",
         )
     )
     return session_cluster

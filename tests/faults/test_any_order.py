@@ -1,5 +1,5 @@
-"""Any interleaving of batches, retries, overlaps, clean-ups and erased users keeps the promise:
-what is stored is the union of what was accepted, and the totals are those of a recount.
+"""Any interleaving of batches, retries, overlaps, clean-ups, opt-outs and erasures keeps the
+promise: what is stored is the union of what was accepted, and the totals are those of a recount.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from app.db import Database, create_engine
 from app.ingest.accept import accept_batch
 from app.ingest.writer import GroupWriter
 from app.privacy.cleanup import clean_up
+from app.privacy.erase import erase_user
+from app.privacy.opt_out import Change, set_opt_out
 from app.settings import Settings
 from app.verify_rollups import verify_rollups
 from tests.conftest import truncate
@@ -40,6 +42,8 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.stored: set[Key] = set()
+        self.opted_out: set[str] = set()
+        self.erased: set[str] = set()  # of whom no event of the past is taken any more
         self.settings = Settings(database_url=self.url)
         self.runner.run(truncate(self.url))
         self.runner.run(self.open())
@@ -50,6 +54,11 @@ class AnyOrder(RuleBasedStateMachine):
         for writer in self.writers:
             writer.start()
         self.now = (await execute(self.url, "SELECT now()"))[0][0]
+
+    def expected(self, batch: list[tuple[str, int]]) -> set[Key]:
+        """What of a batch is new, and may be recorded. All of it is from before any erasure."""
+        keys = {(user, UUID(int=event_id + 1)) for user, event_id in batch}
+        return {key for key in keys - self.stored if key[0] not in self.opted_out | self.erased}
 
     async def send(self, number: int, batch: list[tuple[str, int]]) -> int:
         """One id has one time, whoever sends it, as the contract says."""
@@ -68,13 +77,12 @@ class AnyOrder(RuleBasedStateMachine):
         result = await accept_batch(
             self.writers[number], orjson.dumps(body), self.now, self.settings
         )
-        assert result.accepted + result.duplicates == len(batch)
+        assert result.accepted + result.duplicates + result.suppressed == len(batch)
         return result.accepted
 
     @rule(batch=events)
     def log(self, batch: list[tuple[str, int]]) -> None:
-        keys = {(user, UUID(int=event_id + 1)) for user, event_id in batch}
-        new = keys - self.stored
+        new = self.expected(batch)
         assert self.runner.run(self.send(0, batch)) == len(new)
         self.stored |= new
 
@@ -82,8 +90,7 @@ class AnyOrder(RuleBasedStateMachine):
     def log_from_two_processes_at_once(
         self, one: list[tuple[str, int]], other: list[tuple[str, int]]
     ) -> None:
-        keys = {(user, UUID(int=event_id + 1)) for user, event_id in one + other}
-        new = keys - self.stored
+        new = self.expected(one + other)
 
         async def both() -> int:
             return sum(await asyncio.gather(self.send(0, one), self.send(1, other)))
@@ -98,11 +105,36 @@ class AnyOrder(RuleBasedStateMachine):
         assert done.events_deleted == len(gone)
         self.stored -= gone
 
+    @rule(user=st.sampled_from(USERS), opted_out=st.booleans())
+    def opt_out(self, user: str, opted_out: bool) -> None:
+        change = Change(analytics=opted_out)
+        self.runner.run(set_opt_out(self.database, self.settings, user, change))
+        (self.opted_out.add if opted_out else self.opted_out.discard)(user)
+
     @rule(user=st.sampled_from(USERS))
     def erase(self, user: str) -> None:
-        """By another process: what this one remembers of the user is no longer true."""
-        self.remove_all_of(user)
-        self.runner.run(execute(self.url, f"DELETE FROM app_user WHERE email = '{user}'"))  # noqa: S608
+        """What the writers remember of the user is then no longer true."""
+        gone = {key for key in self.stored if key[0] == user}
+        receipt = self.runner.run(erase_user(self.database, self.settings, user, self.now))
+        assert receipt.deleted["activity_event"] == len(gone)
+        self.stored -= gone
+        self.erased.add(user)
+
+    @rule(user=st.sampled_from(USERS), batch=events)
+    def erase_while_its_events_arrive(self, user: str, batch: list[tuple[str, int]]) -> None:
+        """Whatever was accepted of them before is gone, too."""
+        new = self.expected(batch)
+
+        async def both() -> int:
+            _, accepted = await asyncio.gather(
+                erase_user(self.database, self.settings, user, self.now), self.send(0, batch)
+            )
+            return accepted
+
+        of_others = {key for key in new if key[0] != user}
+        assert len(of_others) <= self.runner.run(both()) <= len(new)
+        self.stored = {key for key in self.stored | of_others if key[0] != user}
+        self.erased.add(user)
 
     @invariant()
     def what_is_stored_is_what_was_accepted(self) -> None:

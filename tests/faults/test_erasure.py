@@ -1,0 +1,143 @@
+"""Users erased, and opting out and in, while their events and those of others arrive."""
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from app.db import create_engine
+from app.settings import Settings
+from app.verify_rollups import verify_rollups
+from tests.conftest import running_service
+from tests.faults.conftest import Cluster, execute, make_batch
+
+ERASED = [f"user{number}@example.com" for number in range(5)]
+ROUNDS = 3
+
+
+async def test_erasures_under_load(cluster: Cluster) -> None:
+    """Two services take events of all users while some are erased again and again, through either.
+
+    Whatever is stored at the end was accepted, and is of an hour after its user's last erasure or
+    of a user who was never erased; nobody was answered with a failure.
+    """
+    chance = random.Random(5)
+    accepted: dict[str, int] = {}
+    erased: dict[str, int] = {}
+    with (
+        running_service(DATABASE_URL=cluster.url) as one,
+        running_service(DATABASE_URL=cluster.url) as two,
+    ):
+        urls = [one.url, two.url]
+        async with httpx.AsyncClient(timeout=60) as client:
+
+            async def log(number: int) -> None:
+                for turn in range(40):
+                    batch = make_batch(chance, 10)
+                    url = urls[(number + turn) % 2]
+                    response = await client.post(f"{url}/api/events/log/batch", json=batch)
+                    assert response.status_code == 200, response.text
+                    answer = response.json()
+                    assert answer["accepted"] + answer["suppressed"] == 10
+                    email = batch["user_email"]
+                    accepted[email] = accepted.get(email, 0) + answer["accepted"]
+
+            async def erase(number: int, email: str) -> None:
+                for turn in range(ROUNDS):
+                    response = await client.delete(
+                        f"{urls[(number + turn) % 2]}/api/privacy/user",
+                        params={"user_email": email},
+                    )
+                    assert response.status_code == 200, response.text
+                    receipt = response.json()
+                    assert not any(receipt["remaining"].values())
+                    erased[email] = erased.get(email, 0) + receipt["deleted"]["activity_event"]
+
+            async def hide(email: str) -> None:
+                for analytics in (True, False) * ROUNDS:
+                    response = await client.put(
+                        f"{one.url}/api/privacy/opt-out",
+                        params={"user_email": email},
+                        json={"analytics": analytics},
+                    )
+                    assert response.status_code == 200, response.text
+
+            await asyncio.gather(
+                *(log(number) for number in range(6)),
+                *(erase(number, email) for number, email in enumerate(ERASED)),
+                hide("user7@example.com"),
+                hide("user8@example.com"),
+            )
+    rows = await execute(
+        cluster.url,
+        "SELECT coalesce(email, '') AS email, count(*) AS events FROM activity_event"
+        " LEFT JOIN app_user ON id = user_id GROUP BY 1",
+    )
+    stored = {row["email"]: row["events"] for row in rows}
+    assert stored.keys() <= accepted.keys()
+    for email, count in accepted.items():
+        assert stored.get(email, 0) + erased.get(email, 0) == count, email
+    assert await differences(cluster.url) == []
+
+
+async def test_an_erasure_that_is_cut_off_is_finished(cluster: Cluster) -> None:
+    """The service is killed in the middle of it. By then nobody finds the user; the same request
+    to the next service ends it."""
+    email = "user1@example.com"
+    now = datetime.now(UTC)
+    await execute(cluster.url, f"INSERT INTO app_user (email) VALUES ('{email}')")  # noqa: S608
+    await execute(
+        cluster.url,
+        "INSERT INTO activity_event (user_id, event_timestamp, event_id, event_type,"
+        " event_category, event_action, received_at)"
+        f" SELECT id, timestamptz '{now:%Y-%m-%d %H:%M}+00' - n * interval '1 second',"  # noqa: S608
+        " gen_random_uuid(), 'a_b', 'a', 'b', now() FROM app_user, generate_series(1, 60000) n",
+    )
+    await execute(
+        cluster.url,
+        "INSERT INTO activity_rollup SELECT date_bin('15 minutes', event_timestamp,"
+        " '2000-01-01 00:00:00+00'), 'a_b', 'a', 'b', '', count(*), 0, 0 FROM activity_event"
+        " GROUP BY 1",
+    )
+    await execute(
+        cluster.url,
+        "INSERT INTO activity_user_day SELECT user_id, (event_timestamp AT TIME ZONE 'UTC')::date,"
+        " bit_or(set_bit(0::bit(96), (extract(hour FROM event_timestamp AT TIME ZONE 'UTC') * 4"
+        " + floor(extract(minute FROM event_timestamp AT TIME ZONE 'UTC') / 15))::int, 1))"
+        " FROM activity_event GROUP BY 1, 2",
+    )
+    params: dict[str, Any] = {"user_email": email}
+    with running_service(DATABASE_URL=cluster.url) as service:
+        url = f"{service.url}/api/privacy/user"
+        async with httpx.AsyncClient(timeout=60) as client:
+            erasing = asyncio.create_task(client.delete(url, params=params))
+            async with asyncio.timeout(30):
+                while not await execute(
+                    cluster.url, "SELECT 1 FROM erasure WHERE (deleted->>'activity_event')::int > 0"
+                ):
+                    pass
+            service.process.kill()
+            outcome = (await asyncio.gather(erasing, return_exceptions=True))[0]
+    left = (await execute(cluster.url, "SELECT count(*) FROM activity_event"))[0][0]
+    if isinstance(outcome, httpx.TransportError):
+        assert left > 0
+    assert await differences(cluster.url) == []
+    with running_service(DATABASE_URL=cluster.url) as service:
+        async with httpx.AsyncClient(timeout=60) as client:
+            response = await client.delete(f"{service.url}/api/privacy/user", params=params)
+    receipt = response.json()
+    if isinstance(outcome, httpx.TransportError):
+        assert receipt["deleted"]["activity_event"] == 60000
+    assert (await execute(cluster.url, "SELECT count(*) FROM activity_event"))[0][0] == 0
+    assert await execute(cluster.url, "SELECT 1 FROM app_user") == []
+    assert await differences(cluster.url) == []
+
+
+async def differences(url: str) -> list[Any]:
+    engine = create_engine(url, Settings(), pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        checks = await verify_rollups(connection)
+    await engine.dispose()
+    return [each for each in checks if not each.ok]
