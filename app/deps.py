@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
+from app.read.export import ExportSlots
 from app.schemas.queries import EventQuery
 from app.settings import Settings
 
@@ -26,6 +27,7 @@ class Service:
     settings: Settings
     database: Database
     writer: GroupWriter
+    exports: ExportSlots
     head_revision: str
 
 

@@ -19,7 +19,18 @@ from app.deps import Service
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.privacy.partitions import ensure_partitions
-from app.routers import analytics, batch, cleanup, health, log, query, session
+from app.read.export import ExportSlots
+from app.routers import (
+    analytics,
+    batch,
+    cleanup,
+    export,
+    health,
+    log,
+    privacy_export,
+    query,
+    session,
+)
 from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
 from app.settings import Settings
@@ -41,7 +52,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         database = Database(database_url, settings)
         writer = GroupWriter(database, settings)
         writer.start()
-        app.state.service = Service(settings, database, writer, head_revision())
+        app.state.service = Service(
+            settings, database, writer, ExportSlots(settings.exports_max), head_revision()
+        )
         duties = asyncio.create_task(_keep_partitions(database, settings))
         try:
             yield
@@ -64,8 +77,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.
-    for module in (log, batch, analytics, session, cleanup, query):
+    for module in (log, batch, analytics, session, export, cleanup, query):
         app.include_router(module.router, prefix="/api/events")
+    app.include_router(privacy_export.router, prefix="/api/privacy")
     app.include_router(health.router)
     _add_docs(app)
     return app

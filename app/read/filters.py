@@ -13,7 +13,7 @@ from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
 from app.read.window import Window
 from app.schemas.event_types import PAGE_VIEWED
-from app.schemas.queries import EventQuery
+from app.schemas.queries import EventFilterQuery
 from app.schemas.strict_json import find_fault, parse_json
 
 
@@ -51,7 +51,7 @@ _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 
-def event_filter(query: EventQuery) -> EventFilter:
+def event_filter(query: EventFilterQuery) -> EventFilter:
     """The filter that a request asks for.
 
     Raises:
