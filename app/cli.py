@@ -1,23 +1,19 @@
-"""The command line: `activity-events serve | migrate | verify | cleanup`."""
+"""The command line: `activity-events serve | migrate | verify | cleanup | export | import`."""
 
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
 
 from app import __version__
+from app.cli_transfer import export_command, import_command
+from app.console import database_url, err, out, progress_bar, translated
 from app.db import Database, create_engine
-from app.embedded import embedded_postgres
 from app.errors import ActivityError
 from app.migrate import migrate_at
 from app.privacy.cleanup import clean_up, cutoff
@@ -36,10 +32,8 @@ app = typer.Typer(
     help="Record what users do, and answer for analytics and AI features. Settings come from the "
     "environment (see the README); without DATABASE_URL the embedded PostgreSQL is used.",
 )
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
-
-T = TypeVar("T")
+app.command("export")(export_command)
+app.command("import")(import_command)
 
 
 def main() -> None:
@@ -86,7 +80,7 @@ def serve(
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         with database_url(settings, owner_note=f"serving {address}", share=False) as url:
             if migrate:
-                asyncio.run(_translated(lambda: migrate_at(url, settings)))
+                asyncio.run(translated(lambda: migrate_at(url, settings)))
             serve_forever(settings, url, listener, address)
 
 
@@ -95,7 +89,7 @@ def migrate() -> None:
     """Bring the database to the newest revision and make the partitions it needs."""
     settings = Settings()
     with database_url(settings) as url:
-        made = asyncio.run(_translated(lambda: migrate_at(url, settings)))
+        made = asyncio.run(translated(lambda: migrate_at(url, settings)))
     for name in made:
         out.print(f"made partition {name}")
     out.print("The database is up to date.")
@@ -118,7 +112,7 @@ def verify(
             return checks + (await verify_rollups(connection) if rollups else [])
 
     with database_url(settings) as url:
-        checks = asyncio.run(_translated(lambda: check(url)))
+        checks = asyncio.run(translated(lambda: check(url)))
     table = Table("", "kind", "name", "expected", "found")
     for each in checks:
         mark = "[green]ok[/]" if each.ok else "[red]fault[/]"
@@ -161,7 +155,7 @@ def cleanup(
                 return
             if not yes:
                 typer.confirm(f"Delete {what}, for good?", abort=True)
-            with _progress("Deleting", counted.events_deleted) as advance:
+            with progress_bar("Deleting", counted.events_deleted) as advance:
                 done = await clean_up(
                     database, before=before, user_email=email, dry_run=False, on_deleted=advance
                 )
@@ -171,31 +165,3 @@ def cleanup(
 
     with database_url(settings) as url:
         asyncio.run(run(url))
-
-
-@contextmanager
-def database_url(settings: Settings, *, owner_note: str = "", share: bool = True) -> Iterator[str]:
-    """The database of the settings, or the embedded one, running for as long as it is needed."""
-    if settings.database_url is not None:
-        yield settings.database_url
-        return
-    with embedded_postgres(settings.data_dir, owner_note=owner_note, share=share) as url:
-        yield url
-
-
-async def _translated(run: Callable[[], Awaitable[T]]) -> T:
-    """What the database says of a failure is of use at the command line."""
-    try:
-        return await run()
-    except DBAPIError as error:
-        raise ServeError(f"The database refuses: {error.orig}") from error
-    except OSError as error:
-        raise ServeError(f"The database can't be reached: {error}. Check DATABASE_URL.") from error
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(what, *columns, console=err) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)

@@ -28,6 +28,8 @@ ORDER = (
     {"connection"},
     {"main"},
     {"serve"},
+    {"console"},
+    {"cli_transfer"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}

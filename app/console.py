@@ -1,0 +1,47 @@
+"""What all commands share: where they print, which database they use, how they show progress."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from sqlalchemy.exc import DBAPIError
+
+from app.embedded import embedded_postgres
+from app.serve import ServeError
+from app.settings import Settings
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+T = TypeVar("T")
+
+
+@contextmanager
+def database_url(settings: Settings, *, owner_note: str = "", share: bool = True) -> Iterator[str]:
+    """The database of the settings, or the embedded one, running for as long as it is needed."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded_postgres(settings.data_dir, owner_note=owner_note, share=share) as url:
+        yield url
+
+
+async def translated(run: Callable[[], Awaitable[T]]) -> T:
+    """What the database says of a failure is of use at the command line."""
+    try:
+        return await run()
+    except DBAPIError as error:
+        raise ServeError(f"The database refuses: {error.orig}") from error
+    except OSError as error:
+        raise ServeError(f"The database can't be reached: {error}. Check DATABASE_URL.") from error
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr; what it yields is told of each step. Without a total it only moves."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(what, *columns, console=err) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
