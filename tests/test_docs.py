@@ -90,7 +90,7 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
         if next_language == "json":
             assert_like(json.loads(done.stdout), json.loads(expected))
             compared += 1
-    assert compared == 7
+    assert compared == 8
 
 
 def assert_like(found: object, shown: object) -> None:
