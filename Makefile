@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-ingest bench-indexes lock clean
+.PHONY: help run test lint format bench bench-ingest bench-indexes bench-export lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,13 +26,16 @@ format: $(VENV)/dev.stamp ## Put the code into its format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: bench-indexes bench-ingest ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-export ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 bench-indexes: $(VENV)/dev.stamp ## What each index costs and gives
 	$(BIN)/python -m benchmarks.indexes $(ARGS)
+
+bench-export: $(VENV)/dev.stamp ## What an export costs, and how flat its memory is
+	$(BIN)/python -m benchmarks.export $(ARGS)
 
 lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.toml
 	$(call compile,service,build)

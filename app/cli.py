@@ -1,4 +1,4 @@
-"""The command line: `activity-events serve | migrate | verify | cleanup | keys | erase`."""
+"""The command line: `activity-events serve | migrate | verify | cleanup` and more."""
 
 import asyncio
 import signal
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from app import __version__
 from app.cli_privacy import erase_command, keys_app
+from app.cli_transfer import export_command, import_command
 from app.console import database_url, err, out, progress_bar, translated
 from app.db import Database, create_engine
 from app.errors import ActivityError
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 app.add_typer(keys_app, name="keys")
 app.command("erase")(erase_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from app.auth.rates import Rates
 from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
+from app.read.export import ExportSlots
 from app.schemas.queries import EventQuery
 from app.settings import Settings
 
@@ -31,6 +32,7 @@ class Service:
     writer: GroupWriter
     auth: Authenticator
     rates: Rates
+    exports: ExportSlots
     head_revision: str
 
 

@@ -21,7 +21,20 @@ from app.edge import Cors, Edge
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.privacy.partitions import ensure_partitions
-from app.routers import analytics, batch, cleanup, docs, health, log, privacy, query, session
+from app.read.export import ExportSlots
+from app.routers import (
+    analytics,
+    batch,
+    cleanup,
+    docs,
+    export,
+    health,
+    log,
+    privacy,
+    privacy_export,
+    query,
+    session,
+)
 from app.routers.access import SECURITY_SCHEMES
 from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
@@ -50,6 +63,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             settings=settings,
             database=database,
             writer=writer,
+            exports=ExportSlots(settings.exports_max),
             auth=Authenticator(settings, database),
             rates=rates,
             head_revision=head_revision(),
@@ -77,9 +91,10 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.
-    for module in (log, batch, analytics, session, cleanup, query):
+    for module in (log, batch, analytics, session, export, cleanup, query):
         app.include_router(module.router, prefix="/api/events")
     app.include_router(privacy.router)
+    app.include_router(privacy_export.router, prefix="/api/privacy")
     app.include_router(health.router)
     app.include_router(docs.router)
     # Swagger UI's files come from an installed package: the page needs no internet.

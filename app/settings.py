@@ -169,6 +169,12 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(
         default=10_000, ge=100, description="Longest that one read may run in the database."
     )
+    exports_max: int = Field(
+        default=2,
+        ge=1,
+        le=50,
+        description="Exports streamed at one time; beyond that, 503 with Retry-After.",
+    )
     database_pool_size: int = Field(
         default=10, ge=1, le=200, description="Most connections for reading, and for writing."
     )

@@ -29,7 +29,7 @@ ORDER = (
     {"main"},
     {"serve"},
     {"console"},
-    {"cli_privacy"},
+    {"cli_privacy", "cli_transfer"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}

@@ -3,7 +3,7 @@
 Each step that changes an event leaves a warning, and each that refuses one a typed rejection.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -142,7 +142,30 @@ def _prepare_one(
         raise Rejected(Fault("invalid_value", "event", "must be a JSON object"))
     if fault := find_fault(event, "event", depth=-1):
         raise Rejected(_without_prefix(fault))
-    event = {**defaults, **event}
+    return prepare_event(
+        index,
+        {**defaults, **event},
+        lambda given, warnings: event_time(given, offset, received_at, settings, warnings),
+        received_at,
+        settings,
+    )
+
+
+def prepare_event(
+    index: int,
+    event: dict[str, Any],
+    time_of: Callable[[EventIn, list[Warn]], tuple[datetime, bool]],
+    received_at: datetime,
+    settings: Settings,
+) -> EventRow:
+    """One event, in which `find_fault` found nothing.
+
+    Args:
+        time_of: the time to store, and whether a retry would get the same one, as `event_time`.
+
+    Raises:
+        Rejected: it can't be kept.
+    """
     if "user_email" not in event:
         raise Rejected(
             Fault("missing_field", "user_email", "is missing: give it in the event or the batch")
@@ -150,7 +173,7 @@ def _prepare_one(
     given = _validated(event)
     warnings = _unknown_fields("event", event.keys() - EVENT_FIELDS)
     event_id = given.get("event_id")
-    timestamp, time_is_fixed = event_time(given, offset, received_at, settings, warnings)
+    timestamp, time_is_fixed = time_of(given, warnings)
     if event_id is None:
         event_id = uuid7(received_at)
         warnings.append(

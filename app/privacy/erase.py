@@ -130,8 +130,9 @@ async def finish_erasure(
             erasure.finished_at = datetime.now(UTC)
             erasure.user_id = None
         await session.flush()
-        deleted = {table: erasure.deleted[table] for table in remaining}  # jsonb keeps no order
-        return Receipt(erasure.id, erasure.erased_at, erasure.finished_at, deleted, remaining)
+        # jsonb keeps no order.
+        counts = {table: erasure.deleted[table] for table in remaining}
+        return Receipt(erasure.id, erasure.erased_at, erasure.finished_at, counts, remaining)
 
 
 async def finish_erasures(database: Database) -> None:

@@ -1,10 +1,11 @@
 """Events themselves, page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, Text, cast, select
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, select
 
 from app.db import ReadSession
 from app.models import ActivityEvent, AppUser
@@ -64,25 +65,34 @@ async def list_events(
     where = await conditions(session, filter_, window)
     if after is not None:
         where += beyond(after)
+    rows = (await session.execute(page_of(where, limit=limit + 1, order=order))).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return EventPage(
+        events=[as_sent(row) for row in rows],
+        next_cursor=_after(rows[-1], window, order).encode() if more else None,
+    )
+
+
+def page_of(
+    where: Sequence[ColumnElement[bool]], *, limit: int, order: Order
+) -> Select[tuple[Any, ...]]:
+    """The first events of those conditions by `EVENT_KEY`, each with its user's email.
+
+    There is no email where the user is being erased.
+    """
     page = (
         select(*_COLUMNS)
         .where(*where)
         .order_by(*((key.asc() if order == "asc" else key.desc()) for key in EVENT_KEY))
-        .limit(limit + 1)
+        .limit(limit)
         .subquery()
     )
     keys = (page.c.event_timestamp, page.c.event_id, page.c.user_id)
-    statement = (
+    return (
         select(page, AppUser.email.label("user_email"))
         .join(AppUser, AppUser.id == page.c.user_id, isouter=True)
         .order_by(*((key.asc() if order == "asc" else key.desc()) for key in keys))
-    )
-    rows = (await session.execute(statement)).all()
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return EventPage(
-        events=[_event(row) for row in rows],
-        next_cursor=_after(rows[-1], window, order).encode() if more else None,
     )
 
 
@@ -90,7 +100,8 @@ def _after(row: Row[Any], window: Window, order: Order) -> Cursor:
     return Cursor(order, window.start, window.end, row.event_timestamp, row.event_id, row.user_id)
 
 
-def _event(row: Row[Any]) -> dict[str, Any]:
+def as_sent(row: Row[Any]) -> dict[str, Any]:
+    """The event as orjson is to write it, in the order of the wire's fields."""
     return {
         "event_id": str(row.event_id),
         "user_email": row.user_email,

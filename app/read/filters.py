@@ -25,7 +25,7 @@ from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
 from app.read.window import Window
 from app.schemas.event_types import PAGE_VIEWED
-from app.schemas.queries import EventQuery
+from app.schemas.queries import EventFilterQuery
 from app.schemas.strict_json import find_fault, parse_json
 
 
@@ -65,7 +65,9 @@ _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 
-def event_filter(query: EventQuery, users: tuple[str, ...], *, own: bool = False) -> EventFilter:
+def event_filter(
+    query: EventFilterQuery, users: tuple[str, ...], *, own: bool = False
+) -> EventFilter:
     """The filter that a request asks for, on the users that its caller may ask for.
 
     Raises:

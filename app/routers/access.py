@@ -50,6 +50,8 @@ ACCESS: dict[str, Access] = {
     "query_events": Access(KeyScope.READ, users=True),
     "analytics": Access(KeyScope.READ, users=True),
     "session_events": Access(KeyScope.READ, users=True),
+    "export_events": Access(KeyScope.READ),
+    "export_user": Access(KeyScope.ADMIN, users=True),
     "cleanup": Access(KeyScope.ADMIN),
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
     "put_opt_out": Access(KeyScope.ADMIN, users=True),

@@ -1,5 +1,8 @@
 """How every answer and every error goes out."""
 
+import asyncio
+from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -9,13 +12,32 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
+from app.read.export import Export
+from app.read.export_formats import MEDIA_TYPES
 from app.schemas.answers import ErrorAnswer
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 METHOD_NOT_ALLOWED = 405
+# A client that takes less than this in that time is given up: it would hold an export for ever.
+SENT_AT_ONCE_BYTES = 64 * 1024
+SEND_TIMEOUT_SECONDS = 60
+FILES: dict[str, Any] = {
+    "description": "The file, in the `format` that was asked for",
+    "content": {
+        media_type.partition(";")[0]: {"schema": {"type": "string"}}
+        for media_type in MEDIA_TYPES.values()
+    },
+    "headers": {
+        "Content-Disposition": {
+            "description": "A name for the file, with the moment of the request",
+            "schema": {"type": "string"},
+        }
+    },
+}
 CLIENT_CLOSED_REQUEST = 499  # nobody is there to read it
 
 
@@ -26,6 +48,49 @@ class JsonResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content, option=_OPTIONS)
+
+
+class ExportResponse(Response):
+    """A file that is made as it is sent.
+
+    A failure leaves as an exception, so that the server breaks the connection; so does a client
+    that takes nothing for too long.
+    """
+
+    def __init__(self, export: Export, name: str, now: datetime) -> None:
+        super().__init__(media_type=MEDIA_TYPES[export.format])
+        del self.headers["content-length"]
+        filename = f"{name}-{now:%Y%m%dT%H%M%SZ}.{export.format}"
+        self.headers["content-disposition"] = f'attachment; filename="{filename}"'
+        self.headers["cache-control"] = "no-store"
+        self._export = export
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            await self._stream(send, gone)
+        finally:
+            gone.cancel()
+            self._export.close()
+
+    async def _stream(self, send: Send, gone: asyncio.Task[None]) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        async with aclosing(self._export.chunks()) as chunks:
+            async for chunk, _ in chunks:
+                for at in range(0, len(chunk), SENT_AT_ONCE_BYTES):
+                    if gone.done():  # else it would be read to its end for nobody
+                        return
+                    body = chunk[at : at + SENT_AT_ONCE_BYTES]
+                    async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns once the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -11,6 +11,15 @@ DAYS_MAX = 3660
 EVENTS_LIMIT_DEFAULT = 100
 EVENTS_LIMIT_MAX = 1000
 VALUES_MAX = 100
+EXPORT_LIMIT_MAX = 1_000_000
+AFTER_MAX_CHARS = 512
+
+ExportFormat = Literal["ndjson", "csv", "parquet"]
+FORMAT_DESCRIPTION = "One JSON object a line, RFC 4180, or Apache Parquet."
+AFTER_DESCRIPTION = (
+    "Go on after this event, with what follows it alone: "
+    "`event_timestamp,event_id,user_email` of the last whole line that was received."
+)
 CURSOR_MAX_CHARS = 512
 
 Values: Any = Field(default_factory=list, max_length=VALUES_MAX)
@@ -53,7 +62,9 @@ class AnalyticsQuery(WindowQuery):
     user_email: Annotated[list[EmailAddress], Values]
 
 
-class EventQuery(WindowQuery):
+class EventFilterQuery(WindowQuery):
+    """Which events. Repeated parameters mean any-of, different ones all-of."""
+
     user_email: Annotated[list[EmailAddress], Values]
     event_category: Annotated[list[Name], Values]
     event_type: Annotated[list[Name], Values]
@@ -68,6 +79,9 @@ class EventQuery(WindowQuery):
         description="A JSON object that the event's metadata must contain.",
         examples=['{"priority": "high"}'],
     )
+
+
+class EventQuery(EventFilterQuery):
     limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
     order: Literal["asc", "desc"] = Field(default="desc", description="`desc` is newest first.")
@@ -85,6 +99,27 @@ class UserQuery(Query):
     user_email: Annotated[
         list[EmailAddress], _one("Whose; a user token's own user needs no naming.")
     ]
+
+
+class ExportQuery(EventFilterQuery):
+    format: ExportFormat = Field(default="ndjson", description=FORMAT_DESCRIPTION)
+    after: str | None = Field(
+        default=None, max_length=AFTER_MAX_CHARS, description=AFTER_DESCRIPTION
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        le=EXPORT_LIMIT_MAX,
+        description="End after so many events; by default all. As many as that: ask for more with "
+        "`after`.",
+    )
+
+
+class PrivacyExportQuery(UserQuery):
+    format: ExportFormat = Field(default="ndjson", description=FORMAT_DESCRIPTION)
+    after: str | None = Field(
+        default=None, max_length=AFTER_MAX_CHARS, description=AFTER_DESCRIPTION
+    )
 
 
 class CleanupQuery(Query):

@@ -16,7 +16,7 @@ import orjson
 from app.errors import UnreadableBody
 
 JSON_DEPTH_MAX = 8
-INTEGER_DIGITS_MAX = 308  # what a double can hold, and so every reader of JSON
+INTEGER_DIGITS_MAX = 309  # of what a double can hold, and so every reader of JSON
 KEY_SHOWN_MAX_CHARS = 64  # of a key in a message, as an answer must not grow with the request
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -150,7 +150,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> object:
-    if len(digits.removeprefix("-")) > INTEGER_DIGITS_MAX:
+    # A double that came as 1.7e308 is kept, and read back, as a whole number of so many digits.
+    if len(digits.removeprefix("-")) > INTEGER_DIGITS_MAX or not math.isfinite(float(digits)):
         return _NotANumber("number_out_of_range", f"{digits[:12]}... ({len(digits)} digits)")
     return int(digits)
 

@@ -121,6 +121,8 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "GET /api/events/": ("read", True),
         "GET /api/events/analytics": ("read", True),
         "GET /api/events/session/s": ("read", True),
+        "GET /api/events/export": ("read", False),
+        "GET /api/privacy/export": ("admin", True),
         "DELETE /api/events/cleanup": ("admin", False),
         "GET /api/privacy/opt-out": ("admin", True),
         "PUT /api/privacy/opt-out": ("admin", True),
@@ -184,7 +186,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 9
+    assert walked == 11
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

@@ -75,6 +75,8 @@ async def test_the_document_describes_every_operation(client: httpx.AsyncClient)
         "GET /api/events/",
         "GET /api/events/analytics",
         "GET /api/events/session/{session_id}",
+        "GET /api/events/export",
+        "GET /api/privacy/export",
         "DELETE /api/events/cleanup",
         "GET /health/live",
         "GET /health/ready",
@@ -83,7 +85,16 @@ async def test_the_document_describes_every_operation(client: httpx.AsyncClient)
         assert operation["summary"]
         assert operation["description"]
         for response in operation["responses"].values():
-            assert response["content"]["application/json"]["schema"]
+            assert response["content"]
+            for content in response["content"].values():
+                assert content["schema"]
+    files = "GET /api/events/export", "GET /api/privacy/export"
+    for name, operation in operations.items():
+        assert set(operation["responses"]["200"]["content"]) == (
+            {"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"}
+            if name in files
+            else {"application/json"}
+        )
 
 
 async def test_every_reference_in_the_document_leads_somewhere(client: httpx.AsyncClient) -> None:

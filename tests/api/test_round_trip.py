@@ -1,6 +1,7 @@
 """Whatever JSON a client puts into an event, it gets back; what can't be kept is refused."""
 
 import json
+import sys
 from decimal import Decimal
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.api.conftest import Json
 
-INTEGER_MAX = 10**308 - 1
+INTEGER_MAX = int(sys.float_info.max)
 LEVELS_MAX = 8
 
 # All of Unicode but \0 and halves of surrogate pairs, which PostgreSQL can't hold.
@@ -117,8 +118,8 @@ UNSTORABLE = st.sampled_from(
         (float("nan"), "not_a_number"),
         (float("inf"), "not_a_number"),
         (-float("inf"), "not_a_number"),
-        (10**308, "number_out_of_range"),
-        (-(10**308), "number_out_of_range"),
+        (2 * 10**308, "number_out_of_range"),
+        (-2 * 10**308, "number_out_of_range"),
         (10**4000, "number_out_of_range"),
         (wrapped(1, [None] * LEVELS_MAX), "too_deep"),
         (wrapped(1, ["a"] * LEVELS_MAX), "too_deep"),

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -86,13 +85,12 @@ async def test_an_erasure_that_is_cut_off_is_finished(cluster: Cluster) -> None:
     """The service is killed in the middle of it. By then nobody finds the user; the same request
     to the next service ends it."""
     email = "user1@example.com"
-    now = datetime.now(UTC)
     await execute(cluster.url, f"INSERT INTO app_user (email) VALUES ('{email}')")  # noqa: S608
     await execute(
         cluster.url,
         "INSERT INTO activity_event (user_id, event_timestamp, event_id, event_type,"
         " event_category, event_action, received_at)"
-        f" SELECT id, timestamptz '{now:%Y-%m-%d %H:%M}+00' - n * interval '1 second',"  # noqa: S608
+        " SELECT id, date_trunc('minute', now()) - n * interval '1 second',"
         " gen_random_uuid(), 'a_b', 'a', 'b', now() FROM app_user, generate_series(1, 60000) n",
     )
     await execute(

@@ -1,0 +1,207 @@
+"""Events as a file of any size, in memory that does not grow with it.
+
+Pages are read by keyset, each in a statement of its own: between two of them nothing is held in the
+database, however slowly the file is taken. Every event that was committed before the export began
+is in it, unless it is deleted first; one that is committed meanwhile may be.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, func, select
+
+from app.db import Database, ReadSession
+from app.errors import BadCursor, NotFound, Overloaded
+from app.models import ActivityEvent, AppUser
+from app.read.cursor import Cursor
+from app.read.events import page_of
+from app.read.export_formats import writer_of
+from app.read.filters import EventFilter, beyond, conditions, user_ids
+from app.read.window import EARLIEST, LATEST, Window
+from app.schemas.email import normalise_email
+from app.schemas.queries import ExportFormat
+
+PAGE_EVENTS = 1000
+
+
+class ExportSlots:
+    """How many exports may run at one time: each is long, and holds a page in memory."""
+
+    def __init__(self, at_most: int) -> None:
+        self._free = at_most
+
+    def take(self) -> None:
+        """Raises Overloaded: none is free."""
+        if not self._free:
+            raise Overloaded("Too many exports are running. Try the same again when one has ended.")
+        self._free -= 1
+
+    def give_back(self) -> None:
+        self._free += 1
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What is kept of a user beside their events."""
+
+    user_email: str
+    created_at: datetime
+    analytics_opt_out: bool
+    ai_context_opt_out: bool
+    learning_opt_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What is to be exported.
+
+    `after` is the last line that a client has of a file that it goes on with; `profile_of` the user
+    whose profile comes first.
+    """
+
+    filter_: EventFilter
+    window: Window
+    format: ExportFormat = "ndjson"
+    after: str | None = None
+    limit: int | None = None
+    profile_of: str | None = None
+
+
+class Export:
+    """An export whose first page is read. It holds a slot until it is closed, streamed or not."""
+
+    def __init__(self, request: ExportRequest, database: Database, slots: ExportSlots) -> None:
+        self.format = request.format
+        self._request, self._database = request, database
+        self._slots: ExportSlots | None = slots
+        self._profile: UserProfile | None = None
+        self._where: list[ColumnElement[bool]] = []
+        self._page: list[Row[Any]] = []
+        self._left = request.limit
+        self._is_last = False
+
+    async def read_first(self) -> None:
+        """What can fail at once fails here, before the first byte."""
+        request = self._request
+        async with self._database.read() as session:
+            if request.profile_of is not None:
+                self._profile = await _profile(session, request.profile_of)
+            self._where = await conditions(session, request.filter_, request.window)
+            after = None
+            if request.after is not None:
+                after = await _position(session, request.after, request.window)
+            await self._read(session, after)
+
+    async def chunks(self) -> AsyncGenerator[tuple[bytes, int], None]:
+        """The file in order: bytes, and how many events they stand for.
+
+        Raises:
+            ActivityError: a page could not be read. A file without its end must not look whole, so
+                that whoever sends it breaks the connection.
+        """
+        request, profile = self._request, self._profile
+        continued = request.after is not None
+        # Off the loop, which has others to answer.
+        writer = await asyncio.to_thread(
+            writer_of, request.format, continued=continued, with_kind=profile is not None
+        )
+        yield writer.head(None if profile is None or continued else asdict(profile)), 0
+        while self._page:
+            # A user who is being erased has no email any more, and no events to give away.
+            rows = [row for row in self._page if row.user_email is not None]
+            yield await asyncio.to_thread(writer.events, rows), len(rows)
+            if self._is_last:
+                break
+            last = self._page[-1]
+            async with self._database.read() as session:
+                await self._read(session, _cursor(last, request.window))
+        yield await asyncio.to_thread(writer.tail), 0
+
+    def close(self) -> None:
+        """Gives the slot back, once."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.give_back()
+
+    async def _read(self, session: ReadSession, after: Cursor | None) -> None:
+        limit = PAGE_EVENTS if self._left is None else min(PAGE_EVENTS, self._left)
+        where = [*self._where, *(beyond(after) if after is not None else ())]
+        statement = page_of(where, limit=limit, order="asc")
+        self._page = list((await session.execute(statement)).all())
+        self._is_last = len(self._page) < limit
+        if self._left is not None:
+            self._left -= len(self._page)
+            self._is_last = self._is_last or not self._left
+
+
+async def open_export(request: ExportRequest, database: Database, slots: ExportSlots) -> Export:
+    """An export, ascending by `(event_timestamp, event_id, user_id)`, to stream and to close.
+
+    Pages are read off the indexes that `list_events` reads them off; the statement timeout is each
+    page's own.
+
+    Raises:
+        Overloaded: as many exports as may be are running.
+        BadCursor: `after` names no event.
+        NotFound: the user of `profile_of` is not known.
+        TooExpensive, Unavailable: the first page could not be read.
+    """
+    slots.take()
+    export = Export(request, database, slots)
+    opened = False
+    try:
+        await export.read_first()
+        opened = True
+    finally:
+        if not opened:
+            export.close()
+    return export
+
+
+async def count_events(database: Database, request: ExportRequest) -> int:
+    """How many events there are to export, from the beginning."""
+    async with database.read() as session:
+        where = await conditions(session, request.filter_, request.window)
+        statement = select(func.count()).select_from(ActivityEvent).where(*where)
+        return int((await session.execute(statement)).scalar_one())
+
+
+async def _profile(session: ReadSession, user_email: str) -> UserProfile:
+    statement = select(
+        AppUser.created_at,
+        AppUser.analytics_opt_out,
+        AppUser.ai_context_opt_out,
+        AppUser.learning_opt_out,
+    ).where(AppUser.email == user_email)
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound("There is no user of this email.")
+    return UserProfile(user_email, *row)
+
+
+async def _position(session: ReadSession, after: str, window: Window) -> Cursor:
+    """Where the client's last line stands in the order of all.
+
+    Of a user who is not there any more, before all others of the same moment and id.
+    """
+    try:
+        at, event_id, email = after.split(",", 2)
+        instant = datetime.fromisoformat(at)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        if not EARLIEST <= instant <= LATEST:
+            raise ValueError(at)
+        known_id, user_email = UUID(event_id), normalise_email(email)
+    except (ValueError, OverflowError):
+        raise BadCursor(
+            "after: give event_timestamp,event_id,user_email of the last whole line, URL-encoded."
+        ) from None
+    ids = await user_ids(session, (user_email,), hidden=True)
+    return Cursor("asc", window.start, window.end, instant, known_id, ids[0] if ids else 0)
+
+
+def _cursor(row: Row[Any], window: Window) -> Cursor:
+    return Cursor("asc", window.start, window.end, row.event_timestamp, row.event_id, row.user_id)
