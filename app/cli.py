@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from app.console import database_url, err, out, progress_bar, translated
 from app.db import Database, create_engine
 from app.errors import ActivityError
 from app.migrate import migrate_at
-from app.privacy.cleanup import clean_up, cutoff
+from app.privacy.remove import Removed, remove
 from app.programs import EmbeddedError
 from app.schemas.email import normalise_email
 from app.serve import ServeError, bind, require_keys, serve_forever
@@ -133,7 +134,7 @@ def cleanup(
         int | None, typer.Option(min=0, help="Older than this; by default the retention setting.")
     ] = None,
     user_email: Annotated[
-        str | None, typer.Option(help="Only this user's; without --days, all of them.")
+        str | None, typer.Option(help="Only this user's; without --days, the user is erased.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and delete nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -145,24 +146,37 @@ def cleanup(
         email = None if user_email is None else normalise_email(user_email)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--user-email") from error
-    before = cutoff(now, days, settings.retention_days, one_user=email is not None)
 
     async def run(url: str) -> None:
         database = Database(url, settings)
+
+        async def removed(*, dry: bool, advance: Callable[[int], None] = lambda _: None) -> Removed:
+            return await remove(
+                database,
+                settings,
+                now,
+                days=days,
+                user_email=email,
+                dry_run=dry,
+                on_deleted=advance,
+            )
+
         try:
-            counted = await clean_up(database, before=before, user_email=email, dry_run=True)
+            counted = await removed(dry=True)
             what = f"{counted.events_deleted} events" + (f" of {email}" if email else "")
-            what += f" from before {before:%Y-%m-%d %H:%M} UTC" if before else ""
-            if dry_run or not counted.events_deleted:
-                out.print(f"{what} to delete")
+            if counted.before:
+                what += f" from before {counted.before:%Y-%m-%d %H:%M} UTC"
+            if counted.partitions_dropped:
+                what += f", with the partitions {', '.join(counted.partitions_dropped)}"
+            erases = email is not None and days is None
+            if dry_run or not (counted.events_deleted or counted.partitions_dropped or erases):
+                out.print(f"{what} to delete", highlight=False)
                 return
             if not yes:
                 typer.confirm(f"Delete {what}, for good?", abort=True)
             with progress_bar("Deleting", counted.events_deleted) as advance:
-                done = await clean_up(
-                    database, before=before, user_email=email, dry_run=False, on_deleted=advance
-                )
-            out.print(f"{done.events_deleted} events deleted")
+                done = await removed(dry=False, advance=advance)
+            out.print(f"{done.events_deleted} events deleted", highlight=False)
         finally:
             await database.dispose()
 

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
@@ -34,6 +35,12 @@ SESSION_DEFAULTS = {
     "citus.override_table_visibility": "off",
 }
 
+# How a statement that locks a whole table waits for it.
+LOCK_WAIT_MS = 50
+LOCK_PAUSE_SECONDS = 0.1
+LOCK_ATTEMPTS = 100
+
+LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
 DATA_EXCEPTION_CLASS = "22"
 
@@ -206,3 +213,26 @@ def translate(error: Exception) -> ActivityError:
     if isinstance(error, PoolTimeout):
         return Unavailable("All database connections are in use. Try the same again.")
     return DatabaseUnavailable("The database can't be reached or failed. Try the same again.")
+
+
+async def alter_politely(connection: AsyncConnection, statement: str) -> None:
+    """Runs a statement that locks the whole table, in the caller's transaction.
+
+    Whoever waits for such a lock makes everybody behind it wait, too: so it waits for a moment
+    only, lets the others pass, and tries again.
+
+    Raises:
+        DBAPIError: not even after many attempts.
+    """
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            async with connection.begin_nested():
+                await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}"))
+                await connection.execute(text(statement))
+                await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+        except DBAPIError as error:
+            if sqlstate_of(error) != LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:
+                raise
+            await asyncio.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return

@@ -1,7 +1,6 @@
 """The application: `create_app(settings)`."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -17,10 +16,10 @@ from app.auth.authenticate import Authenticator
 from app.auth.rates import Rates
 from app.db import Database
 from app.deps import Service
+from app.duties import Duties
 from app.edge import Cors, Edge
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
-from app.privacy.partitions import ensure_partitions
 from app.read.export import ExportSlots
 from app.routers import (
     analytics,
@@ -40,9 +39,6 @@ from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
 from app.settings import Settings
 
-logger = logging.getLogger("activity_events")
-
-PARTITIONS_EVERY_SECONDS = 6 * 3600
 DESCRIPTION = (
     "Records what users do, exactly once, and answers for analytics and AI features. "
     "Every error has the shape `{error: {code, message, details}}`."
@@ -68,7 +64,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             rates=rates,
             head_revision=head_revision(),
         )
-        duties = asyncio.create_task(_keep_partitions(database, settings))
+        duties = asyncio.create_task(Duties(database, settings, app.state.clock).keep())
         try:
             yield
         finally:
@@ -102,20 +98,6 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.mount("/docs/static", files, name="docs-static")
     _add_openapi(app)
     return app
-
-
-async def _keep_partitions(database: Database, settings: Settings) -> None:
-    """Makes coming months' partitions, for as long as the process runs."""
-    while True:
-        try:
-            async with database.transaction() as session:
-                connection = await session.connection()
-                made = await ensure_partitions(connection, settings)
-            if made:
-                logger.info("partitions made: %s", ", ".join(made))
-        except Exception as error:  # noqa: BLE001 (the next look comes in any case)
-            logger.warning("partitions not checked: %s", error)
-        await asyncio.sleep(PARTITIONS_EVERY_SECONDS)
 
 
 def _add_openapi(app: FastAPI) -> None:

@@ -23,6 +23,7 @@ ORDER = (
     {"migrate"},
     {"verify"},
     {"verify_rollups"},
+    {"duties"},
     {"deps"},
     {"routers", "mcp"},
     {"connection", "edge"},
@@ -38,7 +39,7 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-PROCESS_EDGES = {"app/cli.py", "app/main.py", "app/ingest/writer.py"}  # command line, loops
+PROCESS_EDGES = {"app/cli.py", "app/duties.py", "app/ingest/writer.py"}  # command line, loops
 COMMITTING = {"app/db.py", "app/migrate.py"}
 PYDANTIC = (
     "app/schemas/",
@@ -59,6 +60,8 @@ CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between
 # SQL that is put together, and why nothing of a user is in it.
 BUILT_SQL = {
     "app/privacy/partitions.py ensure_partitions": "DDL takes no bound values; months are ours",
+    "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
+    "app/db.py alter_politely": "settings and DDL take no bound values; numbers of ours",
     "app/privacy/cleanup.py": "the expression of a quarter-hour, from the model",
     "app/verify_rollups.py": "the expression of a quarter-hour, from the model",
 }

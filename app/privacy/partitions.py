@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import alter_politely
 from app.settings import Settings
 
 PARENT = "activity_event"
@@ -72,6 +73,24 @@ async def existing_partitions(connection: AsyncConnection) -> set[str]:
     return {str(name) for name in rows.scalars()}
 
 
+async def tables_of_months(connection: AsyncConnection) -> dict[str, Month]:
+    """All tables that are partitions by their names, also those that were detached."""
+    rows = await connection.execute(
+        text(
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = (SELECT relnamespace FROM pg_class"
+            "   WHERE oid = to_regclass(:parent))"
+        ),
+        {"parent": PARENT},
+    )
+    found = {str(name): _NAME.fullmatch(str(name)) for name in rows.scalars()}
+    return {
+        name: Month(int(match.group(1)), int(match.group(2)))
+        for name, match in found.items()
+        if match is not None
+    }
+
+
 async def ensure_partitions(
     connection: AsyncConnection, settings: Settings, now: datetime | None = None
 ) -> list[str]:
@@ -88,12 +107,11 @@ async def ensure_partitions(
         missing = await _missing(connection, months)  # another may just have made them
     for month in missing:
         # Names and bounds are ours alone; DDL takes no bound values.
-        await connection.execute(
-            text(
-                f"CREATE TABLE IF NOT EXISTS {month.partition} PARTITION OF {PARENT}"
-                f" FOR VALUES FROM ('{month.start.isoformat()}')"
-                f" TO ('{month.plus(1).start.isoformat()}')"
-            )
+        await alter_politely(
+            connection,
+            f"CREATE TABLE IF NOT EXISTS {month.partition} PARTITION OF {PARENT}"
+            f" FOR VALUES FROM ('{month.start.isoformat()}')"
+            f" TO ('{month.plus(1).start.isoformat()}')",
         )
     return [month.partition for month in missing]
 

@@ -1,13 +1,12 @@
 """`DELETE /api/events/cleanup`: removing events for good."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
-from app.privacy.cleanup import clean_up, cutoff
+from app.privacy.remove import remove
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import CleanupAnswer
@@ -32,11 +31,18 @@ async def cleanup(
 ) -> Response:
     """Deletes events older than `days` (by default the retention setting), of all users or of one.
 
-    With `user_email` and without `days`: all of that user's events. `dry_run=true` only counts.
+    Of all users, months that are wholly past their retention go with their partitions. With
+    `user_email` and without `days` the user is erased, as by `DELETE /api/privacy/user`, and
+    `receipt` says so. `dry_run=true` only counts.
     Unknown or repeated parameters and `days=0` for all users are refused, so that a typo destroys
     nothing.
     """
-    user_email = next(iter(query.user_email), None)
-    before = cutoff(now, query.days, settings.retention_days, one_user=user_email is not None)
-    done = await clean_up(database, before=before, user_email=user_email, dry_run=query.dry_run)
-    return JsonResponse(asdict(done) | {"user_email": user_email})
+    done = await remove(
+        database,
+        settings,
+        now,
+        days=query.days,
+        user_email=next(iter(query.user_email), None),
+        dry_run=query.dry_run,
+    )
+    return JsonResponse(done)

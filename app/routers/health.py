@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.deps import ServiceDep
+from app.deps import NowDep, ServiceDep
 from app.errors import Unavailable
 from app.migrate import current_revision
+from app.privacy.retention import retention_state
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import LiveAnswer, ReadyAnswer
@@ -25,8 +26,11 @@ async def live() -> Response:
     response_model=ReadyAnswer,
     responses=errors(503),
 )
-async def ready(service: ServiceDep) -> Response:
-    """The database answers and its migrations are current; 503 with the reason otherwise."""
+async def ready(service: ServiceDep, now: NowDep) -> Response:
+    """The database answers and its migrations are current; 503 with the reason otherwise.
+
+    Retention that is `overdue` is said, and is no reason not to serve.
+    """
     async with service.database.read() as session:
         revision = await current_revision(await session.connection())
     if revision != service.head_revision:
@@ -35,5 +39,11 @@ async def ready(service: ServiceDep) -> Response:
             "run `activity-events migrate`.",
             code="migrations_pending",
         )
-    stats = service.writer.stats
-    return JsonResponse({"status": "ok", "migration": revision, "ingest": stats})
+    return JsonResponse(
+        {
+            "status": "ok",
+            "migration": revision,
+            "ingest": service.writer.stats,
+            "retention": await retention_state(service.database, service.settings, now),
+        }
+    )

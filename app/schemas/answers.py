@@ -129,13 +129,6 @@ class AnalyticsAnswer(Answer):
     timezone: str
 
 
-class CleanupAnswer(Answer):
-    events_deleted: int = Field(description="With `dry_run`, what would be deleted.")
-    before: datetime | None
-    user_email: str | None
-    dry_run: bool
-
-
 class OptOutAnswer(Answer):
     """True is opted out."""
 
@@ -153,6 +146,15 @@ class ReceiptAnswer(Answer):
     sha256: str = Field(description="Over all the rest as JSON with sorted keys.")
 
 
+class CleanupAnswer(Answer):
+    events_deleted: int = Field(description="With `dry_run`, what would be deleted.")
+    before: datetime | None
+    dry_run: bool
+    user_email: str | None
+    partitions_dropped: list[str]
+    receipt: ReceiptAnswer | None = Field(description="Where a user was erased.")
+
+
 class LiveAnswer(Answer):
     status: Literal["ok"]
 
@@ -165,7 +167,14 @@ class IngestStats(Answer):
     events: int
 
 
+class RetentionOut(Answer):
+    last_success_at: datetime | None
+    oldest_event_at: datetime | None
+    overdue: bool = Field(description="It was not done for two days, or something is left over.")
+
+
 class ReadyAnswer(Answer):
     status: Literal["ok"]
     migration: str
     ingest: IngestStats
+    retention: RetentionOut

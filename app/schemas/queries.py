@@ -128,7 +128,7 @@ class CleanupQuery(Query):
         ge=0,
         le=DAYS_MAX,
         description="Delete events older than so many days; by default the retention setting, or, "
-        "with `user_email`, all of that user's events.",
+        "with `user_email`, everything of that user.",
     )
     user_email: Annotated[list[EmailAddress], _one("Only this user's events.")]
     dry_run: bool = Field(default=False, description="Count, and delete nothing.")

@@ -32,6 +32,8 @@ async def test_older_events_of_all_users_go(client: httpx.AsyncClient, log: Log)
         "before": "2026-11-10T12:00:00Z",
         "dry_run": False,
         "user_email": None,
+        "partitions_dropped": [],
+        "receipt": None,
     }
     assert await times(client, user_email=ADA) == [DAYS_10, RECENT]
     assert await times(client, user_email=BOB) == [DAYS_10, RECENT]
@@ -69,6 +71,8 @@ async def test_one_user(client: httpx.AsyncClient, log: Log) -> None:
         "before": "2026-11-10T12:00:00Z",
         "dry_run": False,
         "user_email": ADA,
+        "partitions_dropped": [],
+        "receipt": None,
     }
     assert await times(client, user_email=ADA) == [RECENT]
     assert await times(client, user_email=BOB) == [JUST_BEFORE, RECENT]
@@ -98,9 +102,18 @@ async def test_a_user_whose_events_went_goes_on_logging(
 ) -> None:
     same = event()
     await log(same)
-    await clean(client, user_email=ADA)
+    assert (await clean(client, user_email=ADA, days=0))["receipt"] is None
     await log(same)  # it was deleted, so it is new
     assert len(await times(client, user_email=ADA)) == 1
+
+
+async def test_a_user_without_days_is_erased(client: httpx.AsyncClient, log: Log) -> None:
+    same = event()
+    await log(same)
+    receipt = (await clean(client, user_email=ADA))["receipt"]
+    assert receipt["deleted"] == {"activity_event": 1, "activity_user_day": 1, "app_user": 1}
+    late = await client.post("/log", json={"user_email": ADA, **same})
+    assert late.json()["status"] == "suppressed"
 
 
 @pytest.mark.parametrize(

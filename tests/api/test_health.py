@@ -1,6 +1,7 @@
 """`GET /health/...`: a process that is up, and a service that can serve."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -10,7 +11,7 @@ import pytest
 from app.main import create_app
 from app.migrate import head_revision
 from app.settings import Settings
-from tests.api.conftest import client_of, error_of
+from tests.api.conftest import Clock, Json, Log, client_of, error_of, event
 from tests.conftest import LiveServer, fresh_database
 
 LIVE = "http://localhost/health/live"
@@ -27,8 +28,28 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
             "status": "ok",
             "migration": head_revision(),
             "ingest": {"groups": 0, "requests": 0, "events": 0},
+            "retention": {"last_success_at": None, "oldest_event_at": None, "overdue": False},
         },
     )
+
+
+async def test_overdue_retention_is_said(client: httpx.AsyncClient, log: Log, clock: Clock) -> None:
+    async def state() -> Json:
+        response = await client.get(READY)
+        assert response.status_code == 200
+        found: Json = response.json()["retention"]
+        return found
+
+    await log(event(event_timestamp="2025-11-20T13:00:00Z"), event())
+    assert await state() == {
+        "last_success_at": None,
+        "oldest_event_at": "2025-11-20T13:00:00Z",
+        "overdue": False,
+    }
+    clock.now += timedelta(days=2, hours=1, seconds=1)
+    assert (await state())["overdue"] is True
+    assert (await client.delete("/cleanup")).json()["events_deleted"] == 1
+    assert (await state())["overdue"] is False
 
 
 def test_a_real_process_is_ready(live: LiveServer) -> None:

@@ -1,0 +1,61 @@
+"""What a clean-up was asked for: everybody's old events, a user's, or the user as a whole."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.db import Database
+from app.privacy.cleanup import clean_up, cutoff
+from app.privacy.erase import erase_user
+from app.privacy.retention import enforce_retention
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed, or with `dry_run` would have been. `before` is exclusive; None is all.
+    `receipt` is that of a user who was erased."""
+
+    events_deleted: int
+    before: datetime | None
+    dry_run: bool
+    user_email: str | None
+    partitions_dropped: tuple[str, ...] = ()
+    receipt: dict[str, Any] | None = None
+
+
+async def remove(
+    database: Database,
+    settings: Settings,
+    now: datetime,
+    *,
+    days: int | None,
+    user_email: str | None,
+    dry_run: bool,
+    on_deleted: Callable[[int], None] = lambda _: None,
+) -> Removed:
+    """Removes events older than `days`, of a user or of all; a user without `days` is erased.
+
+    Args:
+        days: by default, of all users, the retention setting.
+        on_deleted: told of each transaction's number of events, for a progress bar.
+
+    Raises:
+        InvalidRequest: that would be everything of everybody.
+        Unavailable: the same again goes on where it was.
+    """
+    before = cutoff(now, days, settings.retention_days, one_user=user_email is not None)
+    if user_email is None:
+        done = await enforce_retention(
+            database, settings, now, before=before, dry_run=dry_run, on_deleted=on_deleted
+        )
+        return Removed(done.events_deleted, before, dry_run, None, done.partitions_dropped)
+    if days is None and not dry_run:
+        receipt = await erase_user(database, settings, user_email, now, on_deleted=on_deleted)
+        events = receipt.deleted["activity_event"]
+        return Removed(events, None, dry_run, user_email, receipt=receipt.as_json())
+    cleaned = await clean_up(
+        database, before=before, user_email=user_email, dry_run=dry_run, on_deleted=on_deleted
+    )
+    return Removed(cleaned.events_deleted, before, dry_run, user_email)

@@ -1,0 +1,138 @@
+"""Retention: events past their time go, by themselves.
+
+A month that is wholly past goes with its partition; what is left is deleted row by row, in bounded
+transactions. The totals of a month go in the transaction that takes its partition out, so that they
+equal the events at every moment.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, text
+
+from app.db import Database, alter_politely
+from app.models import ActivityEvent, ActivityRollup, ActivityUserDay, Duty
+from app.privacy.cleanup import clean_up
+from app.privacy.partitions import (
+    PARENT,
+    Month,
+    existing_partitions,
+    tables_of_months,
+)
+from app.settings import Settings
+
+DUTY = "retention"
+# A month is dropped so long after its last event could be logged: none of it is on its way then.
+DROP_MARGIN = timedelta(hours=1)
+OVERDUE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """What was removed, or with `dry_run` would have been. `events_deleted` has the events of the
+    dropped partitions, too."""
+
+    events_deleted: int
+    partitions_dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionState:
+    """Whether the promise is kept; `overdue` says that it is not."""
+
+    last_success_at: datetime | None
+    oldest_event_at: datetime | None
+    overdue: bool
+
+
+async def enforce_retention(
+    database: Database,
+    settings: Settings,
+    now: datetime,
+    *,
+    before: datetime | None = None,
+    dry_run: bool = False,
+    on_deleted: Callable[[int], None] = lambda _: None,
+) -> Enforced:
+    """Removes everybody's events from before a time; one that is cut off goes on where it stopped.
+
+    Partitions are dropped only where no event may be logged into them any more.
+
+    Args:
+        before: exclusive; by default what the retention setting says.
+        on_deleted: told of each transaction's number of events, for a progress bar.
+
+    Raises:
+        Unavailable: the database went away, or a lock was not to be had.
+    """
+    allowed = now - timedelta(days=settings.retention_days)
+    before = before or allowed
+    last = min(before, allowed - DROP_MARGIN)
+    async with database.read() as session:
+        connection = await session.connection()
+        attached = await existing_partitions(connection)
+        tables = await tables_of_months(connection)
+    doomed = {name: month for name, month in tables.items() if month.plus(1).start <= last}
+    dropped = tuple(sorted(name for name in doomed if name in attached))
+    if dry_run:
+        counted = await clean_up(database, before=before, user_email=None, dry_run=True)
+        return Enforced(counted.events_deleted, dropped)
+    events = 0
+    for name in sorted(doomed):
+        if name in attached:
+            deleted = await _detach(database, doomed[name])
+            events += deleted
+            on_deleted(deleted)
+        await _drop(database, name)
+    rest = await clean_up(
+        database, before=before, user_email=None, dry_run=False, on_deleted=on_deleted
+    )
+    return Enforced(events + rest.events_deleted, dropped)
+
+
+async def _detach(database: Database, month: Month) -> int:
+    """One transaction: a month's totals, and then its partition. Returns how many events it held.
+
+    The table is locked last, for as long as a detaching takes, which moves no row; nobody who
+    writes waits for anything before that, as nobody writes into that month any more.
+    """
+    end = month.plus(1).start
+    async with database.transaction() as session:
+        counted = select(func.count()).where(
+            ActivityEvent.event_timestamp >= month.start, ActivityEvent.event_timestamp < end
+        )
+        events = (await session.scalars(counted)).one()
+        await session.execute(
+            delete(ActivityRollup).where(
+                ActivityRollup.bucket >= month.start, ActivityRollup.bucket < end
+            )
+        )
+        await session.execute(
+            delete(ActivityUserDay).where(
+                ActivityUserDay.day >= month.start.date(), ActivityUserDay.day < end.date()
+            )
+        )
+        await alter_politely(
+            await session.connection(), f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}"
+        )
+        return events
+
+
+async def _drop(database: Database, name: str) -> None:
+    """A month that is no part of the table any more: nobody waits for this. Where a process ended
+    between the two, the next run finds it."""
+    async with database.transaction() as session:
+        # The name is that of a month.
+        await session.execute(text(f"DROP TABLE IF EXISTS {name}"))
+
+
+async def retention_state(database: Database, settings: Settings, now: datetime) -> RetentionState:
+    """How retention stands. The oldest event is read off the partitions' indexes on their times."""
+    async with database.read() as session:
+        found = await session.scalars(select(Duty.last_success_at).where(Duty.name == DUTY))
+        last = found.one_or_none()
+        oldest = (await session.scalars(select(func.min(ActivityEvent.event_timestamp)))).one()
+    past = oldest is not None and oldest < now - timedelta(days=settings.retention_days) - OVERDUE
+    late = last is not None and now - last > OVERDUE
+    return RetentionState(last, oldest, past or late)
