@@ -1,8 +1,8 @@
 """What it costs ingest that a month goes, and how long that takes.
 
-`python -m benchmarks.retention [--events N] [--json]` (make bench-retention). On a PostgreSQL of its
-own, an old month is filled; a service takes batches of 10 at a steady rate, before and while the
-month is removed.
+`python -m benchmarks.retention [--events N] [--json]` (make bench-retention). On a PostgreSQL of
+its own, an old month is filled; a service takes batches of 10 at a steady rate, before and while
+the month is removed.
 """
 
 import argparse
@@ -51,8 +51,9 @@ TOTALS = (
     INSERT INTO activity_user_day
     SELECT user_id, (event_timestamp AT TIME ZONE 'UTC')::date, bit_or({SLOT_BIT})
     FROM activity_event AS event GROUP BY 1, 2
-    """,
+    """,  # noqa: S608 (SLOT_BIT is ours)
     "VACUUM ANALYZE",
+    "CHECKPOINT",
 )
 
 console = Console(width=100)
@@ -97,7 +98,7 @@ async def measure(url: str, port: int, now: datetime, events: int) -> dict[str, 
     _require_ok(before)
     _require_ok(load)
     await database.dispose()
-    month_seconds = next(seconds for seconds, count in steps if count == events)
+    month_seconds = next(seconds for seconds, count in steps if count >= events)
     return {
         "events": events,
         "drop_seconds": month_seconds,
@@ -128,9 +129,7 @@ def main() -> None:
         with service(url) as target:
             uvloop.run(run([target.port], requests("batch10", 2000, 1), concurrency=16))
             found = uvloop.run(measure(url, target.port, now, options.events))
-    table = Table(
-        title=f"A month of {options.events:,} events goes, {PER_SECOND:.0f} batches/s come"
-    )
+    table = Table(title=f"{options.events:,} events go, {PER_SECOND:.0f} batches/s come")
     for head in ("", "before", "meanwhile"):
         table.add_column(head, justify="right" if head else "left")
     for name in ("p50", "p99", "longest"):

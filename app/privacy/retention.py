@@ -5,14 +5,15 @@ transactions. The totals of a month go in the transaction that takes its partiti
 equal the events at every moment.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, not_, select, text
 
 from app.db import Database, alter_politely
-from app.models import ActivityEvent, ActivityRollup, ActivityUserDay, Duty
+from app.models import ActivityEvent, ActivityRollup, ActivityUserDay, AppUser, Duty
 from app.privacy.cleanup import clean_up
 from app.privacy.partitions import (
     PARENT,
@@ -26,6 +27,8 @@ DUTY = "retention"
 # A month is dropped so long after its last event could be logged: none of it is on its way then.
 DROP_MARGIN = timedelta(hours=1)
 OVERDUE = timedelta(days=2)
+USERS_AT_ONCE = 1000
+PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,10 @@ async def enforce_retention(
     if dry_run:
         counted = await clean_up(database, before=before, user_email=None, dry_run=True)
         return Enforced(counted.events_deleted, dropped)
-    events = 0
+    months = [doomed[name] for name in dropped]
+    events = await _detach(database, months) if months else 0
+    on_deleted(events)
     for name in sorted(doomed):
-        if name in attached:
-            deleted = await _detach(database, doomed[name])
-            events += deleted
-            on_deleted(deleted)
         await _drop(database, name)
     rest = await clean_up(
         database, before=before, user_email=None, dry_run=False, on_deleted=on_deleted
@@ -91,31 +92,44 @@ async def enforce_retention(
     return Enforced(events + rest.events_deleted, dropped)
 
 
-async def _detach(database: Database, month: Month) -> int:
-    """One transaction: a month's totals, and then its partition. Returns how many events it held.
+async def _detach(database: Database, months: Sequence[Month]) -> int:
+    """One transaction: the totals of the oldest months, and then their partitions. Returns how
+    many events these held.
 
     The table is locked last, for as long as a detaching takes, which moves no row; nobody who
-    writes waits for anything before that, as nobody writes into that month any more.
+    writes waits for anything before that, as nobody writes into those months any more.
     """
-    end = month.plus(1).start
+    end = months[-1].plus(1).start
     async with database.transaction() as session:
-        counted = select(func.count()).where(
-            ActivityEvent.event_timestamp >= month.start, ActivityEvent.event_timestamp < end
-        )
-        events = (await session.scalars(counted)).one()
-        await session.execute(
-            delete(ActivityRollup).where(
-                ActivityRollup.bucket >= month.start, ActivityRollup.bucket < end
+        # The totals know how many there were, but for users who are not in them.
+        uncounted = select(AppUser.id).where(not_(AppUser.counted))
+        of_uncounted = await session.scalars(
+            select(func.count()).where(
+                ActivityEvent.user_id.in_(uncounted), ActivityEvent.event_timestamp < end
             )
         )
-        await session.execute(
-            delete(ActivityUserDay).where(
-                ActivityUserDay.day >= month.start.date(), ActivityUserDay.day < end.date()
+        totals = await session.scalars(
+            delete(ActivityRollup)
+            .where(ActivityRollup.bucket < end)
+            .returning(ActivityRollup.events)
+        )
+        events = of_uncounted.one() + sum(totals)
+        last = (await session.scalars(select(func.max(ActivityUserDay.user_id)))).one() or 0
+        for first in range(0, last + 1, USERS_AT_ONCE):
+            await session.execute(
+                delete(ActivityUserDay).where(
+                    ActivityUserDay.user_id >= first,
+                    ActivityUserDay.user_id < first + USERS_AT_ONCE,
+                    ActivityUserDay.day < end.date(),
+                )
             )
-        )
-        await alter_politely(
-            await session.connection(), f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}"
-        )
+            # What was written of this has to reach the disk before anybody else's next commit.
+            await asyncio.sleep(PAUSE_SECONDS)
+        connection = await session.connection()
+        for month in months:
+            await alter_politely(
+                connection, f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}"
+            )
         return events
 
 
