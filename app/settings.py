@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -35,6 +35,50 @@ Secrets = Annotated[
     NoDecode,
     BeforeValidator(_parts),
 ]
+
+
+PII_KEYS = (
+    "name",
+    "first_name",
+    "last_name",
+    "middle_name",
+    "full_name",
+    "display_name",
+    "username",
+    "user_name",
+    "email",
+    "user_email",
+    "email_address",
+    "phone",
+    "phone_number",
+    "mobile",
+    "address",
+    "street",
+    "street_address",
+    "postal_code",
+    "zip_code",
+    "date_of_birth",
+    "birthday",
+    "dob",
+    "ssn",
+    "passport",
+    "tax_id",
+    "iban",
+    "card_number",
+    "credit_card",
+    "cvv",
+    "ip",
+    "ip_address",
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "access_token",
+    "refresh_token",
+    "api_key",
+    "authorization",
+    "cookie",
+)
 
 
 class Settings(BaseSettings):
@@ -95,6 +139,15 @@ class Settings(BaseSettings):
         min_length=SECRET_MIN_CHARS,
         description="The key of the hashes that are kept of erased users' emails. Without it, one "
         "is made and kept in the database. Never changed afterwards.",
+    )
+    pii_mode: Literal["redact", "reject", "off"] = Field(
+        default="redact",
+        description="Personal data in metadata and context: taken out, refused, or kept.",
+    )
+    pii_keys: Names = Field(
+        default=PII_KEYS,
+        description="Keys whose values are personal for their name alone, separated by commas; "
+        "`firstName` and `first-name` are `first_name`.",
     )
     allowed_origins: Names = Field(
         default=(),

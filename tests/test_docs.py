@@ -30,7 +30,8 @@ def variables() -> Iterator[tuple[str, object, str]]:
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
     for name, default, description in variables():
-        shown = "" if default in (None, ()) else f"`{default}`".replace("False", "false")
+        default = ",".join(default) if isinstance(default, tuple) else default
+        shown = "" if default in (None, "") else f"`{default}`".replace("False", "false")
         assert f"| `{name}` | {shown} | {description} |" in README
 
 

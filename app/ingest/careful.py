@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.errors import Forbidden, TooLarge, UnreadableBody
 from app.ingest.clock import clock_offset, event_time, uuid7
+from app.ingest.pii import without_pii
 from app.ingest.rows import EventRow, Prepared, as_text
 from app.ingest.verdict import Rejected, Verdict, Warn
 from app.schemas.event import (
@@ -179,7 +180,7 @@ def prepare_event(
         warnings.append(
             Warn("not_retry_safe", "event_id", "is missing: the same event sent again counts twice")
         )
-    metadata, snapshot = _json_columns(given, settings)
+    metadata, snapshot = _json_columns(given, settings, warnings)
     event_type = given["event_type"]
     category, action = category_and_action(event_type)
     duration = given.get("duration_ms")
@@ -218,8 +219,11 @@ def _validated(event: dict[str, Any]) -> EventIn:
         raise Rejected(_first_fault(error)) from error
 
 
-def _json_columns(given: EventIn, settings: Settings) -> tuple[str, str | None]:
-    """Metadata and context as JSON text, once it is known that the event is not too large."""
+def _json_columns(
+    given: EventIn, settings: Settings, warnings: list[Warn]
+) -> tuple[str, str | None]:
+    """Metadata and context as JSON text without personal data, once it is known that the event is
+    not too large."""
     value = given.get("metadata")
     other = given.get("event_metadata")
     if value is not None and other is not None:
@@ -238,6 +242,10 @@ def _json_columns(given: EventIn, settings: Settings) -> tuple[str, str | None]:
                 _size_text("event", size, settings),
             )
         )
+    if settings.pii_mode != "off":
+        metadata = without_pii(value or other or {}, "metadata", settings, warnings)
+        if context is not None:
+            snapshot = without_pii(context, "context_snapshot", settings, warnings)
     return metadata.decode(), None if snapshot is None else snapshot.decode()
 
 

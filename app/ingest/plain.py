@@ -12,6 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.ingest.clock import clock_offset, uuid7
+from app.ingest.pii import PiiScanner, scanner
 from app.ingest.rows import EventRow, Prepared, as_text
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.event_types import category_and_action
@@ -78,8 +79,9 @@ def _prepared(
     default_device = envelope.get("device_type")
     context = envelope.get("context_snapshot")
     default_snapshot = None
+    pii = None if settings.pii_mode == "off" else scanner(settings.pii_keys)
     if context is not None and envelope is not events[0]:
-        default_snapshot, found = _json_text(context)
+        default_snapshot, found = _json_text(context, pii)
         if default_snapshot is None:
             return None
         keys += found
@@ -96,7 +98,7 @@ def _prepared(
         if not oldest <= at <= newest or "event_metadata" in event:
             return None
         at = at.astimezone(UTC)
-        metadata, found = _json_text(get("metadata") or {})
+        metadata, found = _json_text(get("metadata") or {}, pii)
         if metadata is None:
             return None
         keys += len(event) + found
@@ -105,7 +107,7 @@ def _prepared(
             context = event["context_snapshot"]
             snapshot = None
             if context is not None:
-                snapshot, found = _json_text(context)
+                snapshot, found = _json_text(context, pii)
                 if snapshot is None:
                     return None
                 keys += found
@@ -141,8 +143,9 @@ def _prepared(
     return Prepared(envelope.get("batch_id") or str(uuid7(received_at)), rows, [], ())
 
 
-def _json_text(value: dict[str, Any]) -> tuple[str | None, int]:
-    """The value as JSON, and how many keys it has; None where it takes more care.
+def _json_text(value: dict[str, Any], pii: PiiScanner | None) -> tuple[str | None, int]:
+    """The value as JSON, and how many keys it has; None where it takes more care: for personal
+    data, or for what JSON or jsonb would not keep.
 
     Numbers past all bounds become `null`, so that a null asks for a closer look, as do many
     brackets: they may be a great depth.
@@ -156,4 +159,7 @@ def _json_text(value: dict[str, Any]) -> tuple[str | None, int]:
         return None, 0
     if b"\\u0000" in text:
         return None, 0
-    return text.decode(), text.count(KEY_END)
+    decoded = text.decode()
+    if pii is not None and pii.is_suspect(value, decoded) and pii.redact(value, "")[1]:
+        return None, 0
+    return decoded, text.count(KEY_END)

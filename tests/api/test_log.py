@@ -167,7 +167,7 @@ async def test_without_an_id_a_retry_counts_twice_and_says_so(client: httpx.Asyn
 async def test_content_types(
     client: httpx.AsyncClient, content_type: str, encoding: str | None
 ) -> None:
-    body = json.dumps(one(metadata={"name": "Zoë"}), ensure_ascii=False).encode()
+    body = json.dumps(one(metadata={"label": "Zoë"}), ensure_ascii=False).encode()
     zipped = encoding is not None and encoding.lower() == "gzip"
     headers = {"Content-Type": content_type}
     if encoding is not None:
@@ -176,7 +176,7 @@ async def test_content_types(
         "/log", content=gzip.compress(body) if zipped else body, headers=headers
     )
     assert response.status_code == 201, response.text
-    assert (await stored(client))[0]["metadata"] == {"name": "Zoë"}
+    assert (await stored(client))[0]["metadata"] == {"label": "Zoë"}
 
 
 @pytest.mark.parametrize(

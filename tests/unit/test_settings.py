@@ -38,6 +38,8 @@ VARIABLES: list[tuple[str, str, str, object]] = [
         "allowed_origins",
         ("https://a.example.com", "http://localhost:5173"),
     ),
+    ("ACTIVITY_PII_MODE", "reject", "pii_mode", "reject"),
+    ("ACTIVITY_PII_KEYS", "name, badge", "pii_keys", ("name", "badge")),
     ("ACTIVITY_RATE_LIMIT_KEY_PER_MINUTE", "5", "rate_limit_key_per_minute", 5),
     ("ACTIVITY_RATE_LIMIT_USER_PER_MINUTE", "0", "rate_limit_user_per_minute", 0),
     ("ACTIVITY_RATE_LIMIT_STORAGE", "redis://r", "rate_limit_storage", "redis://r"),
