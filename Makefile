@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-ingest bench-indexes bench-export bench-retention bench-pii lock clean
+.PHONY: help run test lint format bench bench-ingest bench-indexes bench-export bench-retention bench-erase bench-pii lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ format: $(VENV)/dev.stamp ## Put the code into its format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: bench-indexes bench-ingest bench-export bench-retention bench-pii ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-export bench-retention bench-erase bench-pii ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -39,6 +39,9 @@ bench-export: $(VENV)/dev.stamp ## What an export costs, and how flat its memory
 
 bench-retention: $(VENV)/dev.stamp ## How long a month's removal takes, and what ingest feels of it
 	$(BIN)/python -m benchmarks.retention $(ARGS)
+
+bench-erase: $(VENV)/dev.stamp ## A user of a million events is erased under load
+	$(BIN)/python -m benchmarks.erase $(ARGS)
 
 bench-pii: $(VENV)/dev.stamp ## How well personal data is found, and what that costs a clean event
 	$(BIN)/python -m benchmarks.pii $(ARGS)

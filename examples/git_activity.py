@@ -1,6 +1,6 @@
 """Logs the history of a git repository: each commit becomes an activity event of its author.
 
-    python examples/git_activity.py PATH [--url URL] [--since DATE] [--batch-size N]
+    python examples/git_activity.py PATH [--url URL] [--since DATE] [--batch-size N] [--key KEY]
 
 An event's id is made from its commit, and its time is the author's, so every run sends the same
 events. A run that was interrupted is simply run again: what the service has already, it calls a
@@ -167,7 +167,7 @@ def send(client: httpx.Client, batch: Json) -> Iterator[tuple[Json, Json]]:
 
 
 def log_history(
-    path: Path, url: str, since: datetime, batch_size: int
+    path: Path, url: str, since: datetime, batch_size: int, key: str | None = None
 ) -> Iterator[tuple[Json, Json]]:
     """Sends what HEAD's history has since then; each event, and the service's verdict on it."""
     folder = (path / git(path, "rev-parse", "--git-common-dir")).resolve()
@@ -190,8 +190,9 @@ def log_history(
         raise Failed(f"No service at {url} ({error}): start it with `make run`.") from None
     out.print(f"{repository}: {total} commits since {since:%Y-%m-%d}", markup=False)
     events = read_events(path, repository, *revisions)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     with (
-        httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client,
+        httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, headers=headers) as client,
         Progress(console=err) as bar,
     ):
         task = bar.add_task("Logging", total=total)
@@ -242,12 +243,16 @@ def main(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=1000, help="Commits in a request.")] = 200,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="ACTIVITY_KEY", help="A write key, where the service asks for one."),
+    ] = None,
 ) -> None:
     """Log the history of a git repository; after an interruption, simply run it again."""
     start = since or datetime.now(UTC) - timedelta(days=RETENTION_DAYS)
     url = url.rstrip("/")
     try:
-        report(log_history(path, url, start.astimezone(), batch_size), url)
+        report(log_history(path, url, start.astimezone(), batch_size, key), url)
     except Failed as failure:
         err.print(f"Error: {failure}", markup=False)
         raise typer.Exit(1) from None

@@ -24,6 +24,8 @@ FRESH_SECONDS = 300.0
 RETRY_SECONDS = 10.0
 FETCH_TIMEOUT_SECONDS = 5.0
 JWKS_MAX_BYTES = 1024 * 1024
+# What the library raises of a set that is none: JSON of another shape.
+BROKEN_SET = (ValueError, TypeError, AttributeError, KeyError)
 
 
 class Tokens:
@@ -110,7 +112,7 @@ class _Jwks:
             try:
                 content = await self._fetch()
                 self._keys = jwt.PyJWKSet.from_json(content).keys
-            except (OSError, ValueError, httpx.HTTPError, jwt.PyJWTError) as error:
+            except (*BROKEN_SET, OSError, httpx.HTTPError, jwt.PyJWTError) as error:
                 if not self._keys:
                     raise Unavailable(
                         "The keys that user tokens are verified by can't be had. Try again.",

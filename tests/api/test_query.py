@@ -15,7 +15,7 @@ EVENTS = {
         entity_id="9",
         session_id="s-1",
         device_type="desktop",
-        metadata={"name": "created", "priority": "high", "tags": ["a", "b"], "size": 1},
+        metadata={"label": "created", "priority": "high", "tags": ["a", "b"], "size": 1},
     ),
     "completed": event(
         event_type="project_subtask_completed",
@@ -23,7 +23,7 @@ EVENTS = {
         entity_id="9",
         session_id="s-1",
         device_type="mobile",
-        metadata={"name": "completed", "priority": "low", "tags": ["b"], "owner": {"id": 5}},
+        metadata={"label": "completed", "priority": "low", "tags": ["b"], "owner": {"id": 5}},
     ),
     "opened": event(
         event_type="email_opened",
@@ -31,13 +31,13 @@ EVENTS = {
         entity_id="m/1",
         session_id="s-2",
         device_type="desktop",
-        metadata={"name": "opened", "priority": None, "size": "1"},
+        metadata={"label": "opened", "priority": None, "size": "1"},
     ),
     "viewed": event(
         event_type="page_viewed",
         session_id="s 3",
         user_email=BOB,
-        metadata={"name": "viewed", "owner": {"id": 5, "team": "core"}, "size": 1.5},
+        metadata={"label": "viewed", "owner": {"id": 5, "team": "core"}, "size": 1.5},
     ),
 }
 
@@ -45,7 +45,7 @@ EVENTS = {
 async def names(client: httpx.AsyncClient, *params: tuple[str, str]) -> set[str]:
     response = await client.get("/", params=httpx.QueryParams(params))
     assert response.status_code == 200, response.text
-    return {each["metadata"]["name"] for each in response.json()["events"]}
+    return {each["metadata"]["label"] for each in response.json()["events"]}
 
 
 FILTERS: list[tuple[list[tuple[str, str]], set[str]]] = [
@@ -97,7 +97,7 @@ CONTAINED: list[tuple[Json, set[str]]] = [
     ({"size": 1}, {"created"}),
     ({"size": 1.0}, {"created"}),
     ({"size": "1"}, {"opened"}),
-    ({"size": 1.5, "name": "viewed"}, {"viewed"}),
+    ({"size": 1.5, "label": "viewed"}, {"viewed"}),
     ({"tags": "b"}, set()),
     ({"size": 10**300}, set()),
 ]

@@ -2,14 +2,29 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from uuid import uuid4
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import Json
+from tests.conftest import fresh_database, running_service
+
+
+@pytest.fixture(scope="module")
+def live_client(server_url: str) -> Iterator[httpx.Client]:
+    """A service that keeps personal data, too: what is given here is of any shape."""
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_PII_MODE="off") as service,
+        httpx.Client(base_url=f"{service.url}/api/events", timeout=20) as client,
+    ):
+        yield client
+
 
 INTEGER_MAX = int(sys.float_info.max)
 LEVELS_MAX = 8

@@ -1,0 +1,124 @@
+"""`activity-events keys`, `erase` and `cleanup`, and the duties of a service, by real processes."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from app.db import create_engine
+from app.privacy.partitions import Month, ensure_partitions
+from app.settings import Settings
+from tests.conftest import ROOT, fresh_database, running_service
+
+GIVE_UP_SECONDS = 30
+ADA = "ada@example.com"
+
+
+@pytest.fixture
+def url(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
+
+
+def command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [Path(sys.executable).with_name("activity-events"), *words],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=GIVE_UP_SECONDS,
+        check=False,
+    )
+
+
+def test_a_key_opens_the_service_until_it_is_revoked(url: str) -> None:
+    made = command(url, "keys", "create", "ci", "--scope", "admin", "--expires-days", "9")
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    prefix = key.split("_")[2]
+    assert prefix in made.stderr
+    listed = command(url, "keys", "list").stdout
+    assert prefix in listed
+    assert key not in listed
+    # With a key there is, it may listen beyond loopback; and asks for it there and here.
+    with running_service("--host", "127.0.0.1", DATABASE_URL=url) as service:
+        events = f"{service.url}/api/events/"
+        headers = {"Authorization": f"Bearer {key}"}
+        assert httpx.get(events).status_code == 401
+        assert httpx.get(events, headers=headers).status_code == 200
+        assert command(url, "keys", "revoke", prefix).returncode == 0
+        until = time.monotonic() + GIVE_UP_SECONDS
+        while httpx.get(events, headers=headers).status_code == 200:
+            assert time.monotonic() < until
+        assert httpx.get(events, headers=headers).status_code == 401
+    again = command(url, "keys", "revoke", prefix)
+    assert again.returncode == 1
+    assert "no key" in again.stderr
+
+
+def test_erase_and_cleanup(url: str) -> None:
+    with running_service(DATABASE_URL=url) as service:
+        body = {"user_email": ADA, "events": [{"event_type": "a_b"}, {"event_type": "c_d"}]}
+        assert httpx.post(f"{service.url}/api/events/log/batch", json=body).status_code == 200
+    dry = command(url, "cleanup", "--user-email", ADA, "--dry-run")
+    assert dry.stdout == f"2 events of {ADA} to delete\n"
+    assert command(url, "erase", ADA).returncode == 1  # nobody said yes
+    erased = command(url, "erase", " ADA@example.com", "--yes")
+    assert erased.returncode == 0, erased.stderr
+    receipt = json.loads(erased.stdout)
+    assert receipt["deleted"] == {"activity_event": 2, "activity_user_day": 1, "app_user": 1}
+    assert command(url, "cleanup", "--dry-run").stdout.startswith("0 events from before ")
+    assert command(url, "erase", "nobody").returncode == 2
+
+
+def test_a_service_keeps_its_promise_by_itself(url: str) -> None:
+    """A month that is long past is there when it starts, and gone soon after."""
+    old = datetime.now(UTC) - timedelta(days=500)
+    asyncio.run(_fill(url, old))
+    with running_service(DATABASE_URL=url) as service:
+        until = time.monotonic() + GIVE_UP_SECONDS
+        ready = httpx.get(f"{service.url}/health/ready").json()["retention"]
+        assert ready["overdue"] is True
+        while ready["last_success_at"] is None:
+            assert time.monotonic() < until
+            ready = httpx.get(f"{service.url}/health/ready").json()["retention"]
+        assert ready["oldest_event_at"] is None
+        assert ready["overdue"] is False
+    assert asyncio.run(_partition(url, old)) is None
+
+
+async def _fill(url: str, old: datetime) -> None:
+    engine = create_engine(url, Settings(), pooled=False, server_settings={})
+    async with engine.begin() as connection:
+        await ensure_partitions(connection, Settings(retention_days=1), old)
+    await engine.dispose()
+    connection = await asyncpg.connect(url)
+    await connection.execute("INSERT INTO app_user (email) VALUES ('ada@example.com')")
+    await connection.execute(
+        "INSERT INTO activity_event (user_id, event_timestamp, event_id, event_type,"
+        " event_category, event_action, received_at)"
+        " SELECT id, $1, gen_random_uuid(), 'a_b', 'a', 'b', $1 FROM app_user",
+        old,
+    )
+    await connection.close()
+
+
+async def _partition(url: str, at: datetime) -> str | None:
+    connection = await asyncpg.connect(url)
+    try:
+        found: str | None = await connection.fetchval(
+            "SELECT to_regclass($1)::text", Month.of(at).partition
+        )
+        return found
+    finally:
+        await connection.close()
