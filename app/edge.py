@@ -109,10 +109,12 @@ class Cors(CORSMiddleware):
         self._of_keys: Collection[str] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and "origin" in Headers(scope=scope):
-            service: Service = scope["app"].state.service
-            with suppress(Unavailable):  # then what was known last
-                self._of_keys = await service.auth.origins()
+        if scope["type"] != "http" or "origin" not in Headers(scope=scope):
+            await self.app(scope, receive, send)
+            return
+        service: Service = scope["app"].state.service
+        with suppress(Unavailable):  # then what was known last
+            self._of_keys = await service.auth.origins()
         await super().__call__(scope, receive, send)
 
     def is_allowed_origin(self, origin: str) -> bool:

@@ -23,6 +23,7 @@ EMAILS = [
     "x-1@a-b.museum",
     "UPPER@EXAMPLE.COM",
     "1234567@qq.com",
+    "wei@163.com",
     "name.surname@firma.com.pl",
     "contact ada@example.com please",
     "<bob@example.org>",

@@ -30,6 +30,9 @@ from app.settings import Settings
 # A key's value is personal for its name alone. Compared in snake case, as a whole.
 KEY_KIND = "key"
 KEYS_KNOWN_MAX = 10_000
+KEY_KNOWN_MAX_CHARS = 64
+SLOW_KINDS = frozenset({"phone", "iban"})
+SLOW_CHECKS_MAX = 5
 SHORTEST = len("a@b.cd")
 
 PII_NAMED_MAX = 20
@@ -51,6 +54,14 @@ class Finding:
 
     kind: str
     path: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found: the first ones, and how many more."""
+
+    named: list[Finding]
+    more: int
 
 
 class PiiScanner:
@@ -80,11 +91,11 @@ class PiiScanner:
             return True
         return self._has_key(value)
 
-    def redact(self, value: dict[str, Any], field: str) -> tuple[dict[str, Any], list[Finding]]:
+    def redact(self, value: dict[str, Any], field: str) -> tuple[dict[str, Any], Findings]:
         """A copy without personal data, and what was found in it, in order."""
-        findings: list[Finding] = []
-        redacted: dict[str, Any] = self._walk(value, field, "", False, findings)
-        return redacted, findings
+        walk = _Walk(self, field)
+        redacted: dict[str, Any] = walk.clean(value, "", False)
+        return redacted, walk.findings
 
     def _has_key(self, value: object) -> bool:
         if isinstance(value, dict):
@@ -99,67 +110,100 @@ class PiiScanner:
 
     def _look_at(self, key: str) -> tuple[bool, str]:
         """Whether a key's value is personal, and the key without what is personal in itself."""
-        if len(self._known) >= KEYS_KNOWN_MAX:
-            self._known.clear()
-        found = self._known[key] = (snake(key) in self._keys, self._text(key, "", "", []))
+        found = (snake(key) in self._keys, _Walk(self, "").clean_text(key, ""))
+        if len(key) <= KEY_KNOWN_MAX_CHARS:
+            if len(self._known) >= KEYS_KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = found
         return found
 
-    def _walk(
-        self, value: Any, path: str, key: str, personal: bool, findings: list[Finding]
-    ) -> Any:
+    def known(self, key: str) -> tuple[bool, str]:
+        return self._known.get(key) or self._look_at(key)
+
+
+class _Walk:
+    """One value, gone through. Its path is put together for what is found and named only: one for
+    each of many values below one very long key would cost the product of both."""
+
+    def __init__(self, scanner: PiiScanner, field: str) -> None:
+        self.findings = Findings([], 0)
+        self._scanner = scanner
+        self._trail = [field]
+        self._checks = 0
+
+    def clean(self, value: Any, key: str, personal: bool) -> Any:
         if isinstance(value, dict):
-            found: dict[str, Any] = {}
-            for name, item in value.items():
-                is_personal, shown = self._known.get(name) or self._look_at(name)
-                place = f"{path}.{shown}"
-                if shown is not name and shown != name:
-                    findings.append(Finding(shown[len("[redacted:") :].partition("]")[0], place))
-                    shown = _free_name(shown, found)
-                found[shown] = self._walk(item, place, name, personal or is_personal, findings)
-            return found
+            return self._clean_object(value, personal)
         if isinstance(value, list):
-            return [
-                self._walk(item, f"{path}[{number}]", key, personal, findings)
-                for number, item in enumerate(value)
-            ]
-        if value is None:
-            return None
-        if isinstance(value, str) and not value:
+            found = []
+            for number, item in enumerate(value):
+                self._trail.append(f"[{number}]")
+                found.append(self.clean(item, key, personal))
+                self._trail.pop()
+            return found
+        if value is None or value == "" or isinstance(value, bool):
             return value
-        if personal and not isinstance(value, bool):
+        if personal:
             kind = self._kind_of(value) if isinstance(value, str) else KEY_KIND
-            findings.append(Finding(kind, path))
+            self._note(kind)
             return f"[redacted:{kind}]"
-        return self._text(value, path, key, findings) if isinstance(value, str) else value
+        return self.clean_text(value, key) if isinstance(value, str) else value
 
-    def _kind_of(self, value: str) -> str:
-        """Of a value that goes for its key: what it looks like, where it is that as a whole."""
-        for kind, pattern, is_one in SHAPES:
-            match = pattern.fullmatch(value)
-            if match is not None and is_one(match, ""):
-                return kind
-        return KEY_KIND
+    def _clean_object(self, value: dict[str, Any], personal: bool) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, item in value.items():
+            is_personal, shown = self._scanner.known(name)
+            self._trail.append(f".{shown}")
+            if shown != name:
+                self._note(shown.partition("[redacted:")[2].partition("]")[0])
+                shown = _free_name(shown, found)
+            found[shown] = self.clean(item, name, personal or is_personal)
+            self._trail.pop()
+        return found
 
-    def _text(self, value: str, path: str, key: str, findings: list[Finding]) -> str:
+    def clean_text(self, value: str, key: str) -> str:
+        """A text without what is personal in it."""
         if len(value) < SHORTEST or (
             SUSPECT.search(value) is None and SECRET.search(value) is None
         ):
             return value
         for kind, pattern, is_one in SHAPES:
-            found = False
+            times = 0
 
             def replaced(match: "re.Match[str]", kind: str = kind, is_one: IsOne = is_one) -> str:
-                nonlocal found
-                if not is_one(match, key):
+                nonlocal times
+                if not self._is_one(kind, is_one, match, key):
                     return match.group()
-                found = True
+                times += 1
                 return f"[redacted:{kind}]"
 
-            changed = pattern.sub(replaced, value)
-            if found:
-                value = changed
-                findings.append(Finding(kind, path))
+            value = pattern.sub(replaced, value)
+            if times:
+                self._note(kind)
         return value
+
+    def _is_one(self, kind: str, is_one: IsOne, match: "re.Match[str]", key: str) -> bool:
+        """The check of a shape. Of the slow ones only so many are made; past that, the shape will
+        do, as an event could be full of them."""
+        if kind in SLOW_KINDS:
+            self._checks += 1
+            if self._checks > SLOW_CHECKS_MAX:
+                return True
+        return is_one(match, key)
+
+    def _kind_of(self, value: str) -> str:
+        """Of a value that goes for its key: what it looks like, where it is that as a whole."""
+        for kind, pattern, is_one in SHAPES:
+            match = pattern.fullmatch(value)
+            if match is not None and self._is_one(kind, is_one, match, ""):
+                return kind
+        return KEY_KIND
+
+    def _note(self, kind: str) -> None:
+        if len(self.findings.named) < PII_NAMED_MAX:
+            self.findings.named.append(Finding(kind, "".join(self._trail)[:PATH_MAX_CHARS]))
+        else:
+            self.findings.more += 1
 
 
 @lru_cache(maxsize=8)
@@ -176,25 +220,27 @@ def without_pii(
     Raises:
         Rejected: there is some, and the setting is to refuse it.
     """
-    redacted, findings = scanner(settings.pii_keys).redact(value, field)
-    if findings and settings.pii_mode == "reject":
-        first = findings[0]
+    text = dump_json(value)
+    pii = scanner(settings.pii_keys)
+    if not pii.is_suspect(value, text.decode()):
+        return text
+    redacted, findings = pii.redact(value, field)
+    if findings.named and settings.pii_mode == "reject":
+        first = findings.named[0]
         raise Rejected(Fault("pii", first.path, f"holds personal data: {_KINDS[first.kind]}"))
-    for finding in findings[:PII_NAMED_MAX]:
-        warnings.append(
-            Warn(
-                "pii_redacted",
-                finding.path[:PATH_MAX_CHARS],
-                f"held personal data, which is not kept: {_KINDS[finding.kind]}",
-            )
-        )
-    if len(findings) > PII_NAMED_MAX:
-        more = len(findings) - PII_NAMED_MAX
-        warnings.append(Warn("pii_redacted", field, f"held personal data at {more} more places"))
+    for finding in findings.named:
+        message = f"held personal data, which is not kept: {_KINDS[finding.kind]}"
+        warnings.append(Warn("pii_redacted", finding.path, message))
+    if findings.more:
+        message = f"held personal data at {findings.more} more places"
+        warnings.append(Warn("pii_redacted", field, message))
     return dump_json(redacted)
 
 
 def _free_name(name: str, taken: dict[str, Any]) -> str:
     if name not in taken:
         return name
-    return next(f"{name}_{n}" for n in range(2, len(taken) + 3) if f"{name}_{n}" not in taken)
+    number = len(taken) + 1
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"

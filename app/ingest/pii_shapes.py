@@ -83,7 +83,7 @@ _CARD_PREFIX = re.compile(
     r"|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
     r"|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"
 )
-_RETINA = re.compile(r"\d+x\.", re.IGNORECASE)  # logo@2x.png
+_NO_DOMAIN = re.compile(r"\d+(?:x\.|\.\d)", re.IGNORECASE)  # logo@2x.png, left-pad@1.3.0-rc.next
 # Digits without separators under such a key are a name of something, not a card.
 _ID_KEY = re.compile(
     r"(?:^|_)(?:id|ids|trace|span|hash|sha|digest|checksum|uuid|ref|order|tracking|serial|number|at|ms)$"
@@ -104,7 +104,7 @@ def _always(_: "re.Match[str]", __: str) -> bool:
 def _is_email(match: "re.Match[str]", _: str) -> bool:
     """Not a version pin (`left-pad@1.3.0-rc.next`), a picture (`logo@2x.png`) or `git@host`."""
     local, domain = match.groups()
-    return local != "git" and not domain[0].isdigit() and _RETINA.match(domain) is None
+    return local != "git" and _NO_DOMAIN.match(domain) is None
 
 
 def _is_iban(match: "re.Match[str]", _: str) -> bool:

@@ -160,6 +160,6 @@ def _json_text(value: dict[str, Any], pii: PiiScanner | None) -> tuple[str | Non
     if b"\\u0000" in text:
         return None, 0
     decoded = text.decode()
-    if pii is not None and pii.is_suspect(value, decoded) and pii.redact(value, "")[1]:
+    if pii is not None and pii.is_suspect(value, decoded) and pii.redact(value, "")[1].named:
         return None, 0
     return decoded, text.count(KEY_END)

@@ -21,7 +21,9 @@ REDACTED = "[redacted:email]"
 
 
 def redact(value: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
-    return PiiScanner(PII_KEYS).redact(value, "metadata")
+    redacted, findings = PiiScanner(PII_KEYS).redact(value, "metadata")
+    assert findings.more == 0
+    return redacted, findings.named
 
 
 def body(metadata: object, **fields: object) -> bytes:
@@ -128,6 +130,22 @@ def test_off_is_off() -> None:
     (row,) = prepared({"to": ADA, "name": "Ada"}, mode="off").rows
     assert row.event_metadata == '{"to":"ada@example.com","name":"Ada"}'
     assert row.warnings == ()
+
+
+def test_hostile_values_cost_no_more_than_their_size() -> None:
+    """A very long key over many finds, many keys that collide, many numbers to check."""
+    scanner = PiiScanner(PII_KEYS)
+    for value in (
+        {"k" * 16_000: {"name": [1] * 8_000}},
+        {f"u{number}@example.com": 1 for number in range(1_500)},
+        {"calls": ["+1 415-555-2671"] * 1_500},
+    ):
+        redacted, findings = scanner.redact(value, "metadata")
+        assert len(findings.named) == 20
+        assert findings.more >= 1_480
+        assert all(len(finding.path) <= 200 for finding in findings.named)
+        assert "example.com" not in str(redacted)
+        assert "2671" not in str(redacted)
 
 
 def test_many_are_counted() -> None:
