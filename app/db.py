@@ -215,11 +215,12 @@ def translate(error: Exception) -> ActivityError:
     return DatabaseUnavailable("The database can't be reached or failed. Try the same again.")
 
 
-async def alter_politely(connection: AsyncConnection, statement: str) -> None:
-    """Runs a statement that locks the whole table, in the caller's transaction.
+async def alter_politely(connection: AsyncConnection, *statements: str) -> None:
+    """Runs statements that lock a whole table, in the caller's transaction.
 
     Whoever waits for such a lock makes everybody behind it wait, too: so it waits for a moment
-    only, lets the others pass, and tries again.
+    only, lets the others pass, and tries again; with several statements, what the first ones have
+    locked is let go, too.
 
     Raises:
         DBAPIError: not even after many attempts.
@@ -228,7 +229,8 @@ async def alter_politely(connection: AsyncConnection, statement: str) -> None:
         try:
             async with connection.begin_nested():
                 await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}"))
-                await connection.execute(text(statement))
+                for statement in statements:
+                    await connection.execute(text(statement))
                 await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:

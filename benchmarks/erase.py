@@ -33,7 +33,7 @@ from benchmarks.server import postgres
 EVENTS = 1_000_000
 DAYS = 300
 BATCH, BATCHES_PER_SECOND = 10, 50.0
-BEFORE_SECONDS, DURING_SECONDS = 10, 90
+BEFORE_SECONDS, DURING_SECONDS = 10, 60
 GONE, OTHER = "gone@example.com", "other@example.com"
 
 FILL = """

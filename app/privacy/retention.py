@@ -125,11 +125,10 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
             )
             # What was written of this has to reach the disk before anybody else's next commit.
             await asyncio.sleep(PAUSE_SECONDS)
-        connection = await session.connection()
-        for month in months:
-            await alter_politely(
-                connection, f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}"
-            )
+        await alter_politely(
+            await session.connection(),
+            *(f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}" for month in months),
+        )
         return events
 
 
