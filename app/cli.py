@@ -14,13 +14,20 @@ from rich.table import Table
 from app import __version__
 from app.cli_privacy import erase_command, keys_app
 from app.cli_transfer import export_command, import_command
-from app.console import database_url, err, out, progress_bar, translated
+from app.console import (
+    database_url,
+    email_of,
+    err,
+    out,
+    progress_bar,
+    translated,
+    with_database,
+)
 from app.db import Database, create_engine
 from app.errors import ActivityError
 from app.migrate import migrate_at
 from app.privacy.remove import Removed, remove
 from app.programs import EmbeddedError
-from app.schemas.email import normalise_email
 from app.serve import ServeError, bind, require_keys, serve_forever
 from app.settings import Settings
 from app.verify import Check
@@ -140,16 +147,10 @@ def cleanup(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete events past their retention, or one user's."""
-    settings = Settings()
     now = datetime.now(UTC)
-    try:
-        email = None if user_email is None else normalise_email(user_email)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--user-email") from error
+    email = None if user_email is None else email_of(user_email, "--user-email")
 
-    async def run(url: str) -> None:
-        database = Database(url, settings)
-
+    async def run(database: Database, settings: Settings) -> None:
         async def removed(*, dry: bool, advance: Callable[[int], None] = lambda _: None) -> Removed:
             return await remove(
                 database,
@@ -161,24 +162,20 @@ def cleanup(
                 on_deleted=advance,
             )
 
-        try:
-            counted = await removed(dry=True)
-            what = f"{counted.events_deleted} events" + (f" of {email}" if email else "")
-            if counted.before:
-                what += f" from before {counted.before:%Y-%m-%d %H:%M} UTC"
-            if counted.partitions_dropped:
-                what += f", with the partitions {', '.join(counted.partitions_dropped)}"
-            erases = email is not None and days is None
-            if dry_run or not (counted.events_deleted or counted.partitions_dropped or erases):
-                out.print(f"{what} to delete", highlight=False)
-                return
-            if not yes:
-                typer.confirm(f"Delete {what}, for good?", abort=True)
-            with progress_bar("Deleting", counted.events_deleted) as advance:
-                done = await removed(dry=False, advance=advance)
-            out.print(f"{done.events_deleted} events deleted", highlight=False)
-        finally:
-            await database.dispose()
+        counted = await removed(dry=True)
+        what = f"{counted.events_deleted} events" + (f" of {email}" if email else "")
+        if counted.before:
+            what += f" from before {counted.before:%Y-%m-%d %H:%M} UTC"
+        if counted.partitions_dropped:
+            what += f", with the partitions {', '.join(counted.partitions_dropped)}"
+        erases = email is not None and days is None
+        if dry_run or not (counted.events_deleted or counted.partitions_dropped or erases):
+            out.print(f"{what} to delete", highlight=False)
+            return
+        if not yes:
+            typer.confirm(f"Delete {what}, for good?", abort=True)
+        with progress_bar("Deleting", counted.events_deleted) as advance:
+            done = await removed(dry=False, advance=advance)
+        out.print(f"{done.events_deleted} events deleted", highlight=False)
 
-    with database_url(settings) as url:
-        asyncio.run(run(url))
+    with_database(run)

@@ -1,9 +1,7 @@
 """`activity-events keys ...` and `activity-events erase`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import orjson
 import typer
@@ -11,14 +9,11 @@ from rich.table import Table
 
 from app.auth.keys import Key, create_key, list_keys, revoke_key
 from app.auth.principal import Scope
-from app.console import database_url, err, out, progress_bar, translated
+from app.console import email_of, err, out, progress_bar, translated, with_database
 from app.db import Database
 from app.migrate import migrate_at
 from app.privacy.erase import count_events, erase_user
-from app.schemas.email import normalise_email
 from app.settings import Settings
-
-T = TypeVar("T")
 
 keys_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke keys.")
 
@@ -41,12 +36,12 @@ def create_command(
 
     async def run(database: Database, settings: Settings) -> tuple[Key, str]:
         # There may be no service yet that has migrated it.
-        await migrate_at(database.url, settings)
+        await translated(lambda: migrate_at(database.url, settings))
         return await create_key(
             database, name, scope, now, expires_at=expires_at, allowed_origins=origin or ()
         )
 
-    key, text = _with_database(run)
+    key, text = with_database(run)
     err.print(f"Key {key.prefix} ({key.scope}). It is shown only now:", highlight=False)
     out.print(text, highlight=False, markup=False)
 
@@ -60,7 +55,7 @@ def list_command() -> None:
 
     now = datetime.now(UTC)
     table = Table("prefix", "name", "scope", "made", "expires", "origins", "")
-    for key in _with_database(run):
+    for key in with_database(run):
         table.add_row(
             key.prefix,
             key.name,
@@ -82,7 +77,7 @@ def revoke_command(
     async def run(database: Database, _: Settings) -> Key:
         return await revoke_key(database, prefix, datetime.now(UTC))
 
-    key = _with_database(run)
+    key = with_database(run)
     out.print(f"{key.prefix} ({key.name}, {key.scope}) is revoked", highlight=False)
 
 
@@ -91,10 +86,7 @@ def erase_command(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete everything of a user, for good, and print the receipt."""
-    try:
-        email = normalise_email(user_email)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="USER_EMAIL") from error
+    email = email_of(user_email, "USER_EMAIL")
 
     async def run(database: Database, settings: Settings) -> None:
         events = await count_events(database, email)
@@ -108,21 +100,7 @@ def erase_command(
             )
         out.print(orjson.dumps(receipt.as_json(), option=orjson.OPT_INDENT_2).decode())
 
-    _with_database(run)
-
-
-def _with_database(run: Callable[[Database, Settings], Awaitable[T]]) -> T:
-    settings = Settings()
-
-    async def go(url: str) -> T:
-        database = Database(url, settings)
-        try:
-            return await run(database, settings)
-        finally:
-            await database.dispose()
-
-    with database_url(settings) as url:
-        return asyncio.run(translated(lambda: go(url)))
+    with_database(run)
 
 
 def _day(instant: datetime | None) -> str:

@@ -1,6 +1,5 @@
 """`activity-events export` and `activity-events import`: events into a file, and back."""
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
@@ -10,7 +9,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from app.console import database_url, err, out, progress_bar
+from app.console import email_of, err, out, progress_bar, with_database
 from app.db import Database
 from app.errors import TooExpensive
 from app.ingest.import_events import ImportCounts, import_events
@@ -20,7 +19,6 @@ from app.privacy.partitions import ensure_partitions
 from app.read.export import ExportRequest, ExportSlots, count_events, open_export
 from app.read.filters import EventFilter
 from app.read.window import resolve_window
-from app.schemas.email import normalise_email
 from app.schemas.queries import ExportFormat
 from app.schemas.strict_json import Fault
 from app.settings import Settings
@@ -39,34 +37,29 @@ def export_command(
     days: Annotated[int | None, typer.Option(min=1, help="The last so many days.")] = None,
 ) -> None:
     """Write events into a file, oldest first: all of them, a user's, or those of a window."""
-    settings = Settings()
-    email = None if user_email is None else _email(user_email)
+    email = None if user_email is None else email_of(user_email, "--user-email")
     window = resolve_window(datetime.now(UTC), days=days, start=start, end=end)
-    filter_ = EventFilter(user_email=() if email is None else (email,))
+    # Of one user it is everything that is kept, also what they have hidden from analytics.
+    filter_ = EventFilter(user_email=() if email is None else (email,), own=email is not None)
     request = ExportRequest(filter_, window, format_, profile_of=email)
 
-    async def run(url: str) -> int:
-        database = Database(url, settings)
+    async def run(database: Database, _: Settings) -> int:
+        total = None
         try:
-            total = None
-            try:
-                total = await count_events(database, request)
-            except TooExpensive:
-                err.print("There are too many events to count them first.")
-            export = await open_export(request, database, ExportSlots(1))
-            written = 0
-            with _written_whole(output) as file, progress_bar("Exporting", total) as advance:
-                async with aclosing(export.chunks()) as chunks:
-                    async for chunk, events in chunks:
-                        file.write(chunk)
-                        written += events
-                        advance(events)
-            return written
-        finally:
-            await database.dispose()
+            total = await count_events(database, request)
+        except TooExpensive:
+            err.print("There are too many events to count them first.")
+        export = await open_export(request, database, ExportSlots(1))
+        written = 0
+        with _written_whole(output) as file, progress_bar("Exporting", total) as advance:
+            async with aclosing(export.chunks()) as chunks:
+                async for chunk, events in chunks:
+                    file.write(chunk)
+                    written += events
+                    advance(events)
+        return written
 
-    with database_url(settings) as url:
-        events = asyncio.run(run(url))
+    events = with_database(run)
     err.print(f"{events} events exported", highlight=False)
 
 
@@ -80,7 +73,6 @@ def import_command(
 
     Exit code 1 where a line was rejected: each is named, and all others are kept.
     """
-    settings = Settings()
     kind = format_ or format_of(file)
 
     def rejected(number: int, fault: Fault) -> None:
@@ -90,29 +82,24 @@ def import_command(
             markup=False,
         )
 
-    async def run(url: str) -> ImportCounts:
-        database = Database(url, settings)
+    async def run(database: Database, settings: Settings) -> ImportCounts:
         now = datetime.now(UTC)
-        try:
-            async with database.transaction() as session:
-                await ensure_partitions(await session.connection(), settings, now)
-            with progress_bar("Importing", file_size(file, kind)) as advance:
-                counts = await import_events(
-                    entries(file, kind),
-                    database,
-                    settings,
-                    now,
-                    on_rejected=rejected,
-                    on_progress=advance,
-                )
-            # Of who is opted out in the file, the events are not to be counted.
-            await finish_opt_outs(database)
-            return counts
-        finally:
-            await database.dispose()
+        async with database.transaction() as session:
+            await ensure_partitions(await session.connection(), settings, now)
+        with progress_bar("Importing", file_size(file, kind)) as advance:
+            counts = await import_events(
+                entries(file, kind),
+                database,
+                settings,
+                now,
+                on_rejected=rejected,
+                on_progress=advance,
+            )
+        # Of who is opted out in the file, the events are not to be counted.
+        await finish_opt_outs(database)
+        return counts
 
-    with database_url(settings) as url:
-        counts = asyncio.run(run(url))
+    counts = with_database(run)
     for name, times in sorted(counts.ignored.items()):
         err.print(f"{name} is not a field of an event; ignored, {times} times", markup=False)
     if counts.mismatched:
@@ -125,13 +112,6 @@ def import_command(
     )
     if counts.rejected:
         raise typer.Exit(1)
-
-
-def _email(value: str) -> str:
-    try:
-        return normalise_email(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--user-email") from error
 
 
 @contextmanager

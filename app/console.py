@@ -1,14 +1,18 @@
 """What all commands share: where they print, which database they use, how they show progress."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError
 
+from app.db import Database
 from app.embedded import embedded_postgres
+from app.schemas.email import normalise_email
 from app.serve import ServeError
 from app.settings import Settings
 
@@ -36,6 +40,29 @@ async def translated(run: Callable[[], Awaitable[T]]) -> T:
         raise ServeError(f"The database refuses: {error.orig}") from error
     except OSError as error:
         raise ServeError(f"The database can't be reached: {error}. Check DATABASE_URL.") from error
+
+
+def with_database(run: Callable[[Database, Settings], Awaitable[T]]) -> T:
+    """What a command does with the database of the settings, which is closed afterwards."""
+    settings = Settings()
+
+    async def go(url: str) -> T:
+        database = Database(url, settings)
+        try:
+            return await run(database, settings)
+        finally:
+            await database.dispose()
+
+    with database_url(settings) as url:
+        return asyncio.run(go(url))
+
+
+def email_of(given: str, hint: str) -> str:
+    """An email that was given as the option or argument `hint`."""
+    try:
+        return normalise_email(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
 @contextmanager

@@ -37,6 +37,15 @@ SLOT_BIT = (
 )
 
 
+# The quarter-hour of an event, and how what an insert brings is added to the totals.
+BUCKET = "date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00')"
+ADD_TO_ROLLUP = (
+    "ON CONFLICT (bucket, event_type, event_category, event_action, device_type) DO UPDATE SET"
+    " events = activity_rollup.events + excluded.events,"
+    " timed = activity_rollup.timed + excluded.timed,"
+    " duration_ms = activity_rollup.duration_ms + excluded.duration_ms"
+)
+
 # The class of the advisory locks that serialise a person's first event and their erasure.
 EMAIL_LOCK_CLASS = 0x656D6C
 

@@ -3,16 +3,16 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.models import SLOT_BIT
+from app.models import BUCKET, SLOT_BIT
 from app.verify import Check
 
 # Differences of one kind are counted, and the first few are shown.
 SHOWN_MAX = 5
 
 ROLLUP_DIFFERENCES = text(
-    """
+    f"""
     WITH counted AS (
-      SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00') AS bucket,
+      SELECT {BUCKET} AS bucket,
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         count(*) AS events, count(duration_ms) AS timed,
         coalesce(sum(duration_ms), 0) AS duration_ms
@@ -27,7 +27,7 @@ ROLLUP_DIFFERENCES = text(
       USING (bucket, event_type, event_category, event_action, device_type)
     WHERE (counted.events, counted.timed, counted.duration_ms)
       IS DISTINCT FROM (kept.events, kept.timed, kept.duration_ms)
-    """
+    """  # noqa: S608 (BUCKET is ours)
 )
 
 USER_DAY_DIFFERENCES = text(

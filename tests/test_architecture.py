@@ -63,6 +63,7 @@ BUILT_SQL = {
     "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
     "app/db.py alter_politely": "settings and DDL take no bound values; numbers of ours",
     "app/privacy/cleanup.py": "the expression of a quarter-hour, from the model",
+    "app/privacy/opt_out.py": "the expression of a quarter-hour, from the model",
     "app/verify_rollups.py": "the expression of a quarter-hour, from the model",
 }
 

@@ -57,9 +57,7 @@ class Principal:
         if self.email is None:
             return tuple(asked)
         if any(email != self.email for email in asked):
-            raise Forbidden(
-                "A user token reaches its own user alone.", code="other_user", details={}
-            )
+            raise Forbidden("A user token reaches its own user alone.", code="other_user")
         return (self.email,)
 
 

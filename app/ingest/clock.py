@@ -55,18 +55,24 @@ def event_time(
                 f"the client's clock is off by {-offset.total_seconds():+.0f} seconds; corrected",
             )
         )
-    if timestamp > received_at + FUTURE_MAX:
+    require_in_range(timestamp, received_at, settings)
+    if timestamp > received_at + timedelta(seconds=settings.clock_skew_tolerance_seconds):
+        warnings.append(Warn("in_future", field, "lies in the future; the time of receipt is kept"))
+        return received_at, False
+    return timestamp, fixed
+
+
+def require_in_range(timestamp: datetime, now: datetime, settings: Settings) -> None:
+    """Raises Rejected: the time is no wrong clock but a wrong value, or past its retention."""
+    field = "event_timestamp"
+    if timestamp > now + FUTURE_MAX:
         raise Rejected(Fault("in_future", field, "lies more than a day in the future"))
-    if timestamp < received_at - timedelta(days=settings.retention_days):
+    if timestamp < now - timedelta(days=settings.retention_days):
         raise Rejected(
             Fault(
                 "too_old", field, f"is older than the {settings.retention_days} days of retention"
             )
         )
-    if timestamp > received_at + timedelta(seconds=settings.clock_skew_tolerance_seconds):
-        warnings.append(Warn("in_future", field, "lies in the future; the time of receipt is kept"))
-        return received_at, False
-    return timestamp, fixed
 
 
 def _aware(instant: datetime) -> datetime:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from app.ingest.careful import prepare_event
-from app.ingest.clock import FUTURE_MAX, time_of_uuid7
+from app.ingest.clock import FUTURE_MAX, require_in_range, time_of_uuid7
 from app.ingest.import_files import Entry
 from app.ingest.rows import EventRow
 from app.ingest.verdict import Rejected
@@ -70,12 +70,7 @@ def _own_time(given: EventIn, now: datetime, settings: Settings) -> tuple[dateti
     if timestamp is None:
         raise Rejected(Fault("missing_field", name, "is missing: nothing tells when it happened"))
     timestamp = _utc(timestamp, name)
-    if timestamp > now + FUTURE_MAX:
-        raise Rejected(Fault("in_future", name, "lies more than a day in the future"))
-    if timestamp < now - timedelta(days=settings.retention_days):
-        raise Rejected(
-            Fault("too_old", name, f"is older than the {settings.retention_days} days of retention")
-        )
+    require_in_range(timestamp, now, settings)
     return timestamp, True
 
 

@@ -12,23 +12,21 @@ import asyncpg
 
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
+from app.models import ADD_TO_ROLLUP
 
 SLOTS_PER_DAY = 96
 SLOT_MINUTES = 15
 
 RollupKey = tuple[datetime, str, str, str, str]
 
-UPSERT_ROLLUPS = """
+UPSERT_ROLLUPS = f"""
 INSERT INTO activity_rollup
   (bucket, event_type, event_category, event_action, device_type, events, timed, duration_ms)
 SELECT * FROM unnest(
   $1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
   $6::bigint[], $7::bigint[], $8::bigint[])
-ON CONFLICT (bucket, event_type, event_category, event_action, device_type) DO UPDATE SET
-  events = activity_rollup.events + excluded.events,
-  timed = activity_rollup.timed + excluded.timed,
-  duration_ms = activity_rollup.duration_ms + excluded.duration_ms
-"""
+{ADD_TO_ROLLUP}
+"""  # noqa: S608 (ours)
 
 UPSERT_USER_DAYS = """
 INSERT INTO activity_user_day (user_id, day, slots)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
 from app.db import Database, WriteSession
 from app.errors import InvalidRequest
-from app.models import SLOT_BIT, ActivityEvent, AppUser
+from app.models import ADD_TO_ROLLUP, BUCKET, SLOT_BIT, ActivityEvent, AppUser
 
 # Rows of one transaction: small enough that ingest never waits for a lock or a vacuum behind it.
 ROWS_PER_TRANSACTION = 10_000
@@ -27,7 +27,7 @@ LOCK_USERS = text(
 )
 
 DELETE_AND_TAKE_OFF = text(
-    """
+    f"""
     WITH gone AS (
       DELETE FROM activity_event AS event
       USING unnest(
@@ -38,7 +38,7 @@ DELETE_AND_TAKE_OFF = text(
       RETURNING event.user_id, event.event_timestamp, event.event_type, event.event_category,
         event.event_action, event.device_type, event.duration_ms
     ), share AS (
-      SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00') AS bucket,
+      SELECT {BUCKET} AS bucket,
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         -count(*) AS events, -count(duration_ms) AS timed,
         -coalesce(sum(duration_ms), 0)::bigint AS duration_ms
@@ -46,13 +46,10 @@ DELETE_AND_TAKE_OFF = text(
       GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ), taken_off AS (
       INSERT INTO activity_rollup SELECT * FROM share
-      ON CONFLICT (bucket, event_type, event_category, event_action, device_type)
-      DO UPDATE SET events = activity_rollup.events + excluded.events,
-        timed = activity_rollup.timed + excluded.timed,
-        duration_ms = activity_rollup.duration_ms + excluded.duration_ms
+      {ADD_TO_ROLLUP}
     )
     SELECT count(*) FROM gone
-    """
+    """  # noqa: S608 (both are ours)
 )
 
 RECOUNT_USER_DAYS = text(

@@ -11,24 +11,21 @@ from dataclasses import dataclass, fields
 from sqlalchemy import select, text
 
 from app.db import Database, WriteSession
-from app.models import AppUser, Erasure
+from app.models import ADD_TO_ROLLUP, BUCKET, AppUser, Erasure
 from app.privacy.persons import last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
 
 # A user's events into the totals, or with -1 out of them. Sorted, as ingest does it.
 ADD_SHARE = text(
-    """
+    f"""
     INSERT INTO activity_rollup
-    SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00'),
+    SELECT {BUCKET},
       event_type, event_category, event_action, coalesce(device_type, ''),
       :sign * count(*), :sign * count(duration_ms), :sign * coalesce(sum(duration_ms), 0)::bigint
     FROM activity_event WHERE user_id = :user_id
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (bucket, event_type, event_category, event_action, device_type)
-    DO UPDATE SET events = activity_rollup.events + excluded.events,
-      timed = activity_rollup.timed + excluded.timed,
-      duration_ms = activity_rollup.duration_ms + excluded.duration_ms
-    """
+    {ADD_TO_ROLLUP}
+    """  # noqa: S608 (both are ours)
 )
 
 

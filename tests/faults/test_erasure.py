@@ -6,11 +6,8 @@ from typing import Any
 
 import httpx
 
-from app.db import create_engine
-from app.settings import Settings
-from app.verify_rollups import verify_rollups
 from tests.conftest import running_service
-from tests.faults.conftest import Cluster, execute, make_batch
+from tests.faults.conftest import Cluster, differences, execute, make_batch
 
 ERASED = [f"user{number}@example.com" for number in range(5)]
 ROUNDS = 3
@@ -131,11 +128,3 @@ async def test_an_erasure_that_is_cut_off_is_finished(cluster: Cluster) -> None:
     assert (await execute(cluster.url, "SELECT count(*) FROM activity_event"))[0][0] == 0
     assert await execute(cluster.url, "SELECT 1 FROM app_user") == []
     assert await differences(cluster.url) == []
-
-
-async def differences(url: str) -> list[Any]:
-    engine = create_engine(url, Settings(), pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        checks = await verify_rollups(connection)
-    await engine.dispose()
-    return [each for each in checks if not each.ok]

@@ -174,6 +174,11 @@ def test_everything_of_one_user(source: Source, server_url: str, tmp_path: Path)
         )
         run(url, "export", "--user-email", BO, "--output", file)
         assert file.read_text() == done.stdout
+        # Hidden from analytics is still theirs.
+        database(url, "UPDATE app_user SET analytics_opt_out = true")
+        hidden = run(url, "export", "--user-email", BO).stdout
+        assert hidden.count('"kind":"event"') == 3
+        assert run(url, "export").stdout == ""
 
 
 def test_windows(source: Source) -> None:
