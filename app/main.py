@@ -33,6 +33,7 @@ from app.routers import (
     privacy_export,
     query,
     session,
+    tracker,
 )
 from app.routers.access import SECURITY_SCHEMES
 from app.routers.ingest_body import body_schemas
@@ -93,6 +94,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(privacy_export.router, prefix="/api/privacy")
     app.include_router(health.router)
     app.include_router(docs.router)
+    app.include_router(tracker.router)
     # Swagger UI's files come from an installed package: the page needs no internet.
     files = StaticFiles(packages=[("fastapi_swagger", "resources")])
     app.mount("/docs/static", files, name="docs-static")

@@ -60,6 +60,7 @@ ACCESS: dict[str, Access] = {
     "ready": PUBLIC,
     "docs": PUBLIC,
     "root": PUBLIC,
+    "tracker_script": PUBLIC,
 }
 
 

@@ -1,0 +1,122 @@
+import { createDisk } from './disk'
+import type { Store } from './store'
+import type { TrackerStatus } from './types'
+
+/** One event that has no verdict yet. */
+export interface Entry {
+  readonly id: string
+  /** By which clock it was stamped (`Clock.mark`). */
+  readonly clock: string
+  /** The fields that it shares with its session, as JSON without braces. */
+  readonly envelope: string
+  /** The event as JSON. */
+  readonly event: string
+  readonly bytes: number
+  /** Whether all tabs can see it, in localStorage. */
+  shared: boolean
+  inFlight: boolean
+}
+
+const KEY = 'e.'
+const encoder = new TextEncoder()
+export const utf8Bytes = (text: string): number => encoder.encode(text).length
+
+/** When a UUIDv7 was made, in milliseconds since the epoch. */
+const timeOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+
+/**
+ * Every event that has no verdict yet, oldest first: in memory, in localStorage (one key an event,
+ * before `add` returns) and, a moment later, in IndexedDB.
+ */
+export function createJournal(store: Store) {
+  let entries = new Map<string, Entry>()
+  let bytes = 0
+  let isLocal = true
+  // What gets its verdict while the storage is read.
+  let gone: Set<string> | undefined
+  const disk = createDisk(`${store.prefix}journal`)
+
+  const remember = (entry: Entry) => {
+    if (!entries.has(entry.id)) {
+      entries.set(entry.id, entry)
+      bytes += entry.bytes
+    }
+    return entry
+  }
+  const forget = (id: string) => {
+    bytes -= entries.get(id)?.bytes ?? 0
+    entries.delete(id)
+  }
+  const entryOf = (id: string, text: string, shared: boolean): Entry => {
+    const [clock = '', envelope = '', event = ''] = text.split('\n')
+    return { id, clock, envelope, event, bytes: utf8Bytes(event), shared, inFlight: false }
+  }
+
+  const journal = {
+    all: () => entries.values(),
+    size: () => entries.size,
+    bytes: () => bytes,
+    storage: (): TrackerStatus['storage'] =>
+      isLocal ? 'local' : disk.works() ? 'indexeddb' : 'memory',
+    open: disk.open,
+    commit: disk.commit,
+
+    add(id: string, clock: string, envelope: string, event: string) {
+      const text = `${clock}\n${envelope}\n${event}`
+      isLocal = store.set(KEY + id, text)
+      disk.put(id, text)
+      return remember(entryOf(id, text, isLocal))
+    },
+
+    remove({ id, shared }: Entry) {
+      forget(id)
+      gone?.add(id)
+      if (shared) store.remove(KEY + id)
+      disk.put(id)
+    },
+
+    /** Another tab has written this key; whether that is a new event. */
+    follow(key: string, text: string | null) {
+      if (!key.startsWith(KEY)) return false
+      const id = key.slice(KEY.length)
+      if (text) remember(entryOf(id, text, true))
+      else forget(id)
+      return !!text
+    },
+
+    /** Reads again what is stored, by whichever page and at whatever time. */
+    async load() {
+      for (const entry of entries.values()) {
+        if (entry.shared && !entry.inFlight && !store.get(KEY + entry.id)) forget(entry.id)
+      }
+      for (const key of store.keys()) journal.follow(key, store.get(key))
+      gone = new Set()
+      for (const [id, text] of await disk.read()) {
+        if (!gone.has(id)) remember(entryOf(id, text, false))
+      }
+      gone = undefined
+      entries = new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
+    },
+
+    /** The oldest event that nobody has sent, where it is older than this or there are too many. */
+    surplus(before: number, bytesMax: number) {
+      for (const entry of entries.values()) {
+        if (entry.inFlight) continue
+        const old = timeOf(entry.id) < before
+        return old || bytes > bytesMax ? { entry, reason: old ? 'age' : 'bytes' } : undefined
+      }
+      return undefined
+    },
+
+    /** Forgets everything, here and in the storage; other keys than `keep` too. */
+    purge(keep: string) {
+      entries.clear()
+      bytes = 0
+      for (const key of store.keys()) if (key !== keep) store.remove(key)
+      disk.destroy()
+    },
+  }
+  return journal
+}
+
+export type Journal = ReturnType<typeof createJournal>

@@ -1,0 +1,344 @@
+import { createClock } from './clock'
+import { createDelivery } from './delivery'
+import { createSession, deviceType, uuid7 } from './identity'
+import { createJournal } from './journal'
+import { createStore } from './store'
+import type { TrackedEvent, Tracker, TrackerOptions, TrackerStatus, TrackOptions } from './types'
+
+const DAY_MS = 86_400_000
+const HELD_MAX = 1000
+/** Keys of the store: what the user wants (`out`: the server knows, `out?`: it doesn't yet). */
+const WISH = 'o'
+const FLUSH = 'f'
+const LOST = 'l'
+const NOTHING = {}
+const ROOM_BYTES = 1000
+const FLUSH_WAIT_MS = 10_000
+const DROPPED = 'tracker_events_dropped'
+
+/**
+ * Records what the user of this page does. Each event is kept in the browser before `track`
+ * returns, and forgotten when the server has said what became of it.
+ */
+export function createTracker(options: TrackerOptions = {}): Tracker {
+  const { getToken, key, sanitize } = options
+  const isBrowser = typeof document !== 'undefined'
+  const locks = isBrowser ? navigator.locks : undefined
+  const store = createStore(options.namespace ?? 'activity')
+  const clock = createClock(store)
+  const journal = createJournal(store)
+  const session = createSession(store, (options.sessionTimeoutMinutes ?? 30) * 60_000)
+  const device = isBrowser ? deviceType() : 'desktop'
+  const listeners = new Set<() => void>()
+  const listening = new AbortController()
+  // Events from before it is known who acts.
+  let held: [event: TrackedEvent, at: number, mark: string][] = []
+  let user = options.userEmail
+  let snapshot: TrackerStatus | undefined
+  let isTicking = false
+  let isUrgent = false
+  let release = () => {}
+  let isCandidate = false
+  // Events given up that the server was not told of yet, by reason.
+  let lost: Record<string, number> = JSON.parse(store.get(LOST) || '{}')
+
+  const isOurs = (entry: { envelope: string }) => !getToken || entry.envelope.startsWith(whose())
+  const whose = () => `"user_email":${JSON.stringify(user)},`
+
+  /** What changed is told, and what is to be done is done, once for all of a task. */
+  const changed = () => {
+    snapshot = undefined
+    if (isTicking) return
+    isTicking = true
+    queueMicrotask(() => {
+      isTicking = false
+      journal.commit()
+      evict()
+      delivery.wake(isUrgent)
+      isUrgent = false
+      for (const listener of listeners) listener()
+    })
+  }
+
+  const delivery = createDelivery(options, store, clock, journal, isOurs, changed)
+
+  const evict = () => {
+    const bytesMax = options.maxQueueBytes ?? 2e6
+    const oldest = clock.now() - (options.maxAgeDays ?? 30) * DAY_MS
+    for (;;) {
+      const surplus = journal.surplus(oldest, bytesMax)
+      if (!surplus) break
+      journal.remove(surplus.entry)
+      lost[surplus.reason] = (lost[surplus.reason] ?? 0) + 1
+      store.set(LOST, JSON.stringify(lost))
+      delivery.dropped++
+    }
+    // Not when it would be one too many itself.
+    if (user && journal.bytes() + ROOM_BYTES < bytesMax) {
+      for (const reason in lost) track(DROPPED, { metadata: { reason, count: lost[reason] } })
+      if (lost !== NOTHING) store.remove(LOST)
+      lost = NOTHING
+    }
+  }
+
+  const track: Tracker['track'] = (type, options) => {
+    if (delivery.closed) return undefined
+    try {
+      const event = { ...options, type } as TrackedEvent
+      const kept = sanitize ? sanitize(event) : event
+      const at = clock.now()
+      if (!kept || user === null) return undefined
+      if (user) return keep(kept, at, clock.mark())
+      held = [...held, [kept, at, clock.mark()] as (typeof held)[0]].slice(-HELD_MAX)
+    } catch (error) {
+      delivery.dropped++
+      delivery.lastError = { status: 0, code: 'not_recorded', message: String(error) }
+      changed()
+    }
+    return undefined
+  }
+
+  const keep = (event: TrackedEvent, at: number, mark: string) => {
+    const id = uuid7(at)
+    const number = session.next(user as string, at, 1)
+    const envelope = `${whose()}"session_id":"${session.id}","device_type":"${device}"`
+    journal.add(
+      id,
+      mark,
+      envelope,
+      JSON.stringify({
+        session_seq: number,
+        event_id: id,
+        event_type: event.type,
+        event_timestamp: new Date(at).toISOString(),
+        entity_type: event.entityType,
+        entity_id: event.entityId,
+        metadata: event.metadata,
+        duration_ms: event.durationMs,
+        context_snapshot: event.contextSnapshot,
+      }),
+    )
+    isUrgent ||= !!event.immediate
+    if (event.immediate && !delivery.isSender) signal()
+    changed()
+    return id
+  }
+
+  /** Asks the tab that sends to do it now. */
+  const signal = () => {
+    store.set(FLUSH, session.id + Math.random())
+    store.remove(FLUSH)
+  }
+
+  /** One tab sends for all; the others stand by, and take over when it goes. */
+  const elect = () => {
+    if (isCandidate || delivery.closed) return
+    isCandidate = true
+    let isOver = false
+    const lead = () =>
+      new Promise<void>((resolve) => {
+        if (isOver) return resolve()
+        delivery.isSender = true
+        release = () => {
+          isCandidate = false
+          delivery.retire()
+          resolve()
+          changed()
+        }
+        journal.load().then(() => {
+          for (const entry of journal.all()) {
+            session.atLeast(entry.envelope, Number(/"session_seq":(\d+)/.exec(entry.event)?.[1]))
+          }
+          changed()
+        })
+        changed()
+      })
+    release = () => {
+      isCandidate = false
+      isOver = true
+    }
+    if (locks) locks.request(`${store.prefix}sender`, lead).catch(lead)
+    else lead()
+  }
+
+  const withdraw = () => {
+    delivery.leave()
+    release()
+  }
+
+  const stop = () => {
+    delivery.abort()
+    held = []
+    journal.purge(WISH)
+    release()
+    changed()
+  }
+
+  const start = () => {
+    if (!delivery.closed || !isAllowed()) return
+    delivery.closed = false
+    journal.open()
+    if (user) session.next(user, clock.now(), 0)
+    elect()
+    changed()
+  }
+
+  /** Tells the server, which believes a user's token, and in local mode everybody. */
+  const tell = async (isOut: boolean) => {
+    try {
+      if (key && !getToken) return false
+      const token = await getToken?.()
+      const query = token ? '' : `?user_email=${encodeURIComponent(user ?? '')}`
+      const response = await fetch(`${options.endpoint ?? ''}/api/privacy/opt-out${query}`, {
+        method: 'PUT',
+        body: JSON.stringify({ analytics: isOut }),
+        headers: {
+          'Content-Type': 'application/json',
+          ...(token ? { Authorization: `Bearer ${token}` } : undefined),
+        },
+        credentials: 'omit',
+        keepalive: true,
+      })
+      if (response.ok && isOut) store.set(WISH, 'out')
+      return response.ok
+    } catch {
+      return false
+    }
+  }
+
+  const on = (target: EventTarget, type: string, listener: (event: never) => void) =>
+    target.addEventListener(type, listener as EventListener, { signal: listening.signal })
+
+  const listen = () => {
+    on(document, 'visibilitychange', () => {
+      if (document.visibilityState === 'hidden') delivery.leave()
+      else delivery.wake(false)
+    })
+    on(window, 'pagehide', withdraw)
+    on(document, 'freeze', withdraw)
+    on(document, 'resume', elect)
+    on(window, 'pageshow', (event: PageTransitionEvent) => event.persisted && elect())
+    on(window, 'online', () => {
+      delivery.online()
+      changed()
+    })
+    on(window, 'offline', changed)
+    on(window, 'storage', ({ key: name, newValue }: StorageEvent) => {
+      if (!name?.startsWith(store.prefix)) return
+      const own = name.slice(store.prefix.length)
+      if (own === WISH) newValue ? stop() : start()
+      else if (own === FLUSH) delivery.isSender && delivery.wake(true)
+      else if (!delivery.closed && (locks || !newValue) && journal.follow(own, newValue)) {
+        // A hidden tab's timers may run once a minute: the one in front takes over.
+        if (document.hidden && delivery.isSender && !delivery.inFlight) {
+          release()
+          elect()
+        }
+      }
+      changed()
+    })
+  }
+
+  const tracker: Tracker = {
+    track,
+    trackBatch: (events) => events.map(({ type, options }) => track(type, options)),
+    trackPageView: (page, metadata) =>
+      track('page_viewed', { metadata: { page, ...metadata } } as TrackOptions),
+    trackTimed(type, options) {
+      const startedAt = performance.now()
+      let isOver = false
+      return {
+        complete(metadata) {
+          if (isOver) return undefined
+          isOver = true
+          const durationMs = Math.round(performance.now() - startedAt)
+          const merged = { ...(options?.metadata as object), ...metadata }
+          return track(type, { ...options, metadata: merged, durationMs } as TrackOptions<
+            typeof type
+          >)
+        },
+        cancel() {
+          isOver = true
+        },
+      }
+    },
+    async flush() {
+      if (delivery.isSender) return delivery.flush()
+      signal()
+      delivery.wake(true)
+      return new Promise((resolve) => {
+        const done = () => {
+          clearTimeout(timer)
+          off()
+          resolve(!journal.size())
+        }
+        const timer = setTimeout(done, FLUSH_WAIT_MS)
+        const off = tracker.subscribe(() => journal.size() || done())
+        changed()
+      })
+    },
+    identify(email) {
+      if (email === user) return
+      user = email
+      if (delivery.closed) return
+      if (user) {
+        session.next(user, clock.now(), 0)
+        for (const each of held) keep(...each)
+        if (store.get(WISH) === 'out?') tell(true)
+      }
+      held = []
+      changed()
+    },
+    optOut() {
+      store.set(WISH, 'out?')
+      stop()
+      return tell(true)
+    },
+    optIn() {
+      store.remove(WISH)
+      start()
+      return tell(false)
+    },
+    status: () =>
+      (snapshot ??= {
+        queueSize: journal.size() + held.length,
+        inFlight: delivery.inFlight,
+        dropped: delivery.dropped,
+        deadLetters: delivery.deadLetters(),
+        lastError: delivery.lastError,
+        lastAckAt: delivery.lastAckAt,
+        online: isBrowser && navigator.onLine,
+        isSender: delivery.isSender,
+        storage: journal.storage(),
+        sessionId: session.id,
+        enabled: !delivery.closed,
+      }),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    shutdown() {
+      withdraw()
+      listening.abort()
+      delivery.close()
+      changed()
+    },
+  }
+
+  const isAllowed = () => {
+    const signals = navigator as Navigator & { globalPrivacyControl?: boolean }
+    const isRefused = signals.globalPrivacyControl || signals.doNotTrack === '1'
+    return !isRefused || options.respectPrivacySignals === false
+  }
+
+  delivery.closed = true
+  if (!isBrowser) return tracker
+  const wish = store.get(WISH)
+  if (!isAllowed()) stop()
+  else {
+    listen()
+    if (!wish) start()
+    else if (wish === 'out?' && user) tell(true)
+  }
+  return tracker
+}
