@@ -14,7 +14,19 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
-from benchmarks.tracker_lab import Fault, Lab, Reply, Request, Trial, crash, hang, status
+from benchmarks.tracker_lab import (
+    FRONTEND,
+    REACT_PAGE,
+    Fault,
+    Lab,
+    Reply,
+    Request,
+    Trial,
+    bundle,
+    crash,
+    hang,
+    status,
+)
 
 OUTAGE_SECONDS = 45
 OFFLINE_SECONDS = 8
@@ -303,6 +315,26 @@ async def clock_moved(trial: Trial) -> int:
     return 25
 
 
+async def strict_mode(trial: Trial) -> int:
+    """React mounts everything twice; what its effects record happened once, as did the click."""
+    script = await bundle(FRONTEND / "tracker" / "test" / "strict.tsx")
+    trial.gateway.files["/app.js"] = ("text/javascript", script)
+    trial.gateway.files["/page"] = ("text/html; charset=utf-8", REACT_PAGE.encode())
+    page = await trial.open()
+    await page.get_by_role("button", name="Create 3").click()
+    await page.get_by_role("button", name="Create 0").wait_for()
+    rows = await trial.rows()
+    assert [row["event_type"] for row in rows] == [
+        "page_viewed",
+        "trial_event",
+        "trial_event",
+        "trial_event",
+        "project_created",
+    ]
+    assert [row["session_seq"] for row in rows] == [1, 2, 3, 4, 5]
+    return 3
+
+
 async def page_with_a_privacy_signal(trial: Trial) -> int:
     context = await trial.window.context()
     await context.add_init_script(
@@ -365,6 +397,7 @@ ROWS = [
     Row("storage full", storage_full),
     Row("storage forbidden", storage_forbidden, preferences=NO_STORAGE),
     Row("clock moved an hour", clock_moved),
+    Row("StrictMode double mount", strict_mode),
     Row("Global Privacy Control", page_with_a_privacy_signal, missing=20),
     Row("opted out in another tab", opted_out_in_another_tab, missing=40),
 ]

@@ -14,6 +14,7 @@ const GOOD_MIN = 5
 const [BACKOFF_MIN_MS, BACKOFF_MS, BACKOFF_LONG_MS, REFUSED_MS] = [1000, 12_000, 60_000, 300_000]
 const ATTEMPTS_SHORT = 10
 const DAY_MS = 86_400_000
+const NEVER = 1 / 0
 const DEAD_LETTERS_MAX = 20
 const DEAD_LETTERS_MAX_BYTES = 100_000
 const NET_DELAY_MS = 1000
@@ -27,6 +28,21 @@ interface Answer {
 
 type FetchLater = (url: string, init: RequestInit) => unknown
 declare const window: Window & { fetchLater?: FetchLater }
+
+export const endpointOf = ({ endpoint = '' }: TrackerOptions): string =>
+  endpoint.replace(/\/+$/, '')
+
+/** Plain text and no credentials: the browser asks nobody's leave (CORS) where there is no token. */
+export const requestOf = (method: string, body: string, token?: string): RequestInit => ({
+  method,
+  body,
+  headers: {
+    'Content-Type': method === 'PUT' ? 'application/json' : 'text/plain',
+    ...(token && { Authorization: `Bearer ${token}` }),
+  },
+  credentials: 'omit',
+  keepalive: true,
+})
 
 /** How long the server asks to wait, in milliseconds, from either form of `Retry-After`. */
 export function retryAfterMs(header: string | null, now: number): number {
@@ -47,14 +63,12 @@ export function createDelivery(
   isOurs: (entry: Entry) => boolean,
   changed: () => void,
 ) {
-  const { key, getToken } = options
-  const batchSize = options.batchSize ?? 10
-  const flushIntervalMs = options.flushIntervalMs ?? 5000
-  const url = `${options.endpoint ?? ''}/api/events/log/batch`
+  const { key, getToken, batchSize = 10, flushIntervalMs = 5000 } = options
+  const url = `${endpointOf(options)}/api/events/log/batch`
   const requests = new Set<AbortController>()
   let batchMax = BATCH_MAX
   let good = 0
-  let dueAt = Number.POSITIVE_INFINITY
+  let dueAt = NEVER
   let timer: ReturnType<typeof setTimeout> | undefined
   let pumping: Promise<unknown> | undefined
   let keptAliveBytes = 0
@@ -62,10 +76,7 @@ export function createDelivery(
   let backoff = ''
   let net: AbortController | undefined
   let netTimer: ReturnType<typeof setTimeout> | undefined
-  let letters: DeadLetter[] = []
-  try {
-    letters = JSON.parse(store.get('d') ?? '[]')
-  } catch {}
+  let letters = store.json<DeadLetter[]>('d', [])
 
   const delivery = {
     isSender: false,
@@ -166,16 +177,6 @@ export function createDelivery(
     return `{${head}${envelope},"events":[${events}]}`
   }
 
-  const init = (body: string): RequestInit => ({
-    method: 'POST',
-    body,
-    headers: {
-      'Content-Type': 'text/plain',
-      ...(token ? { Authorization: `Bearer ${token}` } : undefined),
-    },
-    credentials: 'omit',
-  })
-
   /** Sends one batch, and does what the answer says; how many events it settled. */
   const post = async (batch: Entry[], isLeaving = false): Promise<number> => {
     const request = new AbortController()
@@ -199,7 +200,11 @@ export function createDelivery(
       }
       keptAliveBytes += bytes
       const { signal } = request
-      const response = await fetch(url, { ...init(body), keepalive: !!bytes, signal })
+      const response = await fetch(url, {
+        ...requestOf('POST', body, token),
+        keepalive: !!bytes,
+        signal,
+      })
       status = response.status
       retryAfter = response.headers.get('Retry-After')
       answer = await response.json()
@@ -229,14 +234,10 @@ export function createDelivery(
       message: answer?.error?.message ?? message,
     }
     if ((status === 200 || status === 422) && answer?.received === batch.length) {
-      const again = new Set<Entry>()
       for (const { index, status: fate, code = '', message = '' } of answer.results ?? []) {
-        const entry = batch[index] as Entry
-        if (fate === 'retry') again.add(entry)
-        if (fate === 'rejected') bury(entry, { status, code, message })
+        if (fate === 'rejected') bury(batch[index] as Entry, { status, code, message })
       }
-      for (const entry of batch) if (!again.has(entry)) journal.remove(entry)
-      if (again.size) return fail(refusal, retryAfter)
+      batch.forEach(journal.remove)
       delivery.lastAckAt = clock.now()
       delivery.lastError = null
       setBackoff('')
@@ -303,7 +304,7 @@ export function createDelivery(
 
   const schedule = () => {
     clearTimeout(timer)
-    if (pumping || delivery.closed || dueAt === Number.POSITIVE_INFINITY) return
+    if (pumping || delivery.closed || dueAt === NEVER) return
     const wait = Math.max(dueAt - performance.now(), waitMs())
     if (wait > 0) timer = setTimeout(schedule, wait)
     else pump()
@@ -323,7 +324,7 @@ export function createDelivery(
     }
     pumping = drain().then(() => {
       pumping = undefined
-      dueAt = Number.POSITIVE_INFINITY
+      dueAt = NEVER
       delivery.wake(waitMs() > 0)
       changed()
     })
@@ -343,7 +344,7 @@ export function createDelivery(
     if (!batch.length || (getToken && !token)) return
     net = new AbortController()
     try {
-      window.fetchLater(url, { ...init(bodyOf(batch)), signal: net.signal })
+      window.fetchLater(url, { ...requestOf('POST', bodyOf(batch), token), signal: net.signal })
     } catch {}
   }
 

@@ -7,7 +7,7 @@ export interface Disk {
   put(id: string, value?: string): void
   commit(): void
   /** Everything that is kept; empty where there is no IndexedDB. */
-  read(): Promise<[id: string, value: string][]>
+  read(): Promise<string[]>
   /** Deletes the database; other tabs let go of it. */
   destroy(): void
   works(): boolean
@@ -66,19 +66,12 @@ export function createDisk(name: string): Disk {
     async read() {
       await opened
       return new Promise((resolve) => {
-        const found: [string, string][] = []
         try {
-          const request = store('readonly')?.openCursor()
-          if (!request) return resolve(found)
-          request.onerror = () => resolve(found)
-          request.onsuccess = () => {
-            const cursor = request.result
-            if (!cursor) return resolve(found)
-            found.push([cursor.key as string, cursor.value])
-            cursor.continue()
-          }
+          const request = (store('readonly') as IDBObjectStore).getAll()
+          request.onerror = () => resolve([])
+          request.onsuccess = () => resolve(request.result)
         } catch {
-          resolve(found)
+          resolve([])
         }
       })
     },

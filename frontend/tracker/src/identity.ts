@@ -6,7 +6,7 @@ let counter = 0
 /** A UUIDv7 of this moment; later ones of the page are greater (RFC 9562, 6.2, method 1). */
 export function uuid7(ms: number): string {
   const random = crypto.getRandomValues(new Uint8Array(10))
-  if (ms > lastMs) {
+  if (Math.floor(ms) > lastMs) {
     lastMs = Math.floor(ms)
     counter = ((random[8] as number) << 3) | ((random[9] as number) & 7)
   } else if (++counter > 0xfff) {

@@ -47,8 +47,8 @@ export function createJournal(store: Store) {
     bytes -= entries.get(id)?.bytes ?? 0
     entries.delete(id)
   }
-  const entryOf = (id: string, text: string, shared: boolean): Entry => {
-    const [clock = '', envelope = '', event = ''] = text.split('\n')
+  const entryOf = (text: string, shared: boolean): Entry => {
+    const [id = '', clock = '', envelope = '', event = ''] = text.split('\n')
     return { id, clock, envelope, event, bytes: utf8Bytes(event), shared, inFlight: false }
   }
 
@@ -62,10 +62,10 @@ export function createJournal(store: Store) {
     commit: disk.commit,
 
     add(id: string, clock: string, envelope: string, event: string) {
-      const text = `${clock}\n${envelope}\n${event}`
+      const text = [id, clock, envelope, event].join('\n')
       isLocal = store.set(KEY + id, text)
       disk.put(id, text)
-      return remember(entryOf(id, text, isLocal))
+      return remember(entryOf(text, isLocal))
     },
 
     remove({ id, shared }: Entry) {
@@ -78,9 +78,8 @@ export function createJournal(store: Store) {
     /** Another tab has written this key; whether that is a new event. */
     follow(key: string, text: string | null) {
       if (!key.startsWith(KEY)) return false
-      const id = key.slice(KEY.length)
-      if (text) remember(entryOf(id, text, true))
-      else forget(id)
+      if (text) remember(entryOf(text, true))
+      else forget(key.slice(KEY.length))
       return !!text
     },
 
@@ -91,8 +90,9 @@ export function createJournal(store: Store) {
       }
       for (const key of store.keys()) journal.follow(key, store.get(key))
       gone = new Set()
-      for (const [id, text] of await disk.read()) {
-        if (!gone.has(id)) remember(entryOf(id, text, false))
+      for (const text of await disk.read()) {
+        const entry = entryOf(text, false)
+        if (!gone.has(entry.id)) remember(entry)
       }
       gone = undefined
       entries = new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,6 +1,8 @@
 /** The browser's localStorage below one prefix, where nothing throws. */
 export interface Store {
   get(key: string): string | null
+  /** What was kept as JSON; the fallback where there is none, or somebody broke it. */
+  json<T>(key: string, fallback: T): T
   /** Whether it is kept: not in private modes, and not when the storage is full. */
   set(key: string, value: string): boolean
   remove(key: string): void
@@ -10,8 +12,15 @@ export interface Store {
 
 export function createStore(namespace: string): Store {
   const prefix = `${namespace}.`
-  return {
+  const store: Store = {
     prefix,
+    json(key, fallback) {
+      try {
+        return JSON.parse(store.get(key) as string) ?? fallback
+      } catch {
+        return fallback
+      }
+    },
     get(key) {
       try {
         return localStorage.getItem(prefix + key)
@@ -42,4 +51,5 @@ export function createStore(namespace: string): Store {
       }
     },
   }
+  return store
 }

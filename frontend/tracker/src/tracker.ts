@@ -1,5 +1,5 @@
 import { createClock } from './clock'
-import { createDelivery } from './delivery'
+import { createDelivery, endpointOf, requestOf } from './delivery'
 import { createSession, deviceType, uuid7 } from './identity'
 import { createJournal } from './journal'
 import { createStore } from './store'
@@ -7,14 +7,16 @@ import type { TrackedEvent, Tracker, TrackerOptions, TrackerStatus, TrackOptions
 
 const DAY_MS = 86_400_000
 const HELD_MAX = 1000
-/** Keys of the store: what the user wants (`out`: the server knows, `out?`: it doesn't yet). */
+/** Keys of the store. What the user wants: `out`, `out?` and `in?`, which the server must yet learn. */
 const WISH = 'o'
 const FLUSH = 'f'
 const LOST = 'l'
-const NOTHING = {}
+const NOTHING: Record<string, number> = {}
 const ROOM_BYTES = 1000
 const FLUSH_WAIT_MS = 10_000
 const DROPPED = 'tracker_events_dropped'
+
+const isOut = (wish: string | null) => !!wish?.startsWith('out')
 
 /**
  * Records what the user of this page does. Each event is kept in the browser before `track`
@@ -40,7 +42,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   let release = () => {}
   let isCandidate = false
   // Events given up that the server was not told of yet, by reason.
-  let lost: Record<string, number> = JSON.parse(store.get(LOST) || '{}')
+  let lost = store.json(LOST, NOTHING)
 
   const isOurs = (entry: { envelope: string }) => !getToken || entry.envelope.startsWith(whose())
   const whose = () => `"user_email":${JSON.stringify(user)},`
@@ -69,7 +71,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       const surplus = journal.surplus(oldest, bytesMax)
       if (!surplus) break
       journal.remove(surplus.entry)
-      lost[surplus.reason] = (lost[surplus.reason] ?? 0) + 1
+      lost = { ...lost, [surplus.reason]: (lost[surplus.reason] ?? 0) + 1 }
       store.set(LOST, JSON.stringify(lost))
       delivery.dropped++
     }
@@ -183,27 +185,31 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     changed()
   }
 
+  const wishOf = (isOut: boolean) => (isOut ? 'out?' : 'in?')
+
   /** Tells the server, which believes a user's token, and in local mode everybody. */
   const tell = async (isOut: boolean) => {
     try {
-      if (key && !getToken) return false
+      if (!user || (key && !getToken)) return false
       const token = await getToken?.()
-      const query = token ? '' : `?user_email=${encodeURIComponent(user ?? '')}`
-      const response = await fetch(`${options.endpoint ?? ''}/api/privacy/opt-out${query}`, {
-        method: 'PUT',
-        body: JSON.stringify({ analytics: isOut }),
-        headers: {
-          'Content-Type': 'application/json',
-          ...(token ? { Authorization: `Bearer ${token}` } : undefined),
-        },
-        credentials: 'omit',
-        keepalive: true,
-      })
-      if (response.ok && isOut) store.set(WISH, 'out')
-      return response.ok
+      const query = token ? '' : `?user_email=${encodeURIComponent(user as string)}`
+      const { ok } = await fetch(
+        `${endpointOf(options)}/api/privacy/opt-out${query}`,
+        requestOf('PUT', JSON.stringify({ analytics: isOut }), token),
+      )
+      // Unless they changed their mind meanwhile.
+      if (ok && store.get(WISH) === wishOf(isOut))
+        isOut ? store.set(WISH, 'out') : store.remove(WISH)
+      return ok
     } catch {
       return false
     }
+  }
+
+  /** What the server could not be told at the time. */
+  const remind = () => {
+    const wish = store.get(WISH)
+    if (wish?.endsWith('?')) tell(isOut(wish))
   }
 
   const on = (target: EventTarget, type: string, listener: (event: never) => void) =>
@@ -226,7 +232,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     on(window, 'storage', ({ key: name, newValue }: StorageEvent) => {
       if (!name?.startsWith(store.prefix)) return
       const own = name.slice(store.prefix.length)
-      if (own === WISH) newValue ? stop() : start()
+      if (own === WISH) isOut(newValue) ? stop() : start()
       else if (own === FLUSH) delivery.isSender && delivery.wake(true)
       else if (!delivery.closed && (locks || !newValue) && journal.follow(own, newValue)) {
         // A hidden tab's timers may run once a minute: the one in front takes over.
@@ -280,22 +286,21 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     identify(email) {
       if (email === user) return
       user = email
-      if (delivery.closed) return
-      if (user) {
+      remind()
+      if (user && !delivery.closed) {
         session.next(user, clock.now(), 0)
         for (const each of held) keep(...each)
-        if (store.get(WISH) === 'out?') tell(true)
       }
       held = []
       changed()
     },
     optOut() {
-      store.set(WISH, 'out?')
+      store.set(WISH, wishOf(true))
       stop()
       return tell(true)
     },
     optIn() {
-      store.remove(WISH)
+      store.set(WISH, wishOf(false))
       start()
       return tell(false)
     },
@@ -333,12 +338,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   delivery.closed = true
   if (!isBrowser) return tracker
-  const wish = store.get(WISH)
   if (!isAllowed()) stop()
   else {
     listen()
-    if (!wish) start()
-    else if (wish === 'out?' && user) tell(true)
+    if (!isOut(store.get(WISH))) start()
+    remind()
   }
   return tracker
 }

@@ -7,7 +7,6 @@ import type { KnownEventType } from './event-types'
  *       interface EventMap { project_created: { priority: 'high' | 'low' } }
  *     }
  */
-// biome-ignore lint/suspicious/noEmptyInterface: teams merge their declarations into it
 export interface EventMap {}
 
 export type EventType = KnownEventType | keyof EventMap | (string & {})
