@@ -86,10 +86,15 @@ class Request:
         return self.path.partition("?")[0] in INGEST_PATHS
 
     @property
+    def envelope(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.body)
+        return body
+
+    @property
     def numbers(self) -> list[int]:
         """The events in it, by the number that the page gave them."""
-        events = json.loads(self.body)["events"]
-        return [event["metadata"].get("n") for event in events if event.get("metadata")]
+        given = (event.get("metadata", {}).get("n") for event in self.envelope["events"])
+        return [number for number in given if number is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ class Gateway:
     client: httpx.AsyncClient
     fault: Fault | None = None
     on_page: Fault | None = None
+    on_answer: Fault | None = None
+    refuse_all: bool = False
     requests: list[Request] = field(default_factory=list)
     port: int = 0
     # By its path, with its media type; /page has what a test page needs.
@@ -189,12 +196,16 @@ class Gateway:
             reply = self.fault(request)
             if reply is not None:
                 return reply
+        if self.refuse_all:
+            raise ConnectionError
         answer = await self.client.request(
             request.method,
             self.api_url + request.path,
             content=request.body,
             headers={k: v for k, v in request.headers.items() if k != "connection"},
         )
+        if self.on_answer is not None:
+            self.on_answer(request)
         skipped = {"content-length", "connection", "transfer-encoding", "content-encoding"}
         headers = {k: v for k, v in answer.headers.items() if k not in skipped}
         return Reply(answer.status_code, headers, answer.content)

@@ -16,7 +16,7 @@ const ATTEMPTS_SHORT = 10
 const DAY_MS = 86_400_000
 const NEVER = 1 / 0
 const DEAD_LETTERS_MAX = 20
-const DEAD_LETTERS_MAX_BYTES = 100_000
+const DEAD_LETTER_MAX_BYTES = 5000
 const NET_DELAY_MS = 1000
 
 interface Answer {
@@ -264,8 +264,11 @@ export function createDelivery(
 
   const bury = (entry: Entry, reason: TrackerError) => {
     delivery.dropped++
-    letters = [...letters, { ...reason, event: JSON.parse(entry.event) }].slice(-DEAD_LETTERS_MAX)
-    while (JSON.stringify(letters).length > DEAD_LETTERS_MAX_BYTES) letters.shift()
+    const event =
+      entry.bytes > DEAD_LETTER_MAX_BYTES
+        ? entry.event.slice(0, DEAD_LETTER_MAX_BYTES)
+        : JSON.parse(entry.event)
+    letters = [...letters, { ...reason, event }].slice(-DEAD_LETTERS_MAX)
     store.set('d', JSON.stringify(letters))
   }
 

@@ -71,9 +71,10 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       const surplus = journal.surplus(oldest, bytesMax)
       if (!surplus) break
       journal.remove(surplus.entry)
+      delivery.dropped++
+      if (surplus.entry.event.includes(DROPPED)) continue
       lost = { ...lost, [surplus.reason]: (lost[surplus.reason] ?? 0) + 1 }
       store.set(LOST, JSON.stringify(lost))
-      delivery.dropped++
     }
     // Not when it would be one too many itself.
     if (user && journal.bytes() + ROOM_BYTES < bytesMax) {

@@ -74,7 +74,7 @@ export interface TrackerError {
 }
 
 export interface DeadLetter extends TrackerError {
-  /** The event as it was sent. */
+  /** The event as it was sent; of a large one, the beginning of its text. */
   event: unknown
 }
 

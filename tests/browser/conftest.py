@@ -1,0 +1,53 @@
+"""A real browser on a real service; where one is missing, that is said loudly."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import async_playwright
+
+from app.routers.tracker import SCRIPT
+from benchmarks.tracker_faults import ROWS, Result, try_all
+from benchmarks.tracker_lab import Lab, find_chromium
+from tests.conftest import LiveServer, fresh_database, running_service
+
+
+@pytest.fixture(scope="session", autouse=True)
+def can_run() -> None:
+    """Skips what can't run here; in CI nothing is left out."""
+    missing = []
+    if find_chromium() is None:
+        missing.append("Chromium is not installed (Debian: apt-get install chromium)")
+    if not SCRIPT.is_file():
+        missing.append("the tracker is not built (make frontend; needs Node.js 20 or later)")
+    if missing and os.environ.get("CI"):
+        pytest.fail("; ".join(missing))
+    if missing:
+        pytest.skip(f"LEFT OUT: {'; '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def trial_url(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def service(trial_url: str) -> Iterator[LiveServer]:
+    with running_service(DATABASE_URL=trial_url) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def lab(service: LiveServer, trial_url: str) -> AsyncIterator[Lab]:
+    async with (
+        async_playwright() as playwright,
+        Lab.opened(playwright, service.url, trial_url) as lab,
+    ):
+        yield lab
+
+
+@pytest.fixture(scope="session")
+async def matrix(lab: Lab) -> dict[str, Result]:
+    """Every fault once; they wait for most of their time, and so do it together."""
+    return {result.name: result for result in await try_all(lab, ROWS)}
