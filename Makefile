@@ -2,19 +2,32 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FRONTEND := frontend/node_modules/.package-lock.json
+HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-ingest bench-indexes bench-export bench-retention bench-erase bench-pii lock clean
+.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/run.stamp ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
+run: $(VENV)/run.stamp frontend-if-node ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
 	@$(BIN)/activity-events serve
 
-test: $(VENV)/dev.stamp lint ## Lint, types and every test, on a real PostgreSQL
+test: $(VENV)/dev.stamp lint frontend-if-node test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
 	$(BIN)/python -m pytest
+
+test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
+	$(if $(HAS_NODE),cd frontend && npm run --silent lint && npm run --silent test,@echo "LEFT OUT: the JavaScript's lint and tests, as Node.js 20 or later is not installed.")
+
+frontend: app/static/tracker.js ## Build what the service gives to browsers; needs Node.js 20 or later
+
+frontend-if-node:
+	$(if $(HAS_NODE),@$(MAKE) --no-print-directory --silent frontend || echo "The frontend was not built; the API runs without /tracker.js.",@echo "Node.js 20 or later is not installed: the API runs without /tracker.js. Then: make frontend")
+
+event-types: $(VENV)/run.stamp ## Write the known event types into the tracker
+	$(BIN)/python -m app.schemas.event_types > frontend/tracker/src/event-types.ts
 
 lint: $(VENV)/dev.stamp ## ruff, mypy (strict), and the Dockerfile
 	$(BIN)/ruff check .
@@ -22,11 +35,12 @@ lint: $(VENV)/dev.stamp ## ruff, mypy (strict), and the Dockerfile
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
-format: $(VENV)/dev.stamp ## Put the code into its format
+format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-export bench-retention bench-erase bench-pii ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-export bench-retention bench-erase bench-pii bench-tracker ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -46,13 +60,17 @@ bench-erase: $(VENV)/dev.stamp ## A user of a million events is erased under loa
 bench-pii: $(VENV)/dev.stamp ## How well personal data is found, and what that costs a clean event
 	$(BIN)/python -m benchmarks.pii $(ARGS)
 
+bench-tracker: $(VENV)/dev.stamp frontend ## The tracker: size, cost, the fault matrix, a week
+	$(BIN)/python -m benchmarks.tracker $(ARGS)
+
 lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.toml
 	$(call compile,service,build)
 	$(call compile,run,build,embedded)
 	$(call compile,dev,build,embedded,dev)
+	$(if $(HAS_NODE),cd frontend && npm update --package-lock-only --silent)
 
 clean: ## Remove everything that was made, but the data in .data
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 compile = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -63,6 +81,14 @@ compile = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(FRONTEND): frontend/package.json frontend/package-lock.json frontend/tracker/package.json
+	@echo "Installing the frontend's packages ..."
+	@cd frontend && npm ci --silent
+	@touch $@
+
+app/static/tracker.js: $(FRONTEND) $(wildcard frontend/tracker/src/*) $(wildcard frontend/tracker/*.mjs)
+	@cd frontend && npm run --silent build
 
 $(VENV)/run.stamp: $(BIN)/python requirements/run.lock pyproject.toml
 	@echo "Installing into $(VENV) ..."

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.schemas.event_types import KNOWN_TYPES, category_and_action
+from app.schemas.event_types import KNOWN_TYPES, as_typescript, category_and_action
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,8 @@ def test_the_table_holds_what_its_own_rule_says_but_for_navigation() -> None:
         words = event_type.split("_")
         assert action == words[-1]
         assert category == words[0] or (words[0] in {"page", "modal"} and category == "navigation")
+
+
+def test_the_tracker_has_the_same_table() -> None:
+    generated = ROOT / "frontend" / "tracker" / "src" / "event-types.ts"
+    assert generated.read_text() == as_typescript(), "run: make event-types"

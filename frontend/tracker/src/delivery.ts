@@ -264,10 +264,7 @@ export function createDelivery(
 
   const bury = (entry: Entry, reason: TrackerError) => {
     delivery.dropped++
-    const event =
-      entry.bytes > DEAD_LETTER_MAX_BYTES
-        ? entry.event.slice(0, DEAD_LETTER_MAX_BYTES)
-        : JSON.parse(entry.event)
+    const event = entry.event.slice(0, DEAD_LETTER_MAX_BYTES)
     letters = [...letters, { ...reason, event }].slice(-DEAD_LETTERS_MAX)
     store.set('d', JSON.stringify(letters))
   }

@@ -37,7 +37,8 @@ export function createJournal(store: Store) {
   const disk = createDisk(`${store.prefix}journal`)
 
   const remember = (entry: Entry) => {
-    if (!entries.has(entry.id)) {
+    // Something else may have written below our name.
+    if (entry.event && !entries.has(entry.id)) {
       entries.set(entry.id, entry)
       bytes += entry.bytes
     }

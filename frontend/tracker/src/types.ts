@@ -7,6 +7,7 @@ import type { KnownEventType } from './event-types'
  *       interface EventMap { project_created: { priority: 'high' | 'low' } }
  *     }
  */
+// biome-ignore lint/suspicious/noEmptyInterface: teams merge their declarations into it
 export interface EventMap {}
 
 export type EventType = KnownEventType | keyof EventMap | (string & {})
@@ -74,8 +75,8 @@ export interface TrackerError {
 }
 
 export interface DeadLetter extends TrackerError {
-  /** The event as it was sent; of a large one, the beginning of its text. */
-  event: unknown
+  /** The event as it was sent, JSON; of a large one, the beginning. */
+  event: string
 }
 
 export interface TrackerStatus {

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { endpointOf, retryAfterMs } from '../src/delivery'
+import { createTracker } from '../src/tracker'
+
+const NOON = Date.parse('2026-11-20T12:00:00Z')
+
+test.each([
+  [null, 0],
+  ['', 0],
+  ['8', 8000],
+  ['0', 0],
+  ['Fri, 20 Nov 2026 12:00:30 GMT', 30_000],
+  ['Fri, 20 Nov 2026 11:59:00 GMT', 0],
+  ['-5', 0],
+  ['soon', 0],
+  ['99999999999', 86_400_000],
+])('Retry-After: %s is %i ms', (header, expected) => {
+  expect(retryAfterMs(header, NOON)).toBe(expected)
+})
+
+test.each([
+  [undefined, ''],
+  ['https://events.example.com', 'https://events.example.com'],
+  ['https://events.example.com/activity//', 'https://events.example.com/activity'],
+])('the endpoint %s is %s', (endpoint, expected) => {
+  expect(endpointOf({ endpoint })).toBe(expected)
+})
+
+describe('in an outage', () => {
+  let attempts: number[] = []
+
+  beforeEach(() => {
+    localStorage.clear()
+    attempts = []
+    vi.useFakeTimers({ now: NOON })
+    vi.stubGlobal('indexedDB', undefined)
+    vi.stubGlobal('fetch', async () => {
+      attempts.push(Date.now() - NOON)
+      return new Response('{}', { status: 503 })
+    })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
+  test('attempts are few, and never far apart while it is short', async () => {
+    for (let round = 0; round < 200; round++) {
+      attempts = []
+      localStorage.clear()
+      vi.setSystemTime(NOON)
+      const tracker = createTracker({ userEmail: 'ada@example.com', namespace: `outage${round}` })
+      tracker.track('a', { immediate: true })
+      await vi.advanceTimersByTimeAsync(45_000)
+      expect(attempts.length).toBeGreaterThan(3)
+      expect(attempts.length).toBeLessThanOrEqual(12)
+      const gaps = attempts.slice(1).map((at, index) => at - (attempts[index] as number))
+      expect(Math.max(...gaps)).toBeLessThan(12_100)
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000)
+      tracker.shutdown()
+    }
+  })
+
+  test('a long one is borne with patience, and nothing is given up', async () => {
+    const tracker = createTracker({ userEmail: 'ada@example.com', namespace: 'long' })
+    tracker.track('a')
+    await vi.advanceTimersByTimeAsync(8 * 3_600_000)
+    expect(attempts.length).toBeLessThan(8 * 60 * 3)
+    expect(tracker.status()).toMatchObject({ queueSize: 1, dropped: 0 })
+    tracker.shutdown()
+  })
+
+  test('the next page does not begin anew', async () => {
+    const first = createTracker({ userEmail: 'ada@example.com', namespace: 'next' })
+    first.track('a', { immediate: true })
+    await vi.advanceTimersByTimeAsync(100)
+    first.shutdown()
+    expect(attempts).toHaveLength(1)
+    const second = createTracker({ userEmail: 'ada@example.com', namespace: 'next' })
+    second.track('b', { immediate: true })
+    await vi.advanceTimersByTimeAsync(500)
+    expect(attempts).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(attempts.length).toBeGreaterThan(1)
+    second.shutdown()
+  })
+
+  test('a clock that is set back does not make it wait for ever', async () => {
+    const tracker = createTracker({ userEmail: 'ada@example.com', namespace: 'back' })
+    tracker.track('a', { immediate: true })
+    await vi.advanceTimersByTimeAsync(100)
+    vi.setSystemTime(NOON - 86_400_000)
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect(attempts.length).toBeGreaterThan(1)
+    tracker.shutdown()
+  })
+})

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createSession, deviceType, uuid7 } from '../src/identity'
+import { createStore } from '../src/store'
+
+const NOON = Date.parse('2026-11-20T12:00:00.000Z')
+const MINUTE = 60_000
+
+describe('uuid7', () => {
+  test('has the version, the variant and the moment', () => {
+    const id = uuid7(NOON + 0.75)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)).toBe(NOON)
+  })
+
+  test('grows, also within a millisecond and when the clock goes back', () => {
+    const ids = Array.from({ length: 20_000 }, (_, n) => uuid7(NOON + 1 + (n % 7) / 10 - n / 1000))
+    expect(ids).toEqual([...ids].sort())
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+})
+
+describe('device type', () => {
+  const MAC = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605 Safari/605'
+  test.each([
+    ['Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537 Chrome/156 Safari/537', 0, 'desktop'],
+    [MAC, 0, 'desktop'],
+    [MAC, 5, 'tablet'],
+    ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile/15E148', 5, 'mobile'],
+    ['Mozilla/5.0 (iPad; CPU OS 12_0 like Mac OS X) Mobile/15E148', 5, 'tablet'],
+    ['Mozilla/5.0 (Linux; Android 16; Pixel 9) Chrome/156 Mobile Safari/537', 5, 'mobile'],
+    ['Mozilla/5.0 (Linux; Android 16; SM-X910) Chrome/156 Safari/537', 5, 'tablet'],
+    ['Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0', 5, 'mobile'],
+    ['Mozilla/5.0 (Android 16; Tablet; rv:150.0) Gecko/150.0 Firefox/150.0', 5, 'tablet'],
+  ])('%s (%i touch points) is %s', (userAgent, maxTouchPoints, expected) => {
+    vi.stubGlobal('navigator', { userAgent, maxTouchPoints })
+    expect(deviceType()).toBe(expected)
+  })
+  afterEach(() => vi.unstubAllGlobals())
+})
+
+describe('session', () => {
+  const start = () => createSession(createStore('test'), 30 * MINUTE)
+  beforeEach(() => localStorage.clear())
+
+  test('counts its events over pages', () => {
+    const first = start()
+    expect([1, 2, 3].map((minute) => first.next('ada', minute * MINUTE, 1))).toEqual([1, 2, 3])
+    const second = start()
+    expect(second.next('ada', 4 * MINUTE, 1)).toBe(4)
+    expect(second.id).toBe(first.id)
+  })
+
+  test('ends after half an hour without an event, at exactly that', () => {
+    const session = start()
+    session.next('ada', 0, 1)
+    const id = session.id
+    expect(session.next('ada', 30 * MINUTE - 1, 1)).toBe(2)
+    expect(session.id).toBe(id)
+    expect(session.next('ada', 60 * MINUTE - 1, 1)).toBe(1)
+    expect(session.id).not.toBe(id)
+  })
+
+  test('looking at it is no event: it neither counts nor keeps it alive', () => {
+    const session = start()
+    session.next('ada', 0, 1)
+    const id = session.id
+    expect(session.next('ada', 20 * MINUTE, 0)).toBe(1)
+    session.next('ada', 31 * MINUTE, 1)
+    expect(session.id).not.toBe(id)
+  })
+
+  test("is one user's", () => {
+    const session = start()
+    session.next('ada', 0, 1)
+    const id = session.id
+    expect(session.next('bob', 1, 1)).toBe(1)
+    expect(session.id).not.toBe(id)
+  })
+
+  test('goes on counting after its number was lost, from what is stored', () => {
+    const session = start()
+    session.next('ada', 0, 1)
+    session.atLeast(`"session_id":"${session.id}"`, 7)
+    session.atLeast('"session_id":"another"', 99)
+    session.atLeast(`"session_id":"${session.id}"`, 3)
+    expect(session.next('ada', 1, 1)).toBe(8)
+  })
+
+  test('survives without storage', () => {
+    vi.stubGlobal('localStorage', undefined)
+    const session = start()
+    expect([session.next('ada', 0, 1), session.next('ada', 1, 1)]).toEqual([1, 2])
+    vi.unstubAllGlobals()
+  })
+})

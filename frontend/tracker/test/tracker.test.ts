@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
+import { createTracker, EVENT_TYPES, type Tracker, type TrackOptions } from '../src/index'
+
+declare module '../src/types' {
+  interface EventMap {
+    invoice_paid: { amount: number; currency: 'EUR' | 'USD' }
+  }
+}
+
+const trackers: Tracker[] = []
+function start(options: Parameters<typeof createTracker>[0] = {}) {
+  const tracker = createTracker({ userEmail: 'ada@example.com', ...options })
+  trackers.push(tracker)
+  return tracker
+}
+
+beforeEach(() => {
+  localStorage.clear()
+  vi.stubGlobal('indexedDB', undefined)
+})
+afterEach(() => {
+  for (const tracker of trackers.splice(0)) tracker.shutdown()
+  vi.unstubAllGlobals()
+})
+
+const kept = () =>
+  Object.entries(localStorage)
+    .filter(([key]) => key.startsWith('activity.e.'))
+    .map(([, text]) => JSON.parse(text.split('\n')[3] as string))
+
+test('sanitize changes an event, or keeps it from being recorded', () => {
+  const tracker = start({
+    sanitize: ({ metadata, ...event }) => (event.type === 'secret' ? null : { ...event }),
+  })
+  expect(tracker.track('seen', { metadata: { title: 'x' } })).toBeDefined()
+  expect(tracker.track('secret')).toBeUndefined()
+  expect(kept()).toMatchObject([{ event_type: 'seen', session_seq: 1 }])
+  expect(kept()[0]).not.toHaveProperty('metadata')
+})
+
+test('a sanitize that throws lets nothing through, and is shown', () => {
+  const tracker = start({
+    sanitize: () => {
+      throw new Error('broken')
+    },
+  })
+  expect(tracker.track('a')).toBeUndefined()
+  expect(kept()).toEqual([])
+  expect(tracker.status()).toMatchObject({ dropped: 1, lastError: { code: 'not_recorded' } })
+})
+
+test('the status is the same object until something changes', () => {
+  const tracker = start()
+  const before = tracker.status()
+  expect(tracker.status()).toBe(before)
+  tracker.track('a')
+  expect(tracker.status()).not.toBe(before)
+  expect(tracker.status().queueSize).toBe(1)
+})
+
+test('listeners hear of it once a task, and no more once they left', async () => {
+  const tracker = start()
+  await Promise.resolve()
+  const listener = vi.fn()
+  const leave = tracker.subscribe(listener)
+  tracker.trackBatch([{ type: 'a' }, { type: 'b' }, { type: 'c' }])
+  await Promise.resolve()
+  expect(listener).toHaveBeenCalledTimes(1)
+  leave()
+  tracker.track('d')
+  await Promise.resolve()
+  expect(listener).toHaveBeenCalledTimes(1)
+})
+
+test.each([
+  ['activity.l'],
+  ['activity.d'],
+  ['activity.s'],
+  ['activity.b'],
+  ['activity.c'],
+])('garbage in %s spoils nothing', async (key) => {
+  for (const garbage of ['{', 'null', '[', 'x y z', '\u0000']) {
+    localStorage.setItem(key, garbage)
+    const tracker = start()
+    expect(tracker.track('a')).toBeDefined()
+    await Promise.resolve()
+    tracker.shutdown()
+  }
+})
+
+describe('on a server', () => {
+  test('it does nothing, and does not fail', async () => {
+    vi.stubGlobal('document', undefined)
+    vi.stubGlobal('localStorage', undefined)
+    const tracker = createTracker({ userEmail: 'ada@example.com' })
+    expect(tracker.track('a')).toBeUndefined()
+    tracker.identify('bob@example.com')
+    expect(tracker.status()).toMatchObject({ enabled: false, queueSize: 0, online: false })
+    vi.unstubAllGlobals()
+  })
+})
+
+test('the types know what a team declares', () => {
+  expectTypeOf<TrackOptions<'invoice_paid'>['metadata']>().toEqualTypeOf<
+    { amount: number; currency: 'EUR' | 'USD' } | undefined
+  >()
+  expectTypeOf<TrackOptions<'anything'>['metadata']>().toEqualTypeOf<
+    Record<string, unknown> | undefined
+  >()
+  expectTypeOf(EVENT_TYPES.PROJECT_SUBTASK_COMPLETED).toEqualTypeOf<'project_subtask_completed'>()
+  const tracker = start()
+  tracker.track('invoice_paid', { metadata: { amount: 1, currency: 'EUR' } })
+  // @ts-expect-error: it is paid in something
+  tracker.track('invoice_paid', { metadata: { amount: 1 } })
+})
+
+test('every known type has its name', () => {
+  for (const [name, type] of Object.entries(EVENT_TYPES)) expect(type).toBe(name.toLowerCase())
+  expect(Object.keys(EVENT_TYPES).length).toBeGreaterThan(30)
+})

@@ -1,0 +1,115 @@
+"""A product's pages are seldom on the service's own origin: keys, tokens, the browser's rules."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import jwt
+import pytest
+
+from benchmarks.tracker_faults import SENT
+from benchmarks.tracker_lab import Gateway, Lab, Trial
+from tests.conftest import running_service
+
+WRITE_KEY, SECRET = "w" * 40, "s" * 40
+
+
+@dataclass
+class Pages:
+    """A page on one origin, and the service, seen through a gateway, on another."""
+
+    trial: Trial
+    service: Gateway
+
+    def token(self, email: str) -> str:
+        claims = {"email": email, "exp": int(time.time()) + 600}
+        return jwt.encode(claims, SECRET, algorithm="HS256")
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.method for request in self.service.requests if "js" not in request.path]
+
+
+@pytest.fixture
+async def pages(lab: Lab, trial_url: str) -> AsyncIterator[Pages]:
+    async with lab.trial("origins") as trial:
+        for url in _guarded(trial_url, trial.gateway.origin):
+            service = Gateway(url, lab.client)
+            await service.start()
+            # The page has its script from there.
+            page = trial.gateway.files["/page"][1].decode()
+            page = page.replace('src="/tracker.js"', f'src="{service.origin}/tracker.js"')
+            page = page.replace("endpoint: '', ", "")
+            trial.gateway.files["/page"] = ("text/html; charset=utf-8", page.encode())
+            yield Pages(trial, service)
+            await service.stop()
+
+
+def _guarded(database_url: str, origin: str) -> Iterator[str]:
+    with running_service(
+        DATABASE_URL=database_url,
+        ACTIVITY_WRITE_KEYS=WRITE_KEY,
+        ACTIVITY_JWT_SECRET=SECRET,
+        ACTIVITY_ALLOWED_ORIGINS=origin,
+    ) as server:
+        yield server.url
+
+
+async def test_a_key_needs_no_preflight(pages: Pages) -> None:
+    page = await pages.trial.open(key=WRITE_KEY)
+    await page.evaluate("record(0, 10)")
+    await pages.trial.until(page, SENT)
+    assert await pages.trial.numbers() == list(range(10))
+    assert pages.methods == ["POST"]
+    (request,) = pages.service.ingests
+    assert request.headers["content-type"] == "text/plain"
+    assert "authorization" not in request.headers
+    assert "cookie" not in request.headers
+    # It may only log: nobody opts out whom it does not know.
+    assert await page.evaluate("tracker.optOut()") is False
+    assert pages.methods == ["POST"]
+
+
+async def test_a_wrong_key_is_shown(pages: Pages) -> None:
+    page = await pages.trial.open(key="x" * 40)
+    await page.evaluate("record(0, 10)")
+    await pages.trial.until(page, "s.lastError?.status === 401 && s.queueSize === 10")
+
+
+async def test_a_token_s_events_are_its_user_s(pages: Pages) -> None:
+    ada = pages.trial.email
+    bob = f"bob-{ada}"
+    page = await (await pages.trial.window.context()).new_page()
+    await page.goto(f"{pages.trial.gateway.origin}/page")
+    await page.evaluate(
+        """([ada, adas, bob, bobs]) => {
+          const tokens = { [ada]: adas, [bob]: bobs }
+          window.user = ada
+          window.tracker = activityEvents.createTracker({
+            userEmail: ada, getToken: async () => tokens[user] })
+          record(0, 5)
+          // Bob signs in before Ada's were sent: they wait for her token.
+          user = bob
+          tracker.identify(bob)
+          record(5, 5)
+        }""",
+        [ada, pages.token(ada), bob, pages.token(bob)],
+    )
+    await pages.trial.until(page, "s.queueSize === 5 && s.lastAckAt")
+    assert await pages.trial.numbers() == []
+    await page.evaluate("(ada) => { user = ada; tracker.identify(ada) }", ada)
+    assert await page.evaluate("tracker.flush()") is True
+    assert await pages.trial.numbers() == list(range(5))
+    # A header needs the browser's leave; asked for once.
+    assert pages.methods.count("OPTIONS") == 1
+    assert await page.evaluate("tracker.optOut()") is True
+    opted_out = "SELECT analytics_opt_out FROM app_user WHERE email = $1"
+    assert await pages.trial.lab.database.fetchval(opted_out, ada) is True
+
+
+async def test_the_wish_to_wait_is_readable_on_another_origin(pages: Pages) -> None:
+    """The header is exposed, or the tracker could not obey it."""
+    answer = await pages.trial.lab.client.get(
+        f"{pages.service.origin}/health/live", headers={"Origin": pages.trial.gateway.origin}
+    )
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
