@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-// Names of our own modules' properties, which no page and no browser API sees.
+// Properties of our own modules alone: no page, no browser and no answer has one of these names.
 const INNER =
-  /^(envelope|shared|sentAt|learn|mark|follow|surplus|purge|atLeast|wake|leave|retire|works|destroy|failures|startedAt|lasts|asked)$/
+  /^(envelope|shared|sentAt|learn|mark|follow|surplus|purge|atLeast|wake|leave|retire|works|destroy|failures|startedAt|lasts|asked|closed|chars|save|entry)$/
 
 export const BUNDLE = {
   bundle: true,

@@ -11,8 +11,11 @@ const KEEPALIVE_MAX_BYTES = 60_000
 /** After so many batches in a row that were not too large, they may double again. */
 const GOOD_MIN = 5
 /** How long it waits at most between attempts: at first, later, and where waiting won't help. */
-const [BACKOFF_MIN_MS, BACKOFF_MS, BACKOFF_LONG_MS, REFUSED_MS] = [1000, 12_000, 60_000, 300_000]
-const ATTEMPTS_SHORT = 10
+const BACKOFF_MIN_MS = 2000
+const BACKOFF_MS = 14_000
+const BACKOFF_LONG_MS = 60_000
+const REFUSED_MS = 300_000
+const ATTEMPTS_SHORT = 12
 const DAY_MS = 86_400_000
 const NEVER = 1 / 0
 const DEAD_LETTERS_MAX = 20
@@ -32,12 +35,12 @@ declare const window: Window & { fetchLater?: FetchLater }
 export const endpointOf = ({ endpoint = '' }: TrackerOptions): string =>
   endpoint.replace(/\/+$/, '')
 
-/** Plain text and no credentials: the browser asks nobody's leave (CORS) where there is no token. */
+/** As text/plain, and without cookies: the browser asks nobody's leave (CORS), but for a token. */
 export const requestOf = (method: string, body: string, token?: string): RequestInit => ({
   method,
   body,
   headers: {
-    'Content-Type': method === 'PUT' ? 'application/json' : 'text/plain',
+    ...(method === 'PUT' && { 'Content-Type': 'application/json' }),
     ...(token && { Authorization: `Bearer ${token}` }),
   },
   credentials: 'omit',
@@ -160,6 +163,7 @@ export function createDelivery(
       const first = batch[0]
       if (!isFree(entry)) continue
       if (first && (entry.envelope !== first.envelope || entry.clock !== first.clock)) continue
+      entry.bytes ||= utf8Bytes(entry.event)
       bytes += entry.bytes + 1
       if (bytes > bytesMax && (first || onlyWhole)) break
       batch.push(entry)

@@ -11,7 +11,10 @@ export interface Entry {
   readonly envelope: string
   /** The event as JSON. */
   readonly event: string
-  readonly bytes: number
+  /** Characters: what the browser counts of its storage. */
+  readonly size: number
+  /** In UTF-8, once somebody wanted to know. */
+  bytes: number
   /** Whether all tabs can see it, in localStorage. */
   shared: boolean
   inFlight: boolean
@@ -22,7 +25,7 @@ const encoder = new TextEncoder()
 export const utf8Bytes = (text: string): number => encoder.encode(text).length
 
 /** When a UUIDv7 was made, in milliseconds since the epoch. */
-const timeOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+const timeOf = (id: string) => Number.parseInt(id.replace('-', ''), 16)
 
 /**
  * Every event that has no verdict yet, oldest first: in memory, in localStorage (one key an event,
@@ -30,7 +33,7 @@ const timeOf = (id: string) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13),
  */
 export function createJournal(store: Store) {
   let entries = new Map<string, Entry>()
-  let bytes = 0
+  let chars = 0
   let isLocal = true
   // What gets its verdict while the storage is read.
   let gone: Set<string> | undefined
@@ -40,33 +43,34 @@ export function createJournal(store: Store) {
     // Something else may have written below our name.
     if (entry.event && !entries.has(entry.id)) {
       entries.set(entry.id, entry)
-      bytes += entry.bytes
+      chars += entry.size
     }
     return entry
   }
   const forget = (id: string) => {
-    bytes -= entries.get(id)?.bytes ?? 0
+    chars -= entries.get(id)?.size ?? 0
     entries.delete(id)
   }
-  const entryOf = (text: string, shared: boolean): Entry => {
-    const [id = '', clock = '', envelope = '', event = ''] = text.split('\n')
-    return { id, clock, envelope, event, bytes: utf8Bytes(event), shared, inFlight: false }
+  const entryOf = (text: string, shared: boolean, parts = text.split('\n')): Entry => {
+    const [id = '', clock = '', envelope = '', event = ''] = parts
+    return { id, clock, envelope, event, size: text.length, bytes: 0, shared, inFlight: false }
   }
 
   const journal = {
     all: () => entries.values(),
     size: () => entries.size,
-    bytes: () => bytes,
+    chars: () => chars,
     storage: (): TrackerStatus['storage'] =>
       isLocal ? 'local' : disk.works() ? 'indexeddb' : 'memory',
     open: disk.open,
     commit: disk.commit,
 
-    add(id: string, clock: string, envelope: string, event: string) {
-      const text = [id, clock, envelope, event].join('\n')
+    add(...parts: [id: string, clock: string, envelope: string, event: string]) {
+      const [id] = parts
+      const text = parts.join('\n')
       isLocal = store.set(KEY + id, text)
       disk.put(id, text)
-      return remember(entryOf(text, isLocal))
+      return remember(entryOf(text, isLocal, parts))
     },
 
     remove({ id, shared }: Entry) {
@@ -96,15 +100,16 @@ export function createJournal(store: Store) {
         if (!gone.has(entry.id)) remember(entry)
       }
       gone = undefined
-      entries = new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)))
+      // By their ids: pairs sort as their text does.
+      entries = new Map([...entries].sort())
     },
 
     /** The oldest event that nobody has sent, where it is older than this or there are too many. */
-    surplus(before: number, bytesMax: number) {
+    surplus(before: number, charsMax: number) {
       for (const entry of entries.values()) {
         if (entry.inFlight) continue
         const old = timeOf(entry.id) < before
-        return old || bytes > bytesMax ? { entry, reason: old ? 'age' : 'bytes' } : undefined
+        return old || chars > charsMax ? { entry, reason: old ? 'age' : 'bytes' } : undefined
       }
       return undefined
     },
@@ -112,7 +117,7 @@ export function createJournal(store: Store) {
     /** Forgets everything, here and in the storage; other keys than `keep` too. */
     purge(keep: string) {
       entries.clear()
-      bytes = 0
+      chars = 0
       for (const key of store.keys()) if (key !== keep) store.remove(key)
       disk.destroy()
     },

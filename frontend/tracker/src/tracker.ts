@@ -38,6 +38,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   let user = options.userEmail
   let snapshot: TrackerStatus | undefined
   let isTicking = false
+  let isPersisting = false
   let isUrgent = false
   let release = () => {}
   let isCandidate = false
@@ -47,6 +48,15 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   const isOurs = (entry: { envelope: string }) => !getToken || entry.envelope.startsWith(whose())
   const whose = () => `"user_email":${JSON.stringify(user)},`
 
+  /** What survives a killed browser, and needs not hold up what the user does. */
+  const persist = () => {
+    isPersisting = false
+    if (delivery.closed) return
+    journal.commit()
+    session.save()
+    evict()
+  }
+
   /** What changed is told, and what is to be done is done, once for all of a task. */
   const changed = () => {
     snapshot = undefined
@@ -54,8 +64,10 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     isTicking = true
     queueMicrotask(() => {
       isTicking = false
-      journal.commit()
-      evict()
+      // A hidden page's timers may run once a minute.
+      if (document.hidden) persist()
+      else if (!isPersisting) setTimeout(persist)
+      isPersisting = !document.hidden
       delivery.wake(isUrgent)
       isUrgent = false
       for (const listener of listeners) listener()
@@ -77,7 +89,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       store.set(LOST, JSON.stringify(lost))
     }
     // Not when it would be one too many itself.
-    if (user && journal.bytes() + ROOM_BYTES < bytesMax) {
+    if (user && journal.chars() + ROOM_BYTES < bytesMax) {
       for (const reason in lost) track(DROPPED, { metadata: { reason, count: lost[reason] } })
       if (lost !== NOTHING) store.remove(LOST)
       lost = NOTHING
@@ -104,7 +116,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   const keep = (event: TrackedEvent, at: number, mark: string) => {
     const id = uuid7(at)
     const number = session.next(user as string, at, 1)
-    const envelope = `${whose()}"session_id":"${session.id}","device_type":"${device}"`
+    const envelope = `${whose()}"session_id":"${session.id()}","device_type":"${device}"`
     journal.add(
       id,
       mark,
@@ -129,7 +141,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   /** Asks the tab that sends to do it now. */
   const signal = () => {
-    store.set(FLUSH, session.id + Math.random())
+    store.set(FLUSH, session.id() + Math.random())
     store.remove(FLUSH)
   }
 
@@ -137,6 +149,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   const elect = () => {
     if (isCandidate || delivery.closed) return
     isCandidate = true
+    session.read()
     let isOver = false
     const lead = () =>
       new Promise<void>((resolve) => {
@@ -164,8 +177,13 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     else lead()
   }
 
-  const withdraw = () => {
+  const leave = () => {
+    persist()
     delivery.leave()
+  }
+
+  const withdraw = () => {
+    leave()
     release()
   }
 
@@ -192,11 +210,9 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   const tell = async (isOut: boolean) => {
     try {
       if (!user || (key && !getToken)) return false
-      const token = await getToken?.()
-      const query = token ? '' : `?user_email=${encodeURIComponent(user as string)}`
       const { ok } = await fetch(
-        `${endpointOf(options)}/api/privacy/opt-out${query}`,
-        requestOf('PUT', JSON.stringify({ analytics: isOut }), token),
+        `${endpointOf(options)}/api/privacy/opt-out?user_email=${encodeURIComponent(user)}`,
+        requestOf('PUT', JSON.stringify({ analytics: isOut }), await getToken?.()),
       )
       // Unless they changed their mind meanwhile.
       if (ok && store.get(WISH) === wishOf(isOut))
@@ -218,7 +234,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   const listen = () => {
     on(document, 'visibilitychange', () => {
-      if (document.visibilityState === 'hidden') delivery.leave()
+      if (document.hidden) leave()
       else delivery.wake(false)
     })
     on(window, 'pagehide', withdraw)
@@ -234,6 +250,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       if (!name?.startsWith(store.prefix)) return
       const own = name.slice(store.prefix.length)
       if (own === WISH) isOut(newValue) ? stop() : start()
+      else if (own === 's') session.read(newValue ?? '')
       else if (own === FLUSH) delivery.isSender && delivery.wake(true)
       else if (!delivery.closed && (locks || !newValue) && journal.follow(own, newValue)) {
         // A hidden tab's timers may run once a minute: the one in front takes over.
@@ -316,7 +333,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
         online: isBrowser && navigator.onLine,
         isSender: delivery.isSender,
         storage: journal.storage(),
-        sessionId: session.id,
+        sessionId: session.id(),
         enabled: !delivery.closed,
       }),
     subscribe(listener) {

@@ -45,44 +45,58 @@ describe('session', () => {
   test('counts its events over pages', () => {
     const first = start()
     expect([1, 2, 3].map((minute) => first.next('ada', minute * MINUTE, 1))).toEqual([1, 2, 3])
+    first.save()
     const second = start()
     expect(second.next('ada', 4 * MINUTE, 1)).toBe(4)
-    expect(second.id).toBe(first.id)
+    expect(second.id()).toBe(first.id())
+  })
+
+  test("takes up another tab's number, and never a smaller one", () => {
+    const first = start()
+    first.next('ada', 0, 1)
+    const text = (count: number) => `${first.id()} ${count} 5 ada`
+    first.read(text(7))
+    expect(first.next('ada', 10, 1)).toBe(8)
+    first.read(text(3))
+    first.read('')
+    expect(first.next('ada', 11, 1)).toBe(9)
+    first.read('another-id 2 12 ada')
+    expect([first.next('ada', 13, 1), first.id()]).toEqual([3, 'another-id'])
   })
 
   test('ends after half an hour without an event, at exactly that', () => {
     const session = start()
     session.next('ada', 0, 1)
-    const id = session.id
+    const id = session.id()
     expect(session.next('ada', 30 * MINUTE - 1, 1)).toBe(2)
-    expect(session.id).toBe(id)
+    expect(session.id()).toBe(id)
     expect(session.next('ada', 60 * MINUTE - 1, 1)).toBe(1)
-    expect(session.id).not.toBe(id)
+    expect(session.id()).not.toBe(id)
   })
 
   test('looking at it is no event: it neither counts nor keeps it alive', () => {
     const session = start()
     session.next('ada', 0, 1)
-    const id = session.id
+    const id = session.id()
     expect(session.next('ada', 20 * MINUTE, 0)).toBe(1)
     session.next('ada', 31 * MINUTE, 1)
-    expect(session.id).not.toBe(id)
+    expect(session.id()).not.toBe(id)
   })
 
   test("is one user's", () => {
     const session = start()
     session.next('ada', 0, 1)
-    const id = session.id
+    const id = session.id()
     expect(session.next('bob', 1, 1)).toBe(1)
-    expect(session.id).not.toBe(id)
+    expect(session.id()).not.toBe(id)
   })
 
   test('goes on counting after its number was lost, from what is stored', () => {
     const session = start()
     session.next('ada', 0, 1)
-    session.atLeast(`"session_id":"${session.id}"`, 7)
+    session.atLeast(`"session_id":"${session.id()}"`, 7)
     session.atLeast('"session_id":"another"', 99)
-    session.atLeast(`"session_id":"${session.id}"`, 3)
+    session.atLeast(`"session_id":"${session.id()}"`, 3)
     expect(session.next('ada', 1, 1)).toBe(8)
   })
 

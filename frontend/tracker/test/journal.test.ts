@@ -31,7 +31,7 @@ test('an event is in localStorage before add returns, under a key of its own', (
     '"user_email":"ada@example.com"',
     '{"a":1}',
   ])
-  expect([journal.size(), journal.bytes(), journal.storage()]).toEqual([1, 7, 'local'])
+  expect([journal.size(), journal.storage()]).toEqual([1, 'local'])
 })
 
 test('the next page finds what either storage kept, oldest first, once', async () => {
@@ -66,7 +66,7 @@ test("another tab's events come and go", () => {
   expect(journal.follow(`e.${id}`, store.get(`e.${id}`))).toBe(true)
   expect(ids(journal)).toEqual([id])
   expect(journal.follow(`e.${id}`, null)).toBe(false)
-  expect([journal.size(), journal.bytes()]).toEqual([0, 0])
+  expect([journal.size(), journal.chars()]).toEqual([0, 0])
   expect(journal.follow('s', 'a session')).toBe(false)
 })
 
@@ -78,20 +78,21 @@ test('what is not ours, below our name, is no event', async () => {
   expect(journal.size()).toBe(0)
 })
 
-test('bytes are those of UTF-8', () => {
+test('its size is what the browser counts: characters, of the whole text', () => {
   const journal = start()
-  add(journal, NOON, '{"a":"ä中😀"}')
-  expect(journal.bytes()).toBe(8 + 2 + 3 + 4)
+  const { id } = add(journal, NOON, '{"a":"ä中"}')
+  expect(journal.chars()).toBe(store.get(`e.${id}`)?.length)
 })
 
 test('the surplus is the oldest that nobody sends: by age, then by bytes', () => {
   const journal = start()
   const [first, second] = [add(journal, NOON), add(journal, NOON + 1000)]
-  expect(journal.surplus(NOON, 1000)).toBeUndefined()
+  const size = first.size + second.size
+  expect(journal.surplus(NOON, size)).toBeUndefined()
   expect(journal.surplus(NOON + 500, 1000)).toEqual({ entry: first, reason: 'age' })
-  expect(journal.surplus(NOON, 13)).toEqual({ entry: first, reason: 'bytes' })
+  expect(journal.surplus(NOON, size - 1)).toEqual({ entry: first, reason: 'bytes' })
   first.inFlight = true
-  expect(journal.surplus(NOON, 13)?.entry).toBe(second)
+  expect(journal.surplus(NOON, size - 1)?.entry).toBe(second)
 })
 
 test('purged, nothing is left but the key that is kept', async () => {
