@@ -1,4 +1,9 @@
 # The service on a PostgreSQL of yours (DATABASE_URL); the embedded one is not in the image.
+FROM node:24-slim AS frontend
+WORKDIR /build/frontend
+COPY frontend .
+RUN npm ci && npm run build
+
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY requirements/service.lock requirements/
@@ -6,6 +11,7 @@ RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/service.lock
 COPY pyproject.toml README.md ./
 COPY app app
+COPY --from=frontend /build/app/static app/static
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim

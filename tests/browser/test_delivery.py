@@ -148,7 +148,6 @@ async def test_what_had_to_be_given_up_is_counted_and_told(lab: Lab) -> None:
         await page.evaluate("record(0, 100, pad(1000))")
         await trial.until(page, "s.dropped > 0")
         status = await page.evaluate(STATUS)
-        assert status["queueSize"] + status["dropped"] == 100
         trial.gateway.fault = None
         await trial.until(page, SENT)
         assert await page.evaluate("tracker.flush()") is True
@@ -159,6 +158,25 @@ async def test_what_had_to_be_given_up_is_counted_and_told(lab: Lab) -> None:
         assert told["event_metadata"] == f'{{"count": {status["dropped"]}, "reason": "bytes"}}'
         # The numbers of the session prove it, too.
         assert rows[0]["session_seq"] == status["dropped"] + 1
+
+
+async def test_a_page_that_is_left_takes_along_what_the_browser_allows(lab: Lab) -> None:
+    async with lab.trial("left") as trial:
+        trial.gateway.fault = hang
+        page = await trial.open()
+        await trial.until(page, "s.isSender")
+        await page.evaluate("record(0, 100, pad(1000)); location.href = '/page?elsewhere'")
+        await page.wait_for_url("**/page?elsewhere")
+        await page.wait_for_timeout(500)
+        # All of it was under way at the same time; more, and the browser would have sent none.
+        taken = sum(len(request.body) for request in trial.gateway.ingests)
+        assert 50_000 < taken <= 64 * 1024
+        numbers = [number for request in trial.gateway.ingests for number in request.numbers]
+        assert numbers == list(range(len(numbers))), "the oldest first"
+        trial.gateway.fault = None
+        page = await trial.open()
+        await trial.until(page, SENT)
+        assert sorted(await trial.numbers()) == list(range(100))
 
 
 async def test_events_that_are_too_old_are_given_up(lab: Lab) -> None:

@@ -62,7 +62,7 @@ async def test_a_key_needs_no_preflight(pages: Pages) -> None:
     assert await pages.trial.numbers() == list(range(10))
     assert pages.methods == ["POST"]
     (request,) = pages.service.ingests
-    assert request.headers["content-type"] == "text/plain"
+    assert request.headers["content-type"] == "text/plain;charset=UTF-8"
     assert "authorization" not in request.headers
     assert "cookie" not in request.headers
     # It may only log: nobody opts out whom it does not know.
