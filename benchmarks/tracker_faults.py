@@ -93,6 +93,7 @@ async def kill_the_browser(trial: Trial) -> int:
     trial.gateway.fault = hang
     page = await trial.open()
     await trial.until(page, "s.isSender")
+    await page.wait_for_function("indexedDB.databases().then((all) => all.length)")
     await page.evaluate("record(0, 25)")
     await asyncio.sleep(0.05)
     await trial.window.kill()

@@ -13,11 +13,15 @@ from benchmarks.tracker_lab import Reply, Request, Trial, crash, hang, status
 SESSIONS = 20
 EVENTS_PER_SESSION = 52
 FAULT_SECONDS = 3.0
-# The half hour that ends a session is not waited for: its last event is made older.
-AGE_SESSION = (
-    "{ const parts = (localStorage['activity.s'] ?? '').split(' ');"
-    "  if (parts[2]) { parts[2] -= 3600e3; localStorage['activity.s'] = parts.join(' ') } }"
-)
+# The half hour that ends a session is not waited for: its last event is made older, and the tab is
+# told of it as of another tab's writing.
+AGE_SESSION = """() => {
+  const key = 'activity.s', parts = (localStorage[key] ?? '').split(' ')
+  if (!parts[2]) return
+  parts[2] -= 3600e3
+  localStorage[key] = parts.join(' ')
+  dispatchEvent(new StorageEvent('storage', { key, newValue: localStorage[key] }))
+}"""
 
 
 @dataclass

@@ -145,7 +145,10 @@ async def test_what_had_to_be_given_up_is_counted_and_told(lab: Lab) -> None:
     async with lab.trial("too-many") as trial:
         trial.gateway.fault = UNAVAILABLE
         page = await trial.open(maxQueueBytes=20_000)
-        await page.evaluate("record(0, 100, pad(1000))")
+        await page.evaluate("record(0, 10)")
+        # What is under way is not given up.
+        await trial.until(page, "s.lastError !== null && s.inFlight === 0")
+        await page.evaluate("record(10, 90, pad(1000))")
         await trial.until(page, "s.dropped > 0")
         status = await page.evaluate(STATUS)
         trial.gateway.fault = None

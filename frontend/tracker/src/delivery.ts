@@ -73,23 +73,26 @@ export function createDelivery(
   let good = 0
   let dueAt = NEVER
   let timer: ReturnType<typeof setTimeout> | undefined
-  let pumping: Promise<unknown> | undefined
+  let isPumping = false
   let keptAliveBytes = 0
   let token: string | undefined
   let backoff = ''
   let net: AbortController | undefined
   let netTimer: ReturnType<typeof setTimeout> | undefined
-  let letters = store.json<DeadLetter[]>('d', [])
 
-  const delivery = {
+  /** What `status` tells of it. */
+  const state = {
     isSender: false,
-    closed: false,
     inFlight: 0,
     dropped: 0,
+    deadLetters: store.json<readonly DeadLetter[]>('d', []),
     lastError: null as TrackerError | null,
     lastAckAt: null as number | null,
+  }
 
-    deadLetters: (): readonly DeadLetter[] => letters,
+  const delivery = {
+    state,
+    closed: false,
 
     /** Something waits: it is sent with the next batch, or at once. */
     wake(isUrgent: boolean) {
@@ -101,13 +104,8 @@ export function createDelivery(
       schedule()
     },
 
-    /** Sends all there is now; whether nothing is left. */
-    async flush() {
-      await pumping
-      pump()
-      await pumping
-      return !journal.size()
-    },
+    /** Whether nothing may be sent for now. */
+    isWaiting: () => waitMs() > 0,
 
     /** The page may end at any moment: sends what the browser still takes along, oldest first. */
     leave() {
@@ -139,7 +137,7 @@ export function createDelivery(
     },
 
     retire() {
-      delivery.isSender = false
+      state.isSender = false
       dropNet()
     },
 
@@ -147,13 +145,13 @@ export function createDelivery(
     abort() {
       for (const request of requests) request.abort()
       requests.clear()
-      letters = []
+      state.deadLetters = []
       delivery.close()
     },
   }
 
   const isFree = (entry: Entry) =>
-    !entry.inFlight && (delivery.isSender || !entry.shared) && isOurs(entry)
+    !entry.inFlight && (state.isSender || !entry.shared) && isOurs(entry)
 
   /** The oldest events that nobody sends yet, of one session and one clock. */
   const take = (bytesMax: number, onlyWhole = false): Entry[] => {
@@ -192,7 +190,7 @@ export function createDelivery(
     let message = ''
     requests.add(request)
     for (const entry of batch) entry.inFlight = true
-    delivery.inFlight += batch.length
+    state.inFlight += batch.length
     try {
       if (getToken && !isLeaving) token = await getToken()
       const startedAt = performance.now()
@@ -219,7 +217,7 @@ export function createDelivery(
     clearTimeout(timeout)
     keptAliveBytes -= bytes
     for (const entry of batch) entry.inFlight = false
-    delivery.inFlight -= batch.length
+    state.inFlight -= batch.length
     changed()
     return requests.delete(request) ? settle(batch, status, answer, retryAfter, message) : 0
   }
@@ -242,8 +240,8 @@ export function createDelivery(
         if (fate === 'rejected') bury(batch[index] as Entry, { status, code, message })
       }
       batch.forEach(journal.remove)
-      delivery.lastAckAt = clock.now()
-      delivery.lastError = null
+      state.lastAckAt = clock.now()
+      state.lastError = null
       setBackoff('')
       if (++good >= GOOD_MIN) {
         good = 0
@@ -252,7 +250,7 @@ export function createDelivery(
       return batch.length
     }
     if (status === 400 || status === 413 || status === 422) {
-      delivery.lastError = refusal
+      state.lastError = refusal
       good = 0
       if (batch.length > 1) {
         batchMax = batch.length >> 1
@@ -267,10 +265,10 @@ export function createDelivery(
   }
 
   const bury = (entry: Entry, reason: TrackerError) => {
-    delivery.dropped++
+    state.dropped++
     const event = entry.event.slice(0, DEAD_LETTER_MAX_BYTES)
-    letters = [...letters, { ...reason, event }].slice(-DEAD_LETTERS_MAX)
-    store.set('d', JSON.stringify(letters))
+    state.deadLetters = [...state.deadLetters, { ...reason, event }].slice(-DEAD_LETTERS_MAX)
+    store.set('d', JSON.stringify(state.deadLetters))
   }
 
   /** `failures startedAt lasts asked`, which all tabs and the next page read. */
@@ -292,7 +290,7 @@ export function createDelivery(
 
   /** Full jitter (Brooker, AWS Architecture Blog, 2015), and never before the server wants it. */
   const fail = (error: TrackerError, retryAfter: string | null) => {
-    delivery.lastError = error
+    state.lastError = error
     const asked = retryAfterMs(retryAfter, clock.now())
     if (asked || !waitMs()) {
       const failures = backoffState().failures + 1
@@ -308,7 +306,7 @@ export function createDelivery(
 
   const schedule = () => {
     clearTimeout(timer)
-    if (pumping || delivery.closed || dueAt === NEVER) return
+    if (isPumping || delivery.closed || dueAt === NEVER) return
     const wait = Math.max(dueAt - performance.now(), waitMs())
     if (wait > 0) timer = setTimeout(schedule, wait)
     else pump()
@@ -316,22 +314,18 @@ export function createDelivery(
   }
 
   /** One request after the other, until all that waited has been sent or something fails. */
-  const pump = () => {
-    if (pumping) return
+  const pump = async () => {
+    isPumping = true
     dropNet()
-    const drain = async () => {
-      for (let waiting = journal.size(); waiting > 0 && !delivery.closed && !waitMs(); ) {
-        const batch = take(KEEPALIVE_MAX_BYTES - 1000)
-        if (!batch.length) break
-        waiting -= await post(batch)
-      }
+    for (let waiting = journal.size(); waiting > 0 && !delivery.closed && !waitMs(); ) {
+      const batch = take(KEEPALIVE_MAX_BYTES - 1000)
+      if (!batch.length) break
+      waiting -= await post(batch)
     }
-    pumping = drain().then(() => {
-      pumping = undefined
-      dueAt = NEVER
-      delivery.wake(waitMs() > 0)
-      changed()
-    })
+    isPumping = false
+    dueAt = NEVER
+    delivery.wake(waitMs() > 0)
+    changed()
   }
 
   const dropNet = () => {
@@ -343,7 +337,7 @@ export function createDelivery(
   /** Should the page crash, the browser sends this; should it not, the journal is what counts. */
   const spreadNet = () => {
     dropNet()
-    if (!window.fetchLater || !delivery.isSender || delivery.closed || backoffState().asked) return
+    if (!window.fetchLater || !state.isSender || delivery.closed || backoffState().asked) return
     const batch = take(KEEPALIVE_MAX_BYTES - 1000, true)
     if (!batch.length || (getToken && !token)) return
     net = new AbortController()

@@ -58,6 +58,8 @@ export function createDisk(name: string): Disk {
       try {
         const target = store('readwrite')
         for (const [id, value] of changes) value ? target?.put(value, id) : target?.delete(id)
+        // Without waiting for the answers of its requests.
+        target?.transaction.commit?.()
         changes = []
       } catch {
         close()

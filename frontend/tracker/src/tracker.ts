@@ -75,6 +75,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   }
 
   const delivery = createDelivery(options, store, clock, journal, isOurs, changed)
+  const { state } = delivery
 
   const evict = () => {
     const bytesMax = options.maxQueueBytes ?? 2e6
@@ -83,7 +84,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       const surplus = journal.surplus(oldest, bytesMax)
       if (!surplus) break
       journal.remove(surplus.entry)
-      delivery.dropped++
+      state.dropped++
       if (surplus.entry.event.includes(DROPPED)) continue
       lost = { ...lost, [surplus.reason]: (lost[surplus.reason] ?? 0) + 1 }
       store.set(LOST, JSON.stringify(lost))
@@ -106,8 +107,8 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       if (user) return keep(kept, at, clock.mark())
       held = [...held, [kept, at, clock.mark()] as (typeof held)[0]].slice(-HELD_MAX)
     } catch (error) {
-      delivery.dropped++
-      delivery.lastError = { status: 0, code: 'not_recorded', message: String(error) }
+      state.dropped++
+      state.lastError = { status: 0, code: 'not_recorded', message: String(error) }
       changed()
     }
     return undefined
@@ -134,7 +135,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       }),
     )
     isUrgent ||= !!event.immediate
-    if (event.immediate && !delivery.isSender) signal()
+    if (event.immediate && !state.isSender) signal()
     changed()
     return id
   }
@@ -154,7 +155,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     const lead = () =>
       new Promise<void>((resolve) => {
         if (isOver) return resolve()
-        delivery.isSender = true
+        state.isSender = true
         release = () => {
           isCandidate = false
           delivery.retire()
@@ -251,10 +252,10 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       const own = name.slice(store.prefix.length)
       if (own === WISH) isOut(newValue) ? stop() : start()
       else if (own === 's') session.read(newValue ?? '')
-      else if (own === FLUSH) delivery.isSender && delivery.wake(true)
+      else if (own === FLUSH) state.isSender && delivery.wake(true)
       else if (!delivery.closed && (locks || !newValue) && journal.follow(own, newValue)) {
         // A hidden tab's timers may run once a minute: the one in front takes over.
-        if (document.hidden && delivery.isSender && !delivery.inFlight) {
+        if (document.hidden && state.isSender && !state.inFlight) {
           release()
           elect()
         }
@@ -286,9 +287,8 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
         },
       }
     },
-    async flush() {
-      if (delivery.isSender) return delivery.flush()
-      signal()
+    flush() {
+      if (!state.isSender) signal()
       delivery.wake(true)
       return new Promise((resolve) => {
         const done = () => {
@@ -297,7 +297,9 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
           resolve(!journal.size())
         }
         const timer = setTimeout(done, FLUSH_WAIT_MS)
-        const off = tracker.subscribe(() => journal.size() || done())
+        const off = tracker.subscribe(() => {
+          if (!journal.size() || delivery.isWaiting()) done()
+        })
         changed()
       })
     },
@@ -324,14 +326,9 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     },
     status: () =>
       (snapshot ??= {
+        ...state,
         queueSize: journal.size() + held.length,
-        inFlight: delivery.inFlight,
-        dropped: delivery.dropped,
-        deadLetters: delivery.deadLetters(),
-        lastError: delivery.lastError,
-        lastAckAt: delivery.lastAckAt,
         online: isBrowser && navigator.onLine,
-        isSender: delivery.isSender,
         storage: journal.storage(),
         sessionId: session.id(),
         enabled: !delivery.closed,

@@ -107,7 +107,7 @@ export interface Tracker {
   trackBatch(events: readonly { type: EventType; options?: TrackOptions }[]): (string | undefined)[]
   trackPageView(page: string, metadata?: Record<string, unknown>): string | undefined
   trackTimed<T extends EventType>(type: T, options?: TrackOptions<T>): TimedEvent
-  /** Sends what waits, unless the server asked for patience; whether all of it has a verdict. */
+  /** Sends what waits, unless it is waiting for the server; whether all of it has its verdict. */
   flush(): Promise<boolean>
   /** Whose events follow; null: nobody's, nothing is recorded. Another user is another session. */
   identify(userEmail: string | null): void
