@@ -4,7 +4,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 // Properties of our own modules alone: no page, no browser and no answer has one of these names.
 const INNER =
-  /^(envelope|shared|sentAt|learn|mark|follow|surplus|purge|atLeast|wake|leave|retire|works|destroy|failures|startedAt|lasts|asked|closed|chars|save|entry)$/
+  /^(envelope|shared|sentAt|learn|mark|follow|surplus|purge|atLeast|wake|leave|retire|works|destroy|failures|startedAt|lasts|asked|closed|chars|save|token|isWaiting)$/
 
 export const BUNDLE = {
   bundle: true,

@@ -8,6 +8,8 @@ import type { DeadLetter, TrackerError, TrackerOptions } from './types'
 const BATCH_MAX = 100
 /** Browsers let all requests that outlive the page, beacons included, share 64 KiB. */
 const KEEPALIVE_MAX_BYTES = 60_000
+/** What a body has beside its events, at most. */
+const ENVELOPE_MAX_BYTES = 1000
 /** After so many batches in a row that were not too large, they may double again. */
 const GOOD_MIN = 5
 /** How long it waits at most between attempts: at first, later, and where waiting won't help. */
@@ -75,7 +77,6 @@ export function createDelivery(
   let timer: ReturnType<typeof setTimeout> | undefined
   let isPumping = false
   let keptAliveBytes = 0
-  let token: string | undefined
   let backoff = ''
   let net: AbortController | undefined
   let netTimer: ReturnType<typeof setTimeout> | undefined
@@ -93,6 +94,8 @@ export function createDelivery(
   const delivery = {
     state,
     closed: false,
+    /** The last one; there is no time to ask for another when the page ends. */
+    token: undefined as string | undefined,
 
     /** Something waits: it is sent with the next batch, or at once. */
     wake(isUrgent: boolean) {
@@ -110,10 +113,10 @@ export function createDelivery(
     /** The page may end at any moment: sends what the browser still takes along, oldest first. */
     leave() {
       dropNet()
-      if (waitMs()) return
+      if (waitMs() || (getToken && !delivery.token)) return
       const canStay = 'keepalive' in Request.prototype
       for (;;) {
-        const batch = take(KEEPALIVE_MAX_BYTES - keptAliveBytes - 1000, true)
+        const batch = take(true, KEEPALIVE_MAX_BYTES - keptAliveBytes)
         if (!batch.length) return
         if (canStay) post(batch, true)
         else {
@@ -154,16 +157,16 @@ export function createDelivery(
     !entry.inFlight && (state.isSender || !entry.shared) && isOurs(entry)
 
   /** The oldest events that nobody sends yet, of one session and one clock. */
-  const take = (bytesMax: number, onlyWhole = false): Entry[] => {
+  const take = (onlyWhole = false, budget = KEEPALIVE_MAX_BYTES): Entry[] => {
     const batch: Entry[] = []
-    let bytes = 0
+    let bytes = ENVELOPE_MAX_BYTES
     for (const entry of journal.all()) {
       const first = batch[0]
       if (!isFree(entry)) continue
       if (first && (entry.envelope !== first.envelope || entry.clock !== first.clock)) continue
       entry.bytes ||= utf8Bytes(entry.event)
       bytes += entry.bytes + 1
-      if (bytes > bytesMax && (first || onlyWhole)) break
+      if (bytes > budget && (first || onlyWhole)) break
       batch.push(entry)
       if (batch.length >= batchMax) break
     }
@@ -192,7 +195,7 @@ export function createDelivery(
     for (const entry of batch) entry.inFlight = true
     state.inFlight += batch.length
     try {
-      if (getToken && !isLeaving) token = await getToken()
+      if (getToken && !isLeaving) delivery.token = await getToken()
       const startedAt = performance.now()
       const body = bodyOf(batch)
       const size = utf8Bytes(body)
@@ -203,7 +206,7 @@ export function createDelivery(
       keptAliveBytes += bytes
       const { signal } = request
       const response = await fetch(url, {
-        ...requestOf('POST', body, token),
+        ...requestOf('POST', body, delivery.token),
         keepalive: !!bytes,
         signal,
       })
@@ -235,9 +238,10 @@ export function createDelivery(
       code: answer?.error?.code ?? '',
       message: answer?.error?.message ?? message,
     }
-    if ((status === 200 || status === 422) && answer?.received === batch.length) {
+    if (answer?.received === batch.length && (status === 200 || status === 422)) {
       for (const { index, status: fate, code = '', message = '' } of answer.results ?? []) {
-        if (fate === 'rejected') bury(batch[index] as Entry, { status, code, message })
+        const entry = batch[index]
+        if (entry && fate === 'rejected') bury(entry, { status, code, message })
       }
       batch.forEach(journal.remove)
       state.lastAckAt = clock.now()
@@ -277,7 +281,6 @@ export function createDelivery(
     return { failures: failures || 0, startedAt: startedAt || 0, lasts: lasts || 0, asked }
   }
   const setBackoff = (text: string) => {
-    if (text === backoff && !text) return
     backoff = text
     text ? store.set('b', text) : store.remove('b')
   }
@@ -294,8 +297,7 @@ export function createDelivery(
     const asked = retryAfterMs(retryAfter, clock.now())
     if (asked || !waitMs()) {
       const failures = backoffState().failures + 1
-      const refused =
-        error.status >= 300 && error.status < 500 && ![408, 425, 429].includes(error.status)
+      const refused = error.status >= 300 && error.status < 500 && error.status !== 429
       const patient = failures > ATTEMPTS_SHORT ? BACKOFF_LONG_MS : BACKOFF_MS
       const bound = Math.min(BACKOFF_MIN_MS * 2 ** failures, refused ? REFUSED_MS : patient)
       const jitter = BACKOFF_MIN_MS + Math.random() * (bound - BACKOFF_MIN_MS)
@@ -318,7 +320,7 @@ export function createDelivery(
     isPumping = true
     dropNet()
     for (let waiting = journal.size(); waiting > 0 && !delivery.closed && !waitMs(); ) {
-      const batch = take(KEEPALIVE_MAX_BYTES - 1000)
+      const batch = take()
       if (!batch.length) break
       waiting -= await post(batch)
     }
@@ -338,11 +340,14 @@ export function createDelivery(
   const spreadNet = () => {
     dropNet()
     if (!window.fetchLater || !state.isSender || delivery.closed || backoffState().asked) return
-    const batch = take(KEEPALIVE_MAX_BYTES - 1000, true)
-    if (!batch.length || (getToken && !token)) return
+    const batch = take(true)
+    if (!batch.length || (getToken && !delivery.token)) return
     net = new AbortController()
     try {
-      window.fetchLater(url, { ...requestOf('POST', bodyOf(batch), token), signal: net.signal })
+      window.fetchLater(url, {
+        ...requestOf('POST', bodyOf(batch), delivery.token),
+        signal: net.signal,
+      })
     } catch {}
   }
 

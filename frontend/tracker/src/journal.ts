@@ -90,26 +90,25 @@ export function createJournal(store: Store) {
 
     /** Reads again what is stored, by whichever page and at whatever time. */
     async load() {
-      for (const entry of entries.values()) {
-        if (entry.shared && !entry.inFlight && !store.get(KEY + entry.id)) forget(entry.id)
-      }
       for (const key of store.keys()) journal.follow(key, store.get(key))
       gone = new Set()
-      for (const text of await disk.read()) {
-        const entry = entryOf(text, false)
-        if (!gone.has(entry.id)) remember(entry)
-      }
+      const found = (await disk.read()).map((text) => entryOf(text, false))
+      const ids = new Set(found.map(({ id }) => id))
+      for (const entry of found) if (!gone.has(entry.id)) remember(entry)
       gone = undefined
+      // What neither has any more got its verdict while this page was frozen.
+      for (const { id, shared, inFlight } of entries.values()) {
+        if (disk.works() && shared && !inFlight && !ids.has(id) && !store.get(KEY + id)) forget(id)
+      }
       // By their ids: pairs sort as their text does.
       entries = new Map([...entries].sort())
     },
 
     /** The oldest event that nobody has sent, where it is older than this or there are too many. */
-    surplus(before: number, charsMax: number) {
+    surplus(before: number, charsMax: number, isSender: boolean) {
       for (const entry of entries.values()) {
-        if (entry.inFlight) continue
-        const old = timeOf(entry.id) < before
-        return old || chars > charsMax ? { entry, reason: old ? 'age' : 'bytes' } : undefined
+        if (entry.inFlight || (entry.shared && !isSender)) continue
+        return timeOf(entry.id) < before || chars > charsMax ? entry : undefined
       }
       return undefined
     },

@@ -11,7 +11,6 @@ const HELD_MAX = 1000
 const WISH = 'o'
 const FLUSH = 'f'
 const LOST = 'l'
-const NOTHING: Record<string, number> = {}
 const ROOM_BYTES = 1000
 const FLUSH_WAIT_MS = 10_000
 const DROPPED = 'tracker_events_dropped'
@@ -42,8 +41,8 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   let isUrgent = false
   let release = () => {}
   let isCandidate = false
-  // Events given up that the server was not told of yet, by reason.
-  let lost = store.json(LOST, NOTHING)
+  // Events given up that the server was not told of yet.
+  let lost = Number(store.get(LOST)) || 0
 
   const isOurs = (entry: { envelope: string }) => !getToken || entry.envelope.startsWith(whose())
   const whose = () => `"user_email":${JSON.stringify(user)},`
@@ -60,7 +59,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   /** What changed is told, and what is to be done is done, once for all of a task. */
   const changed = () => {
     snapshot = undefined
-    if (isTicking) return
+    if (isTicking || !isBrowser) return
     isTicking = true
     queueMicrotask(() => {
       isTicking = false
@@ -81,19 +80,17 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     const bytesMax = options.maxQueueBytes ?? 2e6
     const oldest = clock.now() - (options.maxAgeDays ?? 30) * DAY_MS
     for (;;) {
-      const surplus = journal.surplus(oldest, bytesMax)
-      if (!surplus) break
-      journal.remove(surplus.entry)
+      const entry = journal.surplus(oldest, bytesMax, state.isSender)
+      if (!entry) break
+      journal.remove(entry)
       state.dropped++
-      if (surplus.entry.event.includes(DROPPED)) continue
-      lost = { ...lost, [surplus.reason]: (lost[surplus.reason] ?? 0) + 1 }
-      store.set(LOST, JSON.stringify(lost))
+      if (!entry.event.includes(DROPPED)) store.set(LOST, String(++lost))
     }
     // Not when it would be one too many itself.
-    if (user && journal.chars() + ROOM_BYTES < bytesMax) {
-      for (const reason in lost) track(DROPPED, { metadata: { reason, count: lost[reason] } })
-      if (lost !== NOTHING) store.remove(LOST)
-      lost = NOTHING
+    if (lost && user && journal.chars() + ROOM_BYTES < bytesMax) {
+      track(DROPPED, { metadata: { count: lost } })
+      lost = 0
+      store.remove(LOST)
     }
   }
 
@@ -142,7 +139,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   /** Asks the tab that sends to do it now. */
   const signal = () => {
-    store.set(FLUSH, session.id() + Math.random())
+    store.set(FLUSH, '1')
     store.remove(FLUSH)
   }
 
@@ -292,11 +289,10 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       delivery.wake(true)
       return new Promise((resolve) => {
         const done = () => {
-          clearTimeout(timer)
           off()
           resolve(!journal.size())
         }
-        const timer = setTimeout(done, FLUSH_WAIT_MS)
+        setTimeout(done, FLUSH_WAIT_MS)
         const off = tracker.subscribe(() => {
           if (!journal.size() || delivery.isWaiting()) done()
         })
@@ -306,6 +302,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     identify(email) {
       if (email === user) return
       user = email
+      delivery.token = undefined
       remind()
       if (user && !delivery.closed) {
         session.next(user, clock.now(), 0)

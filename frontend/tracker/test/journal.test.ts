@@ -88,11 +88,25 @@ test('the surplus is the oldest that nobody sends: by age, then by bytes', () =>
   const journal = start()
   const [first, second] = [add(journal, NOON), add(journal, NOON + 1000)]
   const size = first.size + second.size
-  expect(journal.surplus(NOON, size)).toBeUndefined()
-  expect(journal.surplus(NOON + 500, 1000)).toEqual({ entry: first, reason: 'age' })
-  expect(journal.surplus(NOON, size - 1)).toEqual({ entry: first, reason: 'bytes' })
+  expect(journal.surplus(NOON, size, true)).toBeUndefined()
+  expect(journal.surplus(NOON + 500, 1000, true)).toBe(first)
+  expect(journal.surplus(NOON, size - 1, true)).toBe(first)
+  expect(journal.surplus(NOON, size - 1, false)).toBeUndefined()
   first.inFlight = true
-  expect(journal.surplus(NOON, size - 1)?.entry).toBe(second)
+  expect(journal.surplus(NOON, size - 1, true)).toBe(second)
+})
+
+test('what got its verdict elsewhere is forgotten, when a page comes back', async () => {
+  const journal = start()
+  const [done, open] = [add(journal), add(journal)]
+  store.remove(`e.${done.id}`)
+  await vi.waitFor(async () => {
+    const other = start()
+    other.remove(done)
+    other.commit()
+    await journal.load()
+    expect(ids(journal)).toEqual([open.id])
+  })
 })
 
 test('purged, nothing is left but the key that is kept', async () => {

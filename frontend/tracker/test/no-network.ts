@@ -1,3 +1,3 @@
 // Logic alone: what goes over a network is tested with a real browser (tests/browser).
 globalThis.fetch = () => new Promise(() => {})
-navigator.sendBeacon = () => true
+if (typeof window !== 'undefined') navigator.sendBeacon = () => true

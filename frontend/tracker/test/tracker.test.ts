@@ -96,6 +96,7 @@ describe('on a server', () => {
     expect(tracker.track('a')).toBeUndefined()
     tracker.identify('bob@example.com')
     expect(tracker.status()).toMatchObject({ enabled: false, queueSize: 0, online: false })
+    await Promise.resolve()
     vi.unstubAllGlobals()
   })
 })
