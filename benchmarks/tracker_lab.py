@@ -7,6 +7,7 @@ trials run side by side on one service. What was stored is read from the databas
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -229,12 +230,10 @@ class Trial:
     name: str
     gateway: Gateway
     window: "Window"
+    # A port may come back in a later trial; a user may not.
+    email: str = field(default_factory=lambda: f"user-{secrets.token_hex(8)}@example.com")
     # What the code of a page did not catch.
     errors: list[str] = field(default_factory=list)
-
-    @property
-    def email(self) -> str:
-        return f"{self.name}-{self.gateway.port}@example.com"
 
     def url(self, **options: Any) -> str:
         given = json.dumps({"userEmail": self.email, **options})
