@@ -21,7 +21,7 @@ HEADERS = {
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
-@router.get("/tracker.js")
+@router.api_route("/tracker.js", methods=["GET", "HEAD"])
 async def tracker_script(request: Request) -> Response:
     script, etag = _script(SCRIPT.stat().st_mtime_ns if SCRIPT.is_file() else None)
     headers = {**HEADERS, "ETag": etag}

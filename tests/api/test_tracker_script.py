@@ -27,6 +27,8 @@ async def test_the_script_is_for_every_page(
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert answer.headers["cache-control"] == "public, max-age=3600"
+    head = await client.head("http://localhost/tracker.js")
+    assert (head.status_code, head.headers["etag"]) == (200, answer.headers["etag"])
     known = {"If-None-Match": answer.headers["etag"]}
     again = await client.get("http://localhost/tracker.js", headers=known)
     assert (again.status_code, again.content) == (304, b"")
