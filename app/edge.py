@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,17 +34,22 @@ EXPOSED_HEADERS = (
     "Retry-After",
 )
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
+# As they go over the wire: every answer has them.
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
 # Answers hold personal data: nobody on the way keeps them, and no page may draw them in.
-DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PAGE_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
+DATA_HEADERS = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+PAGE_HEADERS = {
+    b"content-security-policy": b"default-src 'self'; script-src 'self' 'unsafe-inline'; "
+    b"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; "
+    b"base-uri 'none'; form-action 'self'"
+}
 
 
 class Edge:
@@ -147,12 +152,14 @@ def _origins_of(host: str) -> tuple[str, str]:
 def _with_security_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.update(SECURITY_HEADERS)
-            is_data = headers.get("content-type", "").startswith("application/json")
-            headers.setdefault("Content-Security-Policy", DATA_POLICY if is_data else PAGE_POLICY)
-            if is_data:
-                headers.setdefault("Cache-Control", "no-store")
+            given = dict(message["headers"])
+            is_data = given.get(b"content-type", b"").startswith(b"application/json")
+            defaults = DATA_HEADERS if is_data else PAGE_HEADERS
+            message["headers"] = [
+                *message["headers"],
+                *SECURITY_HEADERS,
+                *(pair for pair in defaults.items() if pair[0] not in given),
+            ]
         await send(message)
 
     return sending

@@ -95,9 +95,12 @@ def _prepared(
             return None
         if email is None or event_id is None or at is None or at.tzinfo is None:
             return None
+        try:
+            at = at.astimezone(UTC)  # compared in one zone, which is a third of the time
+        except OverflowError:  # at the ends of the calendar
+            return None
         if not oldest <= at <= newest or "event_metadata" in event:
             return None
-        at = at.astimezone(UTC)
         metadata, found = _json_text(get("metadata") or {}, pii)
         if metadata is None:
             return None
