@@ -227,11 +227,9 @@ class Trial:
     """One user, on an origin of their own, and what became of their events."""
 
     lab: "Lab"
-    name: str
+    email: str
     gateway: Gateway
     window: "Window"
-    # A port may come back in a later trial; a user may not.
-    email: str = field(default_factory=lambda: f"user-{secrets.token_hex(8)}@example.com")
     # What the code of a page did not catch.
     errors: list[str] = field(default_factory=list)
 
@@ -302,10 +300,10 @@ class Lab:
 
     @asynccontextmanager
     async def trial(
-        self, name: str, *, page: str = PAGE, preferences: dict[str, Any] | None = None
+        self, name: str, *, preferences: dict[str, Any] | None = None
     ) -> AsyncIterator[Trial]:
-        """A gateway, and a browser that was never used."""
-        files = {"/page": ("text/html; charset=utf-8", page.encode())}
+        """A gateway, a browser that was never used, and a user who never was, of this name."""
+        files = {"/page": ("text/html; charset=utf-8", PAGE.encode())}
         gateway = Gateway(self.api_url, self.client, files=files)
         await gateway.start()
         with tempfile.TemporaryDirectory(
@@ -314,7 +312,8 @@ class Lab:
             window = Window(self, Path(folder))
             window.prefer(preferences or {})
             try:
-                yield Trial(self, name, gateway, window)
+                email = f"{name}-{secrets.token_hex(8)}@example.com"
+                yield Trial(self, email, gateway, window)
             finally:
                 await window.close()
                 await gateway.stop()

@@ -1,7 +1,7 @@
 """A product's pages are seldom on the service's own origin: keys, tokens, the browser's rules."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import jwt
@@ -33,8 +33,13 @@ class Pages:
 @pytest.fixture
 async def pages(lab: Lab, trial_url: str) -> AsyncIterator[Pages]:
     async with lab.trial("origins") as trial:
-        for url in _guarded(trial_url, trial.gateway.origin):
-            service = Gateway(url, lab.client)
+        with running_service(
+            DATABASE_URL=trial_url,
+            ACTIVITY_WRITE_KEYS=WRITE_KEY,
+            ACTIVITY_JWT_SECRET=SECRET,
+            ACTIVITY_ALLOWED_ORIGINS=trial.gateway.origin,
+        ) as server:
+            service = Gateway(server.url, lab.client)
             await service.start()
             # The page has its script from there.
             page = trial.gateway.files["/page"][1].decode()
@@ -43,16 +48,6 @@ async def pages(lab: Lab, trial_url: str) -> AsyncIterator[Pages]:
             trial.gateway.files["/page"] = ("text/html; charset=utf-8", page.encode())
             yield Pages(trial, service)
             await service.stop()
-
-
-def _guarded(database_url: str, origin: str) -> Iterator[str]:
-    with running_service(
-        DATABASE_URL=database_url,
-        ACTIVITY_WRITE_KEYS=WRITE_KEY,
-        ACTIVITY_JWT_SECRET=SECRET,
-        ACTIVITY_ALLOWED_ORIGINS=origin,
-    ) as server:
-        yield server.url
 
 
 async def test_a_key_needs_no_preflight(pages: Pages) -> None:
