@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database
 from app.errors import ActivityError
+from app.ingest.arrivals import forget_arrivals
+from app.ingest.summaries import sum_up_days
 from app.models import Duty as DutyRecord
 from app.privacy.erase import finish_erasures
 from app.privacy.opt_out import finish_opt_outs
@@ -61,10 +63,20 @@ async def _unfinished(database: Database, _: Settings, __: datetime) -> None:
     await finish_opt_outs(database)
 
 
+async def _arrivals(database: Database, settings: Settings, now: datetime) -> None:
+    await forget_arrivals(database, now - timedelta(minutes=settings.stream_resume_minutes))
+
+
+async def _summaries(database: Database, _: Settings, now: datetime) -> None:
+    await sum_up_days(database, now)
+
+
 DUTIES = (
     Duty("partitions", timedelta(hours=6), _partitions),
     Duty("unfinished", timedelta(hours=1), _unfinished),
     Duty(RETENTION, timedelta(days=1), _retention),
+    Duty("arrivals", timedelta(minutes=1), _arrivals),
+    Duty("summaries", timedelta(minutes=1), _summaries),
 )
 
 

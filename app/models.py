@@ -13,10 +13,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BIT, BYTEA, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, BYTEA, JSON, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING_CONVENTION = {
@@ -29,22 +31,6 @@ NAMING_CONVENTION = {
 
 Instant = TIMESTAMP(timezone=True)
 
-
-# The quarter-hour of an `event` in its UTC day, as one bit of 96.
-SLOT_BIT = (
-    "set_bit(0::bit(96), (extract(hour FROM event.event_timestamp AT TIME ZONE 'UTC') * 4"
-    " + floor(extract(minute FROM event.event_timestamp AT TIME ZONE 'UTC') / 15))::int, 1)"
-)
-
-
-# The quarter-hour of an event, and how what an insert brings is added to the totals.
-BUCKET = "date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00')"
-ADD_TO_ROLLUP = (
-    "ON CONFLICT (bucket, event_type, event_category, event_action, device_type) DO UPDATE SET"
-    " events = activity_rollup.events + excluded.events,"
-    " timed = activity_rollup.timed + excluded.timed,"
-    " duration_ms = activity_rollup.duration_ms + excluded.duration_ms"
-)
 
 # The class of the advisory locks that serialise a person's first event and their erasure.
 EMAIL_LOCK_CLASS = 0x656D6C
@@ -143,19 +129,28 @@ class ActivityEvent(Base):
             postgresql_where=text("session_id IS NOT NULL"),
         ),
         Index(None, "event_timestamp"),
+        # Of those that have no session, sessions are made by their times.
+        Index(
+            None,
+            "user_id",
+            "event_timestamp",
+            postgresql_where=text("session_id IS NULL"),
+        ),
         {"postgresql_partition_by": "RANGE (event_timestamp)"},
     )
 
 
 class ActivityRollup(Base):
-    """How many events there were in 15 minutes of UTC, which make up every time zone's days.
+    """How many events there were, on several levels (`Level`).
 
-    Written with the events they count, in one transaction. `device_type` is empty where there is
-    none, as it is part of the key; `duration_ms` sums up the `timed` ones.
+    Quarter-hours of UTC make up every time zone's days. Written with the events they count, in one
+    transaction. `device_type` is empty where there is none, as it is part of the key;
+    `duration_ms` sums up the `timed` ones.
     """
 
     __tablename__ = "activity_rollup"
 
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     bucket: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     event_type: Mapped[str] = mapped_column(primary_key=True)
     event_category: Mapped[str] = mapped_column(primary_key=True)
@@ -167,13 +162,67 @@ class ActivityRollup(Base):
 
 
 class ActivityUserDay(Base):
-    """In which quarter-hours of a UTC day a user was active; the first bit is 00:00 to 00:15."""
+    """In which quarter-hours of a UTC day a user was active; the first bit is 00:00 to 00:15.
+
+    `summary` counts the day's events once it is over, so that they need not be read again: every
+    write that touches the day takes it away (`app/summaries.py`).
+    """
 
     __tablename__ = "activity_user_day"
 
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
     slots: Mapped[str] = mapped_column(BIT(96))
+    summary: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), comment="a JSON null where there is too little to sum up"
+    )
+
+    __table_args__ = (
+        Index(None, "day"),
+        Index("ix_activity_user_day_unsummed", "day", postgresql_where=text("summary IS NULL")),
+    )
+
+
+class ActivitySession(Base):
+    """From when to when a session goes, and how many events it has. Ids are a user's own.
+
+    Written with the events, in one transaction.
+    """
+
+    __tablename__ = "activity_session"
+
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    session_id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime] = mapped_column(Instant)
+    events: Mapped[int] = mapped_column(BigInteger)
+    is_long: Mapped[bool] = mapped_column(comment="more than a day lies between its ends")
+
+    __table_args__ = (
+        Index(None, "started_at", "user_id"),
+        Index(None, "user_id", "started_at"),
+        Index("ix_activity_session_long", "started_at", postgresql_where=text("is_long")),
+    )
+
+
+class ActivityArrival(Base):
+    """Which events came together, in one transaction; kept for a while, for those who listen.
+
+    Transactions become visible in another order than they began in: those before the oldest that
+    is still under way are complete.
+    """
+
+    __tablename__ = "activity_arrival"
+
+    transaction_id: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, comment="pg_current_xact_id()"
+    )
+    arrived_at: Mapped[datetime] = mapped_column(Instant)
+    user_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    event_timestamps: Mapped[list[datetime]] = mapped_column(ARRAY(Instant))
+    event_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+
+    __table_args__ = (Index(None, "arrived_at"),)
 
 
 class ApiKey(Base):

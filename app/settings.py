@@ -222,6 +222,12 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(
         default=10_000, ge=100, description="Longest that one read may run in the database."
     )
+    stream_resume_minutes: int = Field(
+        default=15,
+        ge=1,
+        le=1440,
+        description="How long after a break a live stream can still be gone on with.",
+    )
     exports_max: int = Field(
         default=2,
         ge=1,

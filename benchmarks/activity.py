@@ -4,7 +4,7 @@ The shape of a row is `COLUMNS`, in the order of the table, ready for a binary C
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,18 +22,29 @@ RHYTHM = (1, 1, 1, 1, 1, 2, 4, 10, 25, 40, 45, 40, 25, 35, 45, 42, 35, 25, 15, 1
 DEVICES = ("desktop", "desktop", "desktop", "mobile", "tablet")
 
 
-def users(count: int, seed: int) -> list[float]:
-    """How active each user is; user 1, the first, is the busiest."""
+def users(count: int, seed: int, share_max: float = 1.0) -> list[float]:
+    """How active each user is; user 1, the first, is the busiest, with this share at most."""
     chance = random.Random(seed)
-    return sorted((chance.paretovariate(PARETO_SHAPE) for _ in range(count)), reverse=True)
+    weights = sorted((chance.paretovariate(PARETO_SHAPE) for _ in range(count)), reverse=True)
+    most = share_max * sum(weights)
+    return [min(weight, most) for weight in weights]
 
 
 def rows(
-    count: int, *, user_count: int, until: datetime, days: int, seed: int = 1
+    count: int,
+    *,
+    user_count: int,
+    until: datetime,
+    days: int,
+    seed: int = 1,
+    weights: Sequence[float] | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """`count` rows in order of time, over the `days` before `until`; user ids from 1."""
+    """`count` rows in order of time, over the `days` before `until`; user ids from 1.
+
+    `weights` says how active each user is, by default `users`.
+    """
     chance = random.Random(seed)
-    weights = users(user_count, seed)
+    weights = weights or users(user_count, seed)
     ids = range(1, user_count + 1)
     types = list(KNOWN_TYPES.items())
     start = until - timedelta(days=days)

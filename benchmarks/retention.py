@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app.db import Database
-from app.models import SLOT_BIT
 from app.privacy.partitions import Month
 from app.privacy.retention import enforce_retention
 from app.settings import Settings
+from app.verify_rollups import COUNT_ALL
 from benchmarks.ingest import requests, service
 from benchmarks.load import Load, run
 from benchmarks.server import postgres
@@ -39,23 +39,6 @@ SELECT 1 + n % {users}, timestamptz '{start}' + n * interval '1 second' * {step}
   'project_opened', 'project', 'opened', '{{"priority": "high"}}', 's' || n / 50, 'desktop', now()
 FROM generate_series(0, {events} - 1) AS n
 """
-TOTALS = (
-    """
-    INSERT INTO activity_rollup
-    SELECT date_bin('15 minutes', event_timestamp, '2000-01-01 00:00:00+00'),
-      event_type, event_category, event_action, coalesce(device_type, ''),
-      count(*), count(duration_ms), coalesce(sum(duration_ms), 0)
-    FROM activity_event GROUP BY 1, 2, 3, 4, 5
-    """,
-    f"""
-    INSERT INTO activity_user_day
-    SELECT user_id, (event_timestamp AT TIME ZONE 'UTC')::date, bit_or({SLOT_BIT})
-    FROM activity_event AS event GROUP BY 1, 2
-    """,  # noqa: S608 (SLOT_BIT is ours)
-    "VACUUM ANALYZE",
-    "CHECKPOINT",
-)
-
 console = Console(width=100)
 
 
@@ -65,7 +48,7 @@ async def fill(url: str, month: Month, events: int) -> None:
     await connection.execute(
         FILL.format(users=USERS, start=month.start, step=seconds / events, events=events)
     )
-    for statement in TOTALS:
+    for statement in (*COUNT_ALL, "VACUUM ANALYZE", "CHECKPOINT"):
         await connection.execute(statement)
     await connection.close()
 

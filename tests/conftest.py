@@ -113,6 +113,7 @@ async def truncate(url: str) -> None:
         url,
         "DELETE FROM activity_event; DELETE FROM app_user; DELETE FROM api_key;"
         " DELETE FROM activity_rollup; DELETE FROM activity_user_day;"
+        " DELETE FROM activity_session; DELETE FROM activity_arrival;"
         " DELETE FROM erasure; DELETE FROM duty;"
         " ALTER TABLE app_user ALTER COLUMN id RESTART",
     )

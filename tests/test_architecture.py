@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Each may import those before it. Names side by side don't know of one another.
 ORDER = (
     {"settings", "errors", "programs"},
-    {"schemas", "models", "embedded"},
+    {"schemas", "models", "totals", "embedded"},
     {"db"},
     {"ingest", "read", "privacy", "auth"},
     {"insights"},
@@ -62,9 +62,10 @@ BUILT_SQL = {
     "app/privacy/partitions.py ensure_partitions": "DDL takes no bound values; months are ours",
     "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
     "app/db.py alter_politely": "settings and DDL take no bound values; numbers of ours",
-    "app/privacy/cleanup.py": "the expression of a quarter-hour, from the model",
-    "app/privacy/opt_out.py": "the expression of a quarter-hour, from the model",
-    "app/verify_rollups.py": "the expression of a quarter-hour, from the model",
+    "app/privacy/cleanup.py": "what the totals share, from app/totals.py",
+    "app/privacy/opt_out.py": "what the totals share, from app/totals.py",
+    "app/verify_rollups.py": "what the totals share, from app/totals.py",
+    "app/ingest/summaries.py": "what the totals share, from app/totals.py",
 }
 
 OPEN: dict[str, set[str]] = {}

@@ -100,6 +100,8 @@ async def test_up_down_and_up_again(url: str) -> None:
         "app_user",
         "activity_rollup",
         "activity_user_day",
+        "activity_session",
+        "activity_arrival",
         "api_key",
         "erasure",
         "service_secret",
@@ -188,6 +190,7 @@ async def test_names_follow_the_convention(url: str) -> None:
             "ix_activity_event_session_id_event_timestamp",
             "ix_activity_event_user_id_entity_type_entity_id",
             "ix_activity_event_user_id_event_category_event_timestamp",
+            "ix_activity_event_user_id_event_timestamp",
         ]
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from app.db import write_transaction
+from app.ingest.arrivals import announce
 from app.ingest.insert import (
     Identity,
     copy_events,
@@ -32,6 +33,7 @@ async def write_group(
     known: KnownUsers,
     *,
     expect_new: bool,
+    announced: bool = True,
 ) -> list[Outcomes]:
     """Writes the rows of several requests; the outcomes of each.
 
@@ -40,6 +42,7 @@ async def write_group(
     Args:
         expect_new: copy the rows, which fails where one of them is stored already; otherwise
             insert those that are not stored.
+        announced: whoever listens to what arrives is told of it.
 
     Raises:
         UsersChanged: try again; the users will be looked up anew.
@@ -74,6 +77,8 @@ async def write_group(
             redated = await _mark_redated(connection, [row for _, row in fresh], users)
             tally = Tally()
             tally.add((row for _, row in fresh), users)
+            if announced:
+                await announce(connection, [row for _, row in fresh], users)
             await tally.write(connection)
         await _note_duplicates(connection, known_already, users, outcomes)
     known.remember(looked_up)

@@ -85,7 +85,7 @@ async def import_events(
     counts = ImportCounts()
     # The limit guards the service against its clients; what was stored once may be stored again.
     settings = settings.model_copy(update={"event_max_bytes": LINE_MAX_BYTES})
-    writer = GroupWriter(database, settings)
+    writer = GroupWriter(database, settings, announced=False)
     writer.start()
     users: dict[str, ImportedUser] = {}
     redated: set[str] = set()

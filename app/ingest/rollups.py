@@ -1,39 +1,70 @@
-"""The totals that are kept beside the events, counted from the rows that were really inserted.
+"""What is kept beside the events, counted from the rows that were really inserted.
 
 `activity_rollup` counts events per 15 minutes of UTC, of which every time zone's hours and days
-are made; `activity_user_day` marks the quarter-hours of a UTC day in which a user was active.
+are made; `activity_user_day` marks the quarter-hours of a UTC day in which a user was active;
+`activity_session` has each session's ends.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import itemgetter
 
 import asyncpg
 
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
-from app.models import ADD_TO_ROLLUP
+from app.totals import ADD_TO_ROLLUPS
 
 SLOTS_PER_DAY = 96
 SLOT_MINUTES = 15
 
 RollupKey = tuple[datetime, str, str, str, str]
 
+SessionKey = tuple[int, str]
+
 UPSERT_ROLLUPS = f"""
-INSERT INTO activity_rollup
-  (bucket, event_type, event_category, event_action, device_type, events, timed, duration_ms)
-SELECT * FROM unnest(
-  $1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
-  $6::bigint[], $7::bigint[], $8::bigint[])
-{ADD_TO_ROLLUP}
+WITH share AS (
+  SELECT * FROM unnest(
+    $1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
+    $6::bigint[], $7::bigint[], $8::bigint[]
+  ) AS given (bucket, event_type, event_category, event_action, device_type,
+    events, timed, duration_ms)
+)
+{ADD_TO_ROLLUPS}
 """  # noqa: S608 (ours)
 
+# What was summed up of the day is no longer true.
 UPSERT_USER_DAYS = """
 INSERT INTO activity_user_day (user_id, day, slots)
 SELECT user_id, day, slots::bit(96)
 FROM unnest($1::bigint[], $2::date[], $3::text[]) AS given (user_id, day, slots)
-ON CONFLICT (user_id, day) DO UPDATE SET slots = activity_user_day.slots | excluded.slots
+ON CONFLICT (user_id, day) DO UPDATE SET
+  slots = activity_user_day.slots | excluded.slots, summary = NULL
 """
+
+UPSERT_SESSIONS = """
+INSERT INTO activity_session AS kept (user_id, session_id, started_at, ended_at, events, is_long)
+SELECT user_id, session_id, started_at, ended_at, events,
+  ended_at - started_at > interval '1 day'
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[])
+  AS given (user_id, session_id, started_at, ended_at, events)
+ON CONFLICT (user_id, session_id) DO UPDATE SET
+  started_at = least(kept.started_at, excluded.started_at),
+  ended_at = greatest(kept.ended_at, excluded.ended_at),
+  events = kept.events + excluded.events,
+  is_long = greatest(kept.ended_at, excluded.ended_at)
+    - least(kept.started_at, excluded.started_at) > interval '1 day'
+"""
+
+
+@dataclass(slots=True)
+class Session:
+    """What a set of rows says of one session."""
+
+    started_at: datetime
+    ended_at: datetime
+    events: int
 
 
 @dataclass(slots=True)
@@ -42,9 +73,10 @@ class Tally:
 
     rollups: dict[RollupKey, list[int]] = field(default_factory=dict)
     user_days: dict[tuple[int, date], int] = field(default_factory=dict)
+    sessions: dict[SessionKey, Session] = field(default_factory=dict)
 
     def add(self, rows: Iterable[EventRow], users: Users) -> None:
-        rollups, user_days = self.rollups, self.user_days
+        rollups, user_days, sessions = self.rollups, self.user_days, self.sessions
         for row in rows:
             at = row.event_timestamp
             quarter = at.minute // SLOT_MINUTES
@@ -62,9 +94,21 @@ class Tally:
             if row.duration_ms is not None:
                 counts[1] += 1
                 counts[2] += row.duration_ms
-            day = (users[row.user_email].id, at.date())
+            user_id = users[row.user_email].id
+            day = (user_id, at.date())
             bit = 1 << (SLOTS_PER_DAY - 1 - at.hour * 4 - quarter)
             user_days[day] = user_days.get(day, 0) | bit
+            if row.session_id is None:
+                continue
+            session = sessions.get((user_id, row.session_id))
+            if session is None:
+                sessions[user_id, row.session_id] = Session(at, at, 1)
+                continue
+            session.events += 1
+            if at > session.ended_at:
+                session.ended_at = at
+            elif at < session.started_at:
+                session.started_at = at
 
     async def write(self, connection: asyncpg.Connection) -> None:
         """Adds the tally to the tables, last before the commit.
@@ -72,6 +116,16 @@ class Tally:
         In sorted order, as two transactions that upsert the same keys in different orders would
         deadlock; last, as the rows stay locked until the commit.
         """
+        if self.sessions:
+            sessions = sorted(self.sessions.items(), key=itemgetter(0))
+            await connection.execute(
+                UPSERT_SESSIONS,
+                [user_id for (user_id, _), _ in sessions],
+                [session_id for (_, session_id), _ in sessions],
+                [session.started_at for _, session in sessions],
+                [session.ended_at for _, session in sessions],
+                [session.events for _, session in sessions],
+            )
         days = sorted(self.user_days.items())
         await connection.execute(
             UPSERT_USER_DAYS,

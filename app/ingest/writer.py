@@ -35,14 +35,18 @@ class WriterStats:
 
 
 class GroupWriter:
-    """The queue and the tasks that empty it. One for each process; several processes are safe."""
+    """The queue and the tasks that empty it. One for each process; several processes are safe.
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    Only what is `announced` is seen by those who listen to what arrives.
+    """
+
+    def __init__(self, database: Database, settings: Settings, *, announced: bool = True) -> None:
         self.stats = WriterStats()
         self._queue = RequestQueue(settings)
         known = KnownUsers(settings)
         self._writers = [
-            _Writer(database, self._queue, known, self.stats) for _ in range(settings.writer_tasks)
+            _Writer(database, self._queue, known, self.stats, announced=announced)
+            for _ in range(settings.writer_tasks)
         ]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,12 +75,19 @@ class _Writer:
     """One task with a connection of its own."""
 
     def __init__(
-        self, database: Database, queue: RequestQueue, known: KnownUsers, stats: WriterStats
+        self,
+        database: Database,
+        queue: RequestQueue,
+        known: KnownUsers,
+        stats: WriterStats,
+        *,
+        announced: bool,
     ) -> None:
         self._database = database
         self._queue = queue
         self._known = known
         self._stats = stats
+        self._announced = announced
         self._connection: asyncpg.Connection | None = None
 
     async def run(self) -> None:
@@ -115,6 +126,7 @@ class _Writer:
                     [request.rows for request in group],
                     self._known,
                     expect_new=expect_new,
+                    announced=self._announced,
                 )
             except UsersChanged:
                 if last:

@@ -1,18 +1,58 @@
 """Removing events: everybody's that are past their time, or one user's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
 from app.db import Database, WriteSession
 from app.errors import InvalidRequest
-from app.models import ADD_TO_ROLLUP, BUCKET, SLOT_BIT, ActivityEvent, AppUser
+from app.models import ActivityEvent, AppUser
+from app.totals import ADD_TO_ROLLUPS, BUCKET, SLOT_BIT
 
 # Rows of one transaction: small enough that ingest never waits for a lock or a vacuum behind it.
 ROWS_PER_TRANSACTION = 10_000
 
+
+LOCK_SESSIONS = text(
+    "SELECT 1 FROM activity_session WHERE (user_id, session_id) IN"
+    " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:sessions AS text[])))"
+    " ORDER BY user_id, session_id FOR UPDATE"
+)
+
+DROP_EMPTY_SESSIONS = text(
+    """
+    DELETE FROM activity_session AS kept
+    USING unnest(CAST(:users AS bigint[]), CAST(:sessions AS text[])) AS touched (user_id, id)
+    WHERE kept.user_id = touched.user_id AND kept.session_id = touched.id AND NOT EXISTS (
+      SELECT 1 FROM activity_event AS event
+      WHERE event.user_id = kept.user_id AND event.session_id = kept.session_id
+        AND event.event_timestamp BETWEEN kept.started_at AND kept.ended_at
+    )
+    """
+)
+
+RECOUNT_SESSIONS = text(
+    """
+    UPDATE activity_session AS kept
+    SET started_at = counted.started_at, ended_at = counted.ended_at, events = counted.events,
+      is_long = counted.ended_at - counted.started_at > interval '1 day'
+    FROM (
+      SELECT event.user_id, event.session_id, min(event.event_timestamp) AS started_at,
+        max(event.event_timestamp) AS ended_at, count(*) AS events
+      FROM unnest(CAST(:users AS bigint[]), CAST(:sessions AS text[])) AS touched (user_id, id)
+      JOIN activity_session AS before
+        ON before.user_id = touched.user_id AND before.session_id = touched.id
+      JOIN activity_event AS event
+        ON event.user_id = before.user_id AND event.session_id = before.session_id
+        AND event.event_timestamp BETWEEN before.started_at AND before.ended_at
+      GROUP BY event.user_id, event.session_id
+    ) AS counted
+    WHERE kept.user_id = counted.user_id AND kept.session_id = counted.session_id
+    """
+)
 
 LOCK_USER_DAYS = text(
     "SELECT 1 FROM activity_user_day WHERE (user_id, day) IN"
@@ -43,10 +83,9 @@ DELETE_AND_TAKE_OFF = text(
         -count(*) AS events, -count(duration_ms) AS timed,
         -coalesce(sum(duration_ms), 0)::bigint AS duration_ms
       FROM gone WHERE user_id <> ALL(CAST(:uncounted AS bigint[]))
-      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+      GROUP BY 1, 2, 3, 4, 5
     ), taken_off AS (
-      INSERT INTO activity_rollup SELECT * FROM share
-      {ADD_TO_ROLLUP}
+      {ADD_TO_ROLLUPS}
     )
     SELECT count(*) FROM gone
     """  # noqa: S608 (both are ours)
@@ -54,7 +93,8 @@ DELETE_AND_TAKE_OFF = text(
 
 RECOUNT_USER_DAYS = text(
     f"""
-    UPDATE activity_user_day AS kept SET slots = coalesce(counted.slots, 0::bit(96))
+    UPDATE activity_user_day AS kept
+    SET slots = coalesce(counted.slots, 0::bit(96)), summary = NULL
     FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS touched (user_id, day)
     LEFT JOIN (
       SELECT event.user_id, touched.day, bit_or({SLOT_BIT}) AS slots
@@ -153,13 +193,17 @@ async def delete_some(
     Args:
         and_note: what else belongs into the transaction; told of the number of events.
 
-    The user-days are locked first: an ingest that marks one of them waits until this has
+    Sessions and user-days are locked first: an ingest that marks one of them waits until this has
     committed, and what it inserted before that is seen by the recount. The rollups come last, in
     sorted order, as in ingest.
     """
     key = (ActivityEvent.user_id, ActivityEvent.event_timestamp, ActivityEvent.event_id)
     day = cast(func.timezone("UTC", ActivityEvent.event_timestamp), Date)
-    some = select(*key, day.label("day")).where(*where).limit(ROWS_PER_TRANSACTION)
+    some = (
+        select(*key, ActivityEvent.session_id, day.label("day"))
+        .where(*where)
+        .limit(ROWS_PER_TRANSACTION)
+    )
     async with database.transaction() as session:
         doomed = (await session.execute(some)).all()
         if not doomed:
@@ -173,10 +217,30 @@ async def delete_some(
         touched = {"users": [user for user, _ in days], "days": [each for _, each in days]}
         users = await session.execute(LOCK_USERS, {"users": sorted(set(touched["users"]))})
         keys["uncounted"] = [row.id for row in users if not row.counted]
+        sessions = sorted(
+            {(row.user_id, row.session_id) for row in doomed if row.session_id is not None}
+        )
+        await lock_sessions(session, sessions)
         await session.execute(LOCK_USER_DAYS, touched)
         deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
+        await recount_sessions(session, sessions)
         await session.execute(RECOUNT_USER_DAYS, touched)
         await session.execute(DROP_EMPTY_USER_DAYS, touched)
         if and_note is not None:
             await and_note(session, int(deleted or 0))
         return int(deleted or 0)
+
+
+async def lock_sessions(session: WriteSession, keys: Sequence[tuple[int, str]]) -> None:
+    """Sessions, by user and id in sorted order, until the transaction ends."""
+    await session.execute(LOCK_SESSIONS, _by_column(keys))
+
+
+async def recount_sessions(session: WriteSession, keys: Sequence[tuple[int, str]]) -> None:
+    """What locked sessions hold after some of their events have gone; the empty ones go, too."""
+    await session.execute(DROP_EMPTY_SESSIONS, _by_column(keys))
+    await session.execute(RECOUNT_SESSIONS, _by_column(keys))
+
+
+def _by_column(keys: Sequence[tuple[int, str]]) -> dict[str, list[Any]]:
+    return {"users": [user for user, _ in keys], "sessions": [each for _, each in keys]}

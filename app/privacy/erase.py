@@ -14,13 +14,23 @@ from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import Database, WriteSession
 from app.errors import Unavailable
-from app.models import ActivityEvent, ActivityUserDay, AppUser, Erasure
+from app.models import ActivityEvent, ActivitySession, ActivityUserDay, AppUser, Erasure
 from app.privacy.cleanup import delete_some
 from app.privacy.persons import hash_of, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
+
+# Where a user is, in the order of a receipt; of it, what is made from their events.
+TABLES: dict[str, InstrumentedAttribute[int]] = {
+    "activity_event": ActivityEvent.user_id,
+    "activity_session": ActivitySession.user_id,
+    "activity_user_day": ActivityUserDay.user_id,
+    "app_user": AppUser.id,
+}
+DERIVED = ("activity_session", "activity_user_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ async def begin_erasure(database: Database, settings: Settings, email: str, now:
             analytics_opt_out=wishes.analytics_opt_out if wishes else False,
             ai_context_opt_out=wishes.ai_context_opt_out if wishes else False,
             learning_opt_out=wishes.learning_opt_out if wishes else False,
-            deleted={"activity_event": 0, "activity_user_day": 0, "app_user": 0},
+            deleted=dict.fromkeys(TABLES, 0),
         )
         session.add(erasure)
         if user is not None:
@@ -97,7 +107,7 @@ async def finish_erasure(
     user_id = await _user_of(database, erasure_id)
     if user_id is not None:
         await wait_for_writers(database)
-        await _note_days(database, erasure_id, user_id)
+        await _note_derived(database, erasure_id, user_id)
 
         async def note(session: WriteSession, events: int) -> None:
             erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
@@ -110,19 +120,13 @@ async def finish_erasure(
             on_deleted(deleted)
     async with database.transaction() as session:
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
-        remaining = {"activity_event": 0, "activity_user_day": 0, "app_user": 0}
+        remaining = dict.fromkeys(TABLES, 0)
         if erasure.user_id is not None:
-            await session.execute(
-                delete(ActivityUserDay).where(ActivityUserDay.user_id == erasure.user_id)
-            )
-            await session.execute(delete(AppUser).where(AppUser.id == erasure.user_id))
-            for model, column in (
-                (ActivityEvent, ActivityEvent.user_id),
-                (ActivityUserDay, ActivityUserDay.user_id),
-                (AppUser, AppUser.id),
-            ):
-                count = select(func.count()).select_from(model).where(column == erasure.user_id)
-                remaining[model.__tablename__] = (await session.scalars(count)).one()
+            for column in (ActivityUserDay.user_id, ActivitySession.user_id, AppUser.id):
+                await session.execute(delete(column.class_).where(column == erasure.user_id))
+            for table, column in TABLES.items():
+                count = select(func.count()).where(column == erasure.user_id)
+                remaining[table] = (await session.scalars(count)).one()
             if any(remaining.values()):
                 raise Unavailable("Something of this user was still there. Send the same again.")
             erasure.deleted = {**erasure.deleted, "app_user": 1}
@@ -131,7 +135,7 @@ async def finish_erasure(
             erasure.user_id = None
         await session.flush()
         # jsonb keeps no order.
-        counts = {table: erasure.deleted[table] for table in remaining}
+        counts = {table: erasure.deleted.get(table, 0) for table in TABLES}
         return Receipt(erasure.id, erasure.erased_at, erasure.finished_at, counts, remaining)
 
 
@@ -151,7 +155,7 @@ async def count_events(database: Database, email: str) -> int:
         user_id = (
             await session.scalars(select(AppUser.id).where(AppUser.email == email))
         ).one_or_none()
-    return await _count(database, ActivityEvent, user_id) if user_id is not None else 0
+    return 0 if user_id is None else await _count(database, TABLES["activity_event"], user_id)
 
 
 async def _user_of(database: Database, erasure_id: UUID) -> int | None:
@@ -160,21 +164,18 @@ async def _user_of(database: Database, erasure_id: UUID) -> int | None:
         return (await session.scalars(statement)).one()
 
 
-async def _count(
-    database: Database, model: type[ActivityEvent] | type[ActivityUserDay], user_id: int
-) -> int:
+async def _count(database: Database, column: InstrumentedAttribute[int], user_id: int) -> int:
     async with database.read() as session:
-        statement = select(func.count()).select_from(model).where(model.user_id == user_id)
-        return (await session.scalars(statement)).one()
+        return (await session.scalars(select(func.count()).where(column == user_id))).one()
 
 
-async def _note_days(database: Database, erasure_id: UUID, user_id: int) -> None:
-    """How many days there were before any went; an erasure that goes on finds fewer."""
-    days = await _count(database, ActivityUserDay, user_id)
+async def _note_derived(database: Database, erasure_id: UUID, user_id: int) -> None:
+    """How many sessions and days there were before any went; one that goes on finds fewer."""
+    found = {table: await _count(database, TABLES[table], user_id) for table in DERIVED}
     async with database.transaction() as session:
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
-        days = max(days, erasure.deleted["activity_user_day"])
-        erasure.deleted = {**erasure.deleted, "activity_user_day": days}
+        most = {table: max(found[table], erasure.deleted.get(table, 0)) for table in DERIVED}
+        erasure.deleted = {**erasure.deleted, **most}
         await session.flush()
 
 

@@ -11,20 +11,23 @@ from dataclasses import dataclass, fields
 from sqlalchemy import select, text
 
 from app.db import Database, WriteSession
-from app.models import ADD_TO_ROLLUP, BUCKET, AppUser, Erasure
+from app.models import AppUser, Erasure
 from app.privacy.persons import last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
+from app.totals import ADD_TO_ROLLUPS, BUCKET
 
-# A user's events into the totals, or with -1 out of them. Sorted, as ingest does it.
+# A user's events into the totals, or with -1 out of them.
 ADD_SHARE = text(
     f"""
-    INSERT INTO activity_rollup
-    SELECT {BUCKET},
-      event_type, event_category, event_action, coalesce(device_type, ''),
-      :sign * count(*), :sign * count(duration_ms), :sign * coalesce(sum(duration_ms), 0)::bigint
-    FROM activity_event WHERE user_id = :user_id
-    GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-    {ADD_TO_ROLLUP}
+    WITH share AS (
+      SELECT {BUCKET} AS bucket,
+        event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
+        :sign * count(*) AS events, :sign * count(duration_ms) AS timed,
+        :sign * coalesce(sum(duration_ms), 0)::bigint AS duration_ms
+      FROM activity_event WHERE user_id = :user_id
+      GROUP BY 1, 2, 3, 4, 5
+    )
+    {ADD_TO_ROLLUPS}
     """  # noqa: S608 (both are ours)
 )
 

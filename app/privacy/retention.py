@@ -13,8 +13,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, not_, select, text
 
 from app.db import Database, alter_politely
-from app.models import ActivityEvent, ActivityRollup, ActivityUserDay, AppUser, Duty
-from app.privacy.cleanup import clean_up
+from app.models import (
+    ActivityEvent,
+    ActivityRollup,
+    ActivitySession,
+    ActivityUserDay,
+    AppUser,
+    Duty,
+)
+from app.privacy.cleanup import clean_up, lock_sessions, recount_sessions
 from app.privacy.partitions import (
     PARENT,
     Month,
@@ -22,6 +29,7 @@ from app.privacy.partitions import (
     tables_of_months,
 )
 from app.settings import Settings
+from app.totals import Level
 
 DUTY = "retention"
 # A month is dropped so long after its last event could be logged: none of it is on its way then.
@@ -108,12 +116,21 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
                 ActivityEvent.user_id.in_(uncounted), ActivityEvent.event_timestamp < end
             )
         )
-        totals = await session.scalars(
+        straddling = await session.execute(
+            select(ActivitySession.user_id, ActivitySession.session_id)
+            .where(ActivitySession.started_at < end, ActivitySession.ended_at >= end)
+            .order_by(ActivitySession.user_id, ActivitySession.session_id)
+        )
+        sessions = [(user_id, session_id) for user_id, session_id in straddling]
+        await lock_sessions(session, sessions)
+        totals = await session.execute(
             delete(ActivityRollup)
             .where(ActivityRollup.bucket < end)
-            .returning(ActivityRollup.events)
+            .returning(ActivityRollup.level, ActivityRollup.events)
         )
-        events = of_uncounted.one() + sum(totals)
+        counted = sum(each for level, each in totals if level == Level.QUARTER)
+        events = of_uncounted.one() + counted
+        await session.execute(delete(ActivitySession).where(ActivitySession.ended_at < end))
         last = (await session.scalars(select(func.max(ActivityUserDay.user_id)))).one() or 0
         for first in range(0, last + 1, USERS_AT_ONCE):
             await session.execute(
@@ -129,6 +146,7 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
             await session.connection(),
             *(f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}" for month in months),
         )
+        await recount_sessions(session, sessions)
         return events
 
 

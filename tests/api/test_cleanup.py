@@ -111,7 +111,12 @@ async def test_a_user_without_days_is_erased(client: httpx.AsyncClient, log: Log
     same = event()
     await log(same)
     receipt = (await clean(client, user_email=ADA))["receipt"]
-    assert receipt["deleted"] == {"activity_event": 1, "activity_user_day": 1, "app_user": 1}
+    assert receipt["deleted"] == {
+        "activity_event": 1,
+        "activity_session": 0,
+        "activity_user_day": 1,
+        "app_user": 1,
+    }
     late = await client.post("/log", json={"user_email": ADA, **same})
     assert late.json()["status"] == "suppressed"
 

@@ -109,8 +109,18 @@ async def test_erased_everything_is_gone_and_the_receipt_says_so(
     response = await client.delete(USER, params=ADAS)
     assert response.status_code == 200
     receipt = response.json()
-    assert receipt["deleted"] == {"activity_event": 3, "activity_user_day": 1, "app_user": 1}
-    assert receipt["remaining"] == {"activity_event": 0, "activity_user_day": 0, "app_user": 0}
+    assert receipt["deleted"] == {
+        "activity_event": 3,
+        "activity_session": 0,
+        "activity_user_day": 1,
+        "app_user": 1,
+    }
+    assert receipt["remaining"] == {
+        "activity_event": 0,
+        "activity_session": 0,
+        "activity_user_day": 0,
+        "app_user": 0,
+    }
     signed = {name: value for name, value in receipt.items() if name != "sha256"}
     canonical = json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()
     assert receipt["sha256"] == hashlib.sha256(canonical).hexdigest()
@@ -163,7 +173,12 @@ async def test_an_opt_out_outlives_the_erasure(
 
 async def test_somebody_unknown_can_opt_out_and_be_erased(client: httpx.AsyncClient) -> None:
     receipt = (await client.delete(USER, params=ADAS)).json()
-    assert receipt["deleted"] == {"activity_event": 0, "activity_user_day": 0, "app_user": 0}
+    assert receipt["deleted"] == {
+        "activity_event": 0,
+        "activity_session": 0,
+        "activity_user_day": 0,
+        "app_user": 0,
+    }
     late = (await client.post("/log", json={**ADAS, **event(event_timestamp=HOUR_AGO)})).json()
     assert late["status"] == "suppressed"
     assert (await put(client, analytics=True))["analytics"] is True

@@ -86,9 +86,15 @@ async def test_what_fails_is_tried_again_later_and_holds_up_no_other(
 
 
 async def test_the_service_keeps_its_own(database: Database) -> None:
-    assert [duty.name for duty in DUTIES] == ["partitions", "unfinished", DUTY]
+    assert [duty.name for duty in DUTIES] == [
+        "partitions",
+        "unfinished",
+        DUTY,
+        "arrivals",
+        "summaries",
+    ]
     await store(database, row(1, at="2026-11-20 09:00"))
     settings = Settings(retention_days=365)
     await Duties(database, settings, lambda: NOW).look()
-    assert await scalar(database, "SELECT count(*) FROM duty") == 3
+    assert await scalar(database, "SELECT count(*) FROM duty") == 5
     assert await scalar(database, "SELECT count(*) FROM activity_event") == 1

@@ -16,7 +16,7 @@ from tests.db.conftest import ADA, BOB, row, store, utc
 
 ROLLUPS = text(
     "SELECT bucket, event_type, device_type, events, timed, duration_ms FROM activity_rollup"
-    " WHERE events <> 0 ORDER BY bucket, event_type, device_type"
+    " WHERE level = 0 AND events <> 0 ORDER BY bucket, event_type, device_type"
 )
 USER_DAYS = text(
     "SELECT email, day, slots::text AS slots FROM activity_user_day"

@@ -72,7 +72,8 @@ def cluster(session_cluster: Cluster) -> Cluster:
     asyncio.run(
         execute(
             session_cluster.url,
-            "TRUNCATE activity_event, app_user, activity_rollup, activity_user_day, erasure",
+            "TRUNCATE activity_event, app_user, activity_rollup, activity_user_day,"
+            " activity_session, activity_arrival, erasure",
         )
     )
     return session_cluster

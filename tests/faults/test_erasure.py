@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from app.verify_rollups import COUNT_ALL
 from tests.conftest import running_service
 from tests.faults.conftest import Cluster, differences, execute, make_batch
 
@@ -90,19 +91,8 @@ async def test_an_erasure_that_is_cut_off_is_finished(cluster: Cluster) -> None:
         " SELECT id, date_trunc('minute', now()) - n * interval '1 second',"
         " gen_random_uuid(), 'a_b', 'a', 'b', now() FROM app_user, generate_series(1, 60000) n",
     )
-    await execute(
-        cluster.url,
-        "INSERT INTO activity_rollup SELECT date_bin('15 minutes', event_timestamp,"
-        " '2000-01-01 00:00:00+00'), 'a_b', 'a', 'b', '', count(*), 0, 0 FROM activity_event"
-        " GROUP BY 1",
-    )
-    await execute(
-        cluster.url,
-        "INSERT INTO activity_user_day SELECT user_id, (event_timestamp AT TIME ZONE 'UTC')::date,"
-        " bit_or(set_bit(0::bit(96), (extract(hour FROM event_timestamp AT TIME ZONE 'UTC') * 4"
-        " + floor(extract(minute FROM event_timestamp AT TIME ZONE 'UTC') / 15))::int, 1))"
-        " FROM activity_event GROUP BY 1, 2",
-    )
+    for statement in COUNT_ALL:
+        await execute(cluster.url, statement)
     params: dict[str, Any] = {"user_email": email}
     with running_service(DATABASE_URL=cluster.url) as service:
         url = f"{service.url}/api/privacy/user"

@@ -76,7 +76,12 @@ def test_erase_and_cleanup(url: str) -> None:
     erased = command(url, "erase", " ADA@example.com", "--yes")
     assert erased.returncode == 0, erased.stderr
     receipt = json.loads(erased.stdout)
-    assert receipt["deleted"] == {"activity_event": 2, "activity_user_day": 1, "app_user": 1}
+    assert receipt["deleted"] == {
+        "activity_event": 2,
+        "activity_session": 0,
+        "activity_user_day": 1,
+        "app_user": 1,
+    }
     assert command(url, "cleanup", "--dry-run").stdout.startswith("0 events from before ")
     assert command(url, "erase", "nobody").returncode == 2
 

@@ -56,6 +56,7 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_QUEUE_MAX_BYTES", "2000000", "queue_max_bytes", 2_000_000),
     ("ACTIVITY_GROUP_MAX_EVENTS", "50", "group_max_events", 50),
     ("ACTIVITY_STATEMENT_TIMEOUT_MS", "500", "statement_timeout_ms", 500),
+    ("ACTIVITY_STREAM_RESUME_MINUTES", "5", "stream_resume_minutes", 5),
     ("ACTIVITY_EXPORTS_MAX", "4", "exports_max", 4),
     ("ACTIVITY_DATABASE_POOL_SIZE", "3", "database_pool_size", 3),
     ("ACTIVITY_DATABASE_TIMEOUT_SECONDS", "1", "database_timeout_seconds", 1.0),

@@ -1,0 +1,35 @@
+"""What came together, for those who listen to what arrives (`app/read/arrivals.py`)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy import delete
+
+from app.db import Database
+from app.ingest.rows import EventRow
+from app.ingest.users import Users
+from app.models import ActivityArrival
+
+ANNOUNCE = """
+INSERT INTO activity_arrival
+  (transaction_id, arrived_at, user_ids, event_timestamps, event_ids)
+VALUES (pg_current_xact_id()::text::bigint, $1, $2, $3, $4)
+"""
+
+
+async def announce(connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users) -> None:
+    """Leaves word of what this transaction brings."""
+    await connection.execute(
+        ANNOUNCE,
+        rows[0].received_at,
+        [users[row.user_email].id for row in rows],
+        [row.event_timestamp for row in rows],
+        [row.event_id for row in rows],
+    )
+
+
+async def forget_arrivals(database: Database, before: datetime) -> None:
+    """Word of what came before a time goes; the events stay."""
+    async with database.transaction() as session:
+        await session.execute(delete(ActivityArrival).where(ActivityArrival.arrived_at < before))
