@@ -37,9 +37,11 @@ FROM activity_event WHERE session_id IS NOT NULL GROUP BY user_id, session_id
 
 # Fills the tables where they are empty.
 COUNT_ALL = (
-    f"INSERT INTO activity_rollup {ROLLUPS}",
-    f"INSERT INTO activity_user_day {USER_DAYS}",
-    f"INSERT INTO activity_session {SESSIONS}",
+    f"INSERT INTO activity_rollup (level, bucket, event_type, event_category, event_action,"
+    f" device_type, events, timed, duration_ms) {ROLLUPS}",
+    f"INSERT INTO activity_user_day (user_id, day, slots) {USER_DAYS}",
+    f"INSERT INTO activity_session (user_id, session_id, started_at, ended_at, events, is_long)"
+    f" {SESSIONS}",
 )
 
 ROLLUP_DIFFERENCES = text(

@@ -31,20 +31,11 @@ def users(count: int, seed: int, share_max: float = 1.0) -> list[float]:
 
 
 def rows(
-    count: int,
-    *,
-    user_count: int,
-    until: datetime,
-    days: int,
-    seed: int = 1,
-    weights: Sequence[float] | None = None,
+    count: int, *, user_count: int, until: datetime, days: int, seed: int = 1
 ) -> Iterator[tuple[Any, ...]]:
-    """`count` rows in order of time, over the `days` before `until`; user ids from 1.
-
-    `weights` says how active each user is, by default `users`.
-    """
+    """`count` rows in order of time, over the `days` before `until`; user ids from 1."""
     chance = random.Random(seed)
-    weights = weights or users(user_count, seed)
+    weights = users(user_count, seed)
     ids = range(1, user_count + 1)
     types = list(KNOWN_TYPES.items())
     start = until - timedelta(days=days)
@@ -73,6 +64,48 @@ def rows(
             chance.randrange(60_000) if chance.random() < 0.3 else None,
             at,
         )
+
+
+def session_rows(
+    count: int, *, weights: Sequence[float], until: datetime, days: int, seed: int
+) -> Iterator[tuple[Any, ...]]:
+    """About `count` rows, session by session in order of their beginnings.
+
+    A session has `EVENTS_PER_SESSION` events on average, from seconds to minutes apart. Some types
+    of events are much more frequent than others. `weights` says how active each user is.
+    """
+    chance = random.Random(seed)
+    types = list(KNOWN_TYPES.items())
+    frequencies = [1 / (rank + 2) for rank in range(len(types))]
+    start = until - timedelta(days=days)
+    sessions = count // EVENTS_PER_SESSION
+    moments = sorted(_moment(chance, start, days) for _ in range(sessions))
+    ids = range(1, len(weights) + 1)
+    for at, user_id in zip(moments, chance.choices(ids, weights, k=sessions), strict=True):
+        session_id = f"s-{chance.getrandbits(64):016x}"
+        snapshot = orjson.dumps(context(chance)).decode()
+        device = DEVICES[(user_id + (chance.random() < 0.1)) % len(DEVICES)]
+        length = chance.randint(1, 2 * EVENTS_PER_SESSION - 1)
+        chosen = chance.choices(types, frequencies, k=length)
+        for seq, (event_type, (category, action)) in enumerate(chosen, 1):
+            yield (
+                user_id,
+                at,
+                _uuid7(chance, at),
+                event_type,
+                category,
+                action,
+                category,
+                str(chance.randrange(200)),
+                orjson.dumps(metadata(chance)).decode(),
+                session_id,
+                seq,
+                device,
+                snapshot,
+                chance.randrange(60_000) if chance.random() < 0.3 else None,
+                at,
+            )
+            at += timedelta(seconds=chance.expovariate(1 / 60))
 
 
 def metadata(chance: random.Random) -> dict[str, Any]:

@@ -7,10 +7,8 @@ are made; what is kept beside them is counted from them.
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 from rich.progress import Progress
@@ -19,7 +17,7 @@ from app.db import Database
 from app.ingest.summaries import sum_up_days
 from app.settings import Settings
 from app.verify_rollups import COUNT_ALL
-from benchmarks.activity import COLUMNS, rows, users
+from benchmarks.activity import COLUMNS, session_rows, users
 
 USERS = 20_000
 DAYS = 395
@@ -49,23 +47,13 @@ def piece(url: str, number: int, events: int, until: datetime) -> int:
     end = until - timedelta(days=length * number)
     weights = users(USERS, SEED, SHARE_MAX)
 
-    def made() -> Iterator[tuple[Any, ...]]:
-        yield from rows(
-            events,
-            user_count=USERS,
-            until=end,
-            days=round(length),
-            seed=SEED + number,
-            weights=weights,
-        )
-
     async def copy() -> None:
         connection = await asyncpg.connect(url)
-        source = made()
+        source = session_rows(
+            events, weights=weights, until=end, days=round(length), seed=SEED + number
+        )
         while chunk := list(itertools.islice(source, CHUNK)):
-            await connection.copy_records_to_table(
-                "activity_event", records=chunk, columns=COLUMNS
-            )
+            await connection.copy_records_to_table("activity_event", records=chunk, columns=COLUMNS)
         await connection.close()
 
     asyncio.run(copy())

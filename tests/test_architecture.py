@@ -55,6 +55,13 @@ WITHOUT_ROUTES = {
     "app/routers/ingest_body.py",
     "app/routers/responses.py",
 }
+# The last ones are SQL of their own: no filter of events takes part in it, but their users.
+CONDITIONS = {
+    "app/read/filters.py",
+    "app/read/conditions.py",
+    "app/read/active_days.py",
+    "app/read/user_days.py",
+}
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 
 # SQL that is put together, and why nothing of a user is in it.
@@ -173,7 +180,7 @@ def one_router_each(module: Module) -> Iterator[str]:
 
 def conditions_are_built_in_one_place(module: Module) -> Iterator[str]:
     """Of the read path: comparisons of an event's columns, and WHERE in text."""
-    if module.unit != "read" or module.path == "app/read/filters.py":
+    if module.unit != "read" or module.path in CONDITIONS:
         return
     for place, node in module.placed():
         compares = isinstance(node, ast.Compare) and _names_in(node) & {"ActivityEvent", "tuple_"}

@@ -1,12 +1,12 @@
 """The only builder of WHERE: what was asked, as conditions on bound values."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Text,
-    and_,
     any_,
     bindparam,
     cast,
@@ -21,10 +21,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import ReadSession
 from app.errors import InvalidRequest, UnreadableBody
-from app.models import ActivityEvent, AppUser
+from app.models import (
+    ActivityEvent,
+    AppUser,
+)
 from app.read.cursor import Cursor
 from app.read.window import Window
-from app.schemas.event_types import PAGE_VIEWED
 from app.schemas.queries import EventFilterQuery
 from app.schemas.strict_json import find_fault, parse_json
 
@@ -52,7 +54,8 @@ class EventFilter:
 
 # The order of all lists of events, and what a cursor points to.
 EVENT_KEY = (ActivityEvent.event_timestamp, ActivityEvent.event_id, ActivityEvent.user_id)
-PAGE = ActivityEvent.event_metadata["page"].astext
+
+Conditions = list[ColumnElement[bool]]
 
 _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
     "event_category": ActivityEvent.event_category,
@@ -91,54 +94,79 @@ def _contained(metadata: str | None) -> str | None:
     return metadata
 
 
-async def conditions(
-    session: ReadSession, filter_: EventFilter, window: Window
-) -> list[ColumnElement[bool]]:
+async def conditions(session: ReadSession, filter_: EventFilter, window: Window) -> Conditions:
     """The conditions of a statement on `activity_event`.
 
     Users are looked up first, so that the statement names ids: that is what the indexes and Citus'
     routing to one shard go by. A user who isn't known has no events.
     """
-    found: list[ColumnElement[bool]] = [
-        ActivityEvent.event_timestamp >= window.start,
-        ActivityEvent.event_timestamp < window.end,
-    ]
-    if filter_.user_email:
-        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
-        found.append(_user_is_any_of(ids))
-    else:
-        found.append(ActivityEvent.user_id.not_in(select(AppUser.id).where(is_hidden())))
+    found = in_range(ActivityEvent.event_timestamp, window.start, window.end)
+    found += await of_users(session, filter_, ActivityEvent.user_id)
     for name, column in _COLUMNS.items():
-        values: tuple[str, ...] = getattr(filter_, name)
-        if len(values) == 1:
-            found.append(column == values[0])
-        elif values:
-            found.append(column == any_(bindparam(None, list(values), type_=ARRAY(Text))))
+        found += any_value(column, getattr(filter_, name))
     if filter_.metadata is not None:
-        found.append(
-            ActivityEvent.event_metadata.op("@>", is_comparison=True)(
-                cast(bindparam(None, filter_.metadata, type_=Text), JSONB)
-            )
-        )
+        found.append(has_metadata(filter_.metadata))
     return found
 
 
-def beyond(cursor: Cursor) -> list[ColumnElement[bool]]:
+def has_metadata(text: str) -> ColumnElement[bool]:
+    """The event's metadata contains this JSON object."""
+    return ActivityEvent.event_metadata.op("@>", is_comparison=True)(
+        cast(bindparam(None, text, type_=Text), JSONB)
+    )
+
+
+def any_value(column: InstrumentedAttribute[Any], values: tuple[str, ...]) -> Conditions:
+    if not values:
+        return []
+    if len(values) == 1:
+        return [column == values[0]]
+    return [column == any_(bindparam(None, list(values), type_=ARRAY(Text)))]
+
+
+def counts_kinds(filter_: EventFilter) -> bool:
+    """Whether the totals can answer: it is about all users, and about kinds of events at most."""
+    return not (
+        filter_.user_email
+        or filter_.entity_type
+        or filter_.entity_id
+        or filter_.session_id
+        or filter_.metadata
+    )
+
+
+def asks_for_one_user(filter_: EventFilter) -> bool:
+    """Whether it is about one user, and about all of their events."""
+    return len(filter_.user_email) == 1 and asks_for_users(filter_)
+
+
+def in_range(at: InstrumentedAttribute[datetime], start: Any, end: Any) -> Conditions:
+    """`start <= at < end`, of values or of columns."""
+    return [at >= start, at < end]
+
+
+async def of_users(
+    session: ReadSession, filter_: EventFilter, user_id: InstrumentedAttribute[int]
+) -> Conditions:
+    """The rows of the filter's users, or of all who are not hidden, in any table of theirs."""
+    if filter_.user_email:
+        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
+        return [user_id == ids[0] if len(ids) == 1 else user_id.in_(ids)]
+    return [user_id.not_in(select(AppUser.id).where(is_hidden()))]
+
+
+def asks_for_users(filter_: EventFilter) -> bool:
+    """Whether it is about users alone, or everybody, and about all of their events."""
+    return filter_ == EventFilter(user_email=filter_.user_email, own=filter_.own)
+
+
+def beyond(cursor: Cursor) -> Conditions:
     """Past the cursor. The condition on the time alone says nothing new, but prunes partitions."""
     at = literal(cursor.event_timestamp, TIMESTAMP(timezone=True))
     last = tuple_(at, literal(cursor.event_id, UUID(as_uuid=True)), cursor.user_id)
     if cursor.order == "asc":
         return [ActivityEvent.event_timestamp >= at, tuple_(*EVENT_KEY) > last]
     return [ActivityEvent.event_timestamp <= at, tuple_(*EVENT_KEY) < last]
-
-
-def has_device() -> ColumnElement[bool]:
-    return ActivityEvent.device_type.is_not(None)
-
-
-def views_page() -> ColumnElement[bool]:
-    """A `page_viewed` event that says which page."""
-    return and_(ActivityEvent.event_type == PAGE_VIEWED, PAGE.is_not(None))
 
 
 def is_hidden() -> ColumnElement[bool]:
@@ -160,9 +188,3 @@ async def user_ids(
     if not hidden:
         statement = statement.where(not_(AppUser.analytics_opt_out))
     return list(await session.scalars(statement))
-
-
-def _user_is_any_of(ids: list[int]) -> ColumnElement[bool]:
-    if len(ids) == 1:
-        return ActivityEvent.user_id == ids[0]
-    return ActivityEvent.user_id.in_(ids)

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from app.db import ReadSession
 from app.errors import AmbiguousSession, NotFound
 from app.models import ActivityEvent, AppUser
-from app.read.filters import PAGE, EventFilter, conditions, has_device, views_page
+from app.read.conditions import PAGE, has_device, views_page
+from app.read.filters import EventFilter, conditions
 from app.read.window import EVERYTHING
 
 TYPES_MAX = 1000

@@ -1,31 +1,15 @@
 """How much, of what, and when: the summary behind `GET /api/events/analytics`."""
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Numeric,
-    Row,
-    Select,
-    Text,
-    cast,
-    column,
-    func,
-    literal,
-    null,
-    select,
-    union_all,
-)
 
 from app.db import ReadSession
-from app.models import ActivityEvent
-from app.read.filters import EventFilter, conditions
-from app.read.window import WINDOW_MAX_DAYS, Window
+from app.read.answer import NOWHERE, About
+from app.read.counts import Counts, count_events
+from app.read.filters import EventFilter
+from app.read.window import Window
+from app.read.zones import day_of_hour
 
 HOURS = 24
 # The most distinct values of a type, category, action or device that an answer holds; the smallest
@@ -39,8 +23,8 @@ class Summary:
 
     `most_active_day` is the day with the most events, the latest of several;
     `most_common_action` the action with the most, the first by name of several. Both are None
-    where nothing happened. `unique_sessions` counts distinct session ids. `events_by_day` has
-    every day that the window touches, in order, `events_by_hour` one number for each hour.
+    where nothing happened. `unique_sessions` counts a user's distinct session ids. `events_by_day`
+    has every day that the window touches, in order, `events_by_hour` one number for each hour.
     """
 
     total_events: int
@@ -53,117 +37,66 @@ class Summary:
     events_by_device: dict[str, int]
     unique_sessions: int
     avg_duration_ms_by_type: dict[str, float]
+    about: About = field(default=NOWHERE, compare=False)
 
 
 async def summary(session: ReadSession, filter_: EventFilter, window: Window) -> Summary:
     """The summary of the events in a window.
 
     `avg_duration_ms_by_type` averages the events that have a duration, and holds the types that
-    have any. An event without a device counts as `unknown`. One statement; one user's events are
-    read off the primary key once.
+    have any. An event without a device counts as `unknown`.
 
     Raises:
         TooExpensive: too many events in the window.
     """
-    found: dict[str, list[Row[Any]]] = defaultdict(list)
-    statement = _statement(await conditions(session, filter_, window), window)
-    for row in await session.execute(statement):
-        found[row.part].append(row)
-    by_action = _counts(found["action"])
+    counts = await count_events(session, filter_, window, sessions=True)
     by_day = dict.fromkeys(window.local_days(), 0)
-    by_day |= {date.fromisoformat(row.value): row.events for row in found["day"]}
     by_hour = [0] * HOURS
-    for row in found["hour"]:
-        by_hour[int(row.value)] = row.events
-    totals = found["total"][0]
-    busiest = max(by_day, key=lambda day: (by_day[day], day), default=None)
+    for hour, events in counts.hours.items():
+        by_day[day_of_hour(hour)] += events
+        by_hour[hour % HOURS] += events
+    total = sum(by_hour)
+    by_type, by_category, by_action, by_device = (
+        counted_by(counts, place) for place in (0, 1, 2, 3)
+    )
+    most_active = max(by_day, key=lambda day: (by_day[day], day), default=None)
     return Summary(
-        total_events=totals.events,
-        events_by_category=_counts(found["category"]),
-        events_by_type=_counts(found["type"]),
-        most_active_day=busiest if totals.events else None,
-        most_common_action=next(iter(by_action), None),
+        total_events=total,
+        events_by_category=most_of(by_category, VALUES_MAX),
+        events_by_type=most_of(by_type, VALUES_MAX),
+        most_active_day=most_active if total else None,
+        most_common_action=next(iter(most_of(by_action, 1)), None),
         events_by_day=by_day,
         events_by_hour=by_hour,
-        events_by_device=_counts(found["device"]),
-        unique_sessions=int(totals.number or 0),
-        avg_duration_ms_by_type={
-            row.value: round(float(row.number), 1)
-            for row in sorted(found["type"], key=lambda row: row.value)
-            if row.number is not None
-        },
+        events_by_device=most_of(by_device, VALUES_MAX),
+        unique_sessions=counts.sessions,
+        avg_duration_ms_by_type=_averages(counts, most_of(by_type, VALUES_MAX)),
+        about=About(
+            counts.source,
+            counts.rows_read,
+            truncated=counts.truncated
+            or max(map(len, (by_type, by_category, by_device))) > VALUES_MAX,
+        ),
     )
 
 
-def _statement(where: list[Any], window: Window) -> Select[Any]:
-    """Events grouped once by everything that is asked for, then summed up by each of it.
-
-    The grouping runs where the events are, on Citus too; the sums are over its few rows.
-    """
-    local = func.timezone(window.timezone, ActivityEvent.event_timestamp)
-    grouped = (
-        select(
-            ActivityEvent.event_category.label("category"),
-            ActivityEvent.event_type.label("type"),
-            ActivityEvent.event_action.label("action"),
-            func.coalesce(ActivityEvent.device_type, "unknown").label("device"),
-            func.to_char(local, "YYYY-MM-DD").label("day"),
-            cast(func.date_part("hour", local), Integer).label("hour"),
-            ActivityEvent.session_id.label("session_id"),
-            func.count().label("events"),
-            func.sum(ActivityEvent.duration_ms).label("duration"),
-            func.count(ActivityEvent.duration_ms).label("timed"),
-        )
-        .where(*where)
-        .group_by(*(column(name) for name in _GROUPS))
-        .cte("grouped")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    events = cast(func.coalesce(func.sum(grouped.c.events), 0), BigInteger)
-
-    def part(
-        name: str,
-        value: ColumnElement[Any],
-        number: ColumnElement[Any] | None = None,
-        at_most: int = VALUES_MAX,
-    ) -> Select[Any]:
-        key = cast(value, Text)
-        bounded = (
-            select(
-                literal(name).label("part"),
-                key.label("value"),
-                events.label("events"),
-                cast(null() if number is None else number, Numeric).label("number"),
-            )
-            .group_by(key)
-            .order_by(events.desc(), key.collate("C"))
-            .limit(at_most)
-        )
-        return select(bounded.subquery())
-
-    average = func.sum(grouped.c.duration) / func.nullif(func.sum(grouped.c.timed), 0)
-    sessions = func.count(grouped.c.session_id.distinct())
-    total = select(
-        literal("total").label("part"),
-        cast(null(), Text).label("value"),
-        events.label("events"),
-        cast(sessions, Numeric).label("number"),
-    )
-    answer = union_all(
-        total,
-        part("category", grouped.c.category),
-        part("type", grouped.c.type, average),
-        part("action", grouped.c.action),
-        part("device", grouped.c.device),
-        part("day", grouped.c.day, at_most=WINDOW_MAX_DAYS + 1),
-        part("hour", grouped.c.hour),
-    )
-    return select(answer.subquery())
+def counted_by(counts: Counts, place: int) -> Counter[str]:
+    """Events by one part of a kind: type, category, action, device."""
+    found: Counter[str] = Counter()
+    for kind, numbers in counts.kinds.items():
+        found[kind[place]] += numbers[0]
+    return found
 
 
-_GROUPS = ("category", "type", "action", "device", "day", "hour", "session_id")
+def most_of(counter: Counter[str], at_most: int) -> dict[str, int]:
+    """Descending by count, then by name."""
+    return dict(sorted(counter.items(), key=lambda each: (-each[1], each[0]))[:at_most])
 
 
-def _counts(rows: list[Row[Any]]) -> dict[str, int]:
-    """Descending by count, then by name, whatever order the union kept."""
-    return {row.value: row.events for row in sorted(rows, key=lambda row: (-row.events, row.value))}
+def _averages(counts: Counts, types: dict[str, int]) -> dict[str, float]:
+    sums: dict[str, list[int]] = {name: [0, 0] for name in types}
+    for (event_type, *_), (_, timed, duration_ms) in counts.kinds.items():
+        if event_type in sums:
+            sums[event_type][0] += timed
+            sums[event_type][1] += duration_ms
+    return {name: round(ms / timed, 1) for name, (timed, ms) in sorted(sums.items()) if timed}

@@ -1,0 +1,122 @@
+"""On which local days each user was active: a column of bits for each day, a bit for each user.
+
+From the quarter-hours in `activity_user_day`, so that it is exact in every zone. Who was active on
+several days, or first on one, is then a matter of AND and OR.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from app.db import ReadSession
+from app.read.filters import EventFilter, user_ids
+from app.read.window import Window
+from app.read.zones import DAY, day_start, stretches
+
+SLOT = timedelta(minutes=15)
+SLOTS = 96
+# Users are taken in stretches of this many ids, so that memory is bounded.
+IDS_AT_ONCE = 25_000
+
+HIGHEST_ID = text("SELECT coalesce(max(user_id), 0) FROM activity_user_day")
+
+# One row: the users' bits, one user after the other, as text. The first bit is for any time before.
+ACTIVE = text(
+    """
+    WITH piece AS MATERIALIZED (
+      SELECT day, mask::bit(96) AS mask, set_bit(repeat('0', :columns)::varbit, place, 1) AS bits
+      FROM unnest(CAST(:days AS date[]), CAST(:masks AS text[]), CAST(:places AS int[]))
+        AS given (day, mask, place)
+    ), per_user AS (
+      SELECT active.user_id, bit_or(piece.bits) AS bits, count(*) AS rows_read
+      FROM activity_user_day AS active
+      JOIN piece ON active.day = piece.day AND active.slots & piece.mask <> 0::bit(96)
+      WHERE active.day >= :first AND active.day <= :last
+        AND active.user_id >= :from_id AND active.user_id < :to_id
+        AND (:everybody AND active.user_id NOT IN (
+            SELECT id FROM app_user WHERE email IS NULL OR analytics_opt_out)
+          OR active.user_id = ANY(CAST(:ids AS bigint[])))
+      GROUP BY active.user_id
+    ), told AS (
+      SELECT rows_read, bits, EXISTS (
+        SELECT 1 FROM activity_user_day AS earlier
+        WHERE earlier.user_id = per_user.user_id AND earlier.day < :first
+      ) AS before
+      FROM per_user
+    )
+    SELECT string_agg(CASE WHEN before THEN set_bit(bits, 0, 1) ELSE bits END::text, '') AS bits,
+      sum(rows_read)::bigint AS rows_read
+    FROM told
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDays:
+    """Of some users, bit by bit: who was active on each of the days, and who was before the first
+    of them. `rows_read` are those of `activity_user_day`."""
+
+    days: list[int]
+    before: int
+    rows_read: int
+
+
+async def active_days(
+    session: ReadSession, filter_: EventFilter, zone: ZoneInfo, first: date, last: date
+) -> AsyncIterator[ActiveDays]:
+    """The local days from `first` until before `last`, of all of a filter's users, in parts.
+
+    Of the filter, only the users matter.
+
+    Raises:
+        TooExpensive: too many users, on too many days.
+    """
+    columns = (last - first).days + 1
+    pieces = _pieces(zone, first, last)
+    ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
+    given = {
+        "columns": columns,
+        "days": [day for day, _, _ in pieces],
+        "masks": [mask for _, mask, _ in pieces],
+        "places": [place for _, _, place in pieces],
+        "first": pieces[0][0],
+        "last": pieces[-1][0],
+        "everybody": not filter_.user_email,
+        "ids": ids,
+    }
+    highest: int = (await session.execute(HIGHEST_ID)).scalar_one()
+    lowest = min(ids, default=0 if not filter_.user_email else highest + 1)
+    for from_id in range(lowest, min(max(ids, default=highest), highest) + 1, IDS_AT_ONCE):
+        found = await session.execute(
+            ACTIVE, {**given, "from_id": from_id, "to_id": from_id + IDS_AT_ONCE}
+        )
+        row = found.one()
+        if row.bits is not None:
+            width = columns
+            before, *days = (int(row.bits[place::width], 2) for place in range(width))
+            yield ActiveDays(days, before, row.rows_read)
+
+
+def _pieces(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, str, int]]:
+    """Each UTC day, which of its quarter-hours lie in one local day, and the place of that day's
+    column: 0 is for what comes before the first."""
+    window = Window(day_start(zone, first), day_start(zone, last), str(zone))
+    start = window.start.replace(hour=0, minute=0)
+    found: list[tuple[date, str, int]] = []
+    clock = stretches(Window(start, window.end, str(zone)))
+    while start < window.end:
+        by_place: dict[int, list[str]] = {}
+        for slot in range(SLOTS):
+            at = start + slot * SLOT
+            stretch = next((each for each in clock if at < each.end), None)
+            if stretch is None:
+                break
+            local = (at + stretch.offset).date()
+            place = max(0, (local - first).days + 1)
+            by_place.setdefault(place, ["0"] * SLOTS)[slot] = "1"
+        found += [(start.date(), "".join(mask), place) for place, mask in by_place.items()]
+        start += DAY
+    return found

@@ -1,0 +1,45 @@
+"""On which weekdays, at which hours."""
+
+from dataclasses import dataclass, field
+
+from app.db import ReadSession
+from app.read.answer import NOWHERE, About, Table
+from app.read.counts import count_events
+from app.read.filters import EventFilter
+from app.read.window import Window
+from app.read.zones import day_of_hour
+
+HOURS = 24
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """`events[weekday][hour]`, Monday first, by the zone's clock: an hour that the clock shows
+    twice counts in one cell, and one that it skips has none."""
+
+    total_events: int
+    weekdays: tuple[str, ...]
+    events: list[list[int]]
+    about: About = field(default=NOWHERE, compare=False)
+
+    def table(self) -> Table:
+        rows = [
+            (name, hour, events)
+            for name, by_hour in zip(self.weekdays, self.events, strict=True)
+            for hour, events in enumerate(by_hour)
+        ]
+        return Table(("weekday", "hour", "events"), rows)
+
+
+async def heatmap(session: ReadSession, filter_: EventFilter, window: Window) -> Heatmap:
+    """The events of a window by weekday and hour.
+
+    Raises:
+        TooExpensive: too many events that no total answers for.
+    """
+    counts = await count_events(session, filter_, window, kinds=False)
+    cells = [[0] * HOURS for _ in WEEKDAYS]
+    for hour, events in counts.hours.items():
+        cells[day_of_hour(hour).weekday()][hour % HOURS] += events
+    return Heatmap(counts.events, WEEKDAYS, cells, About(counts.source, counts.rows_read))

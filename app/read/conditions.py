@@ -1,0 +1,93 @@
+"""Conditions beside the filters: on what is kept beside the events, and on single fields."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.models import (
+    ActivityEvent,
+    ActivityRollup,
+    ActivitySession,
+)
+from app.read.filters import Conditions, EventFilter, any_value, in_range
+from app.read.window import Window
+from app.schemas.event_types import PAGE_VIEWED
+from app.totals import Level
+
+PAGE = ActivityEvent.event_metadata["page"].astext
+
+_TOTAL_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
+    "event_category": ActivityRollup.event_category,
+    "event_type": ActivityRollup.event_type,
+    "event_action": ActivityRollup.event_action,
+    "device_type": ActivityRollup.device_type,
+}
+
+
+def total_conditions(filter_: EventFilter, level: Level) -> Conditions:
+    """The rows of `activity_rollup` on one level, of the filter's kinds."""
+    found: Conditions = [ActivityRollup.level == int(level)]
+    for name, column in _TOTAL_COLUMNS.items():
+        found += any_value(column, getattr(filter_, name))
+    return found
+
+
+def started_in(window: Window) -> Conditions:
+    """Sessions that began in the window."""
+    return in_range(ActivitySession.started_at, window.start, window.end)
+
+
+def carried_into(window: Window, *, long: bool) -> Conditions:
+    """Sessions that began before the window and have an event in it: the `long` ones, or those
+    that began a day before it at most."""
+    table, start, end = ActivitySession, window.start, window.end
+    in_window = (
+        select(1)
+        .select_from(ActivityEvent)
+        .where(
+            ActivityEvent.user_id == table.user_id,
+            ActivityEvent.session_id == table.session_id,
+            *in_range(ActivityEvent.event_timestamp, start, end),
+        )
+    )
+    return [
+        table.is_long.expression if long else not_(table.is_long),
+        table.started_at < start,
+        *([] if long else [table.started_at >= start - timedelta(days=1)]),
+        table.ended_at >= start,
+        # It ends in the window with an event; else there may be none in it.
+        or_(table.ended_at < end, in_window.exists()),
+    ]
+
+
+def has_session() -> ColumnElement[bool]:
+    return ActivityEvent.session_id.is_not(None)
+
+
+def has_entity() -> ColumnElement[bool]:
+    return ActivityEvent.entity_id.is_not(None)
+
+
+def has_metadata_key(key: str) -> ColumnElement[bool]:
+    """The metadata has this key at its top, with a value that is not null."""
+    found: ColumnElement[bool] = ActivityEvent.event_metadata[key].astext.is_not(None)
+    return found
+
+
+def has_duration() -> ColumnElement[bool]:
+    return ActivityEvent.duration_ms.is_not(None)
+
+
+def has_no_session() -> ColumnElement[bool]:
+    return ActivityEvent.session_id.is_(None)
+
+
+def has_device() -> ColumnElement[bool]:
+    return ActivityEvent.device_type.is_not(None)
+
+
+def views_page() -> ColumnElement[bool]:
+    """A `page_viewed` event that says which page."""
+    return and_(ActivityEvent.event_type == PAGE_VIEWED, PAGE.is_not(None))

@@ -1,0 +1,145 @@
+"""How many events there were, of which kinds, in which hours of the local clock, in how many
+sessions.
+
+One user's days that are over are read as they were summed up, everybody's off the totals, and
+anything else off the events.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, literal, select, union_all
+
+from app.db import ReadSession
+from app.models import ActivityEvent, ActivitySession
+from app.read.conditions import carried_into, has_session, started_in
+from app.read.filters import (
+    EventFilter,
+    asks_for_one_user,
+    asks_for_users,
+    conditions,
+    of_users,
+)
+from app.read.totals import SourceName, counted
+from app.read.user_days import Kind, UserCounts, read_user
+from app.read.window import Window
+from app.read.zones import local_hour
+
+KINDS_MAX = 20_000
+
+
+@dataclass(slots=True)
+class Counts(UserCounts):
+    """`kinds` maps (type, category, action, device) to events, timed ones and the sum of their
+    `duration_ms`; `hours` an hour of the local clock, counted from 1970, to events. `sessions` are
+    the distinct ones among the events, where equal ids of two users are two. `rows_read` are those
+    of the source."""
+
+    kinds: dict[Kind, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
+    hours: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    source: SourceName = "events"
+
+    @property
+    def events(self) -> int:
+        return sum(self.hours.values())
+
+    @property
+    def truncated(self) -> bool:
+        return len(self.kinds) >= KINDS_MAX
+
+
+async def count_events(
+    session: ReadSession,
+    filter_: EventFilter,
+    window: Window,
+    *,
+    kinds: bool = True,
+    hours: bool = True,
+    sessions: bool = False,
+) -> Counts:
+    """Counts a filter's events in a window.
+
+    Args:
+        kinds: they are wanted; of more than `KINDS_MAX`, those with the most events.
+        hours: they are wanted.
+        sessions: they are wanted.
+
+    Raises:
+        TooExpensive: too many events that no total answers for.
+    """
+    counts = Counts()
+    if asks_for_one_user(filter_):
+        counts.source = "user_days"
+        await read_user(session, filter_, window, counts, sessions=sessions)
+        return counts
+    if kinds:
+        await _count_kinds(session, filter_, window, counts)
+    if hours:
+        await _count_hours(session, filter_, window, counts)
+    if sessions:
+        counts.sessions = await _count_sessions(session, filter_, window)
+    return counts
+
+
+async def _count_kinds(
+    session: ReadSession, filter_: EventFilter, window: Window, counts: Counts
+) -> None:
+    source = await counted(session, filter_, window, by_time=False)
+    rows = source.rows.c
+    kind = (rows.type, rows.category, rows.action, rows.device)
+    events = func.sum(rows.events).label("events")
+    by_kind = (
+        select(
+            *kind,
+            events,
+            func.sum(rows.timed).label("timed"),
+            func.sum(rows.duration_ms).label("duration_ms"),
+            func.count().label("rows_read"),
+        )
+        .group_by(*kind)
+        .order_by(events.desc(), *kind)
+        .limit(KINDS_MAX)
+    )
+    counts.source = source.name
+    for row in await session.execute(by_kind):
+        counts.kinds[row[0], row[1], row[2], row[3]] = [int(each) for each in row[4:7]]
+        counts.rows_read += row.rows_read
+
+
+async def _count_hours(
+    session: ReadSession, filter_: EventFilter, window: Window, counts: Counts
+) -> None:
+    source = await counted(session, filter_, window, by_kind=False)
+    rows = source.rows.c
+    hour = local_hour(rows.at, window).label("hour")
+    by_hour = select(
+        hour, func.sum(rows.events).label("events"), func.count().label("rows_read")
+    ).group_by(hour)
+    counts.source = source.name
+    for row in await session.execute(by_hour):
+        counts.hours[row.hour] = int(row.events)
+        counts.rows_read += row.rows_read
+
+
+async def _count_sessions(session: ReadSession, filter_: EventFilter, window: Window) -> int:
+    """Where the filter is about users alone, off `activity_session`: those that began in the
+    window, and those from before it that have an event in it."""
+    if not asks_for_users(filter_):
+        where = await conditions(session, filter_, window)
+        distinct = (
+            select(ActivityEvent.user_id, ActivityEvent.session_id)
+            .where(*where, has_session())
+            .distinct()
+        )
+        return (await session.scalars(select(func.count()).select_from(distinct.subquery()))).one()
+    users = await of_users(session, filter_, ActivitySession.user_id)
+    parts = [
+        select(literal(1)).select_from(ActivitySession).where(*users, *which)
+        for which in (
+            started_in(window),
+            carried_into(window, long=False),
+            carried_into(window, long=True),
+        )
+    ]
+    found = union_all(*parts).subquery()
+    return (await session.scalars(select(func.count()).select_from(found))).one()

@@ -1,0 +1,143 @@
+"""Counted events over a window: from the totals where they can answer, else from the events.
+
+A window is made of whole UTC days, whole quarter-hours and what is left at its two ends: the first
+are read off the totals, the last off the events. Each part is exact, so the whole is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Select,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from app.db import ReadSession
+from app.models import ActivityEvent, ActivityRollup
+from app.read.conditions import total_conditions
+from app.read.filters import EventFilter, conditions, counts_kinds, in_range
+from app.read.window import Window
+from app.read.zones import DAY, EPOCH
+from app.totals import Level
+
+QUARTER = timedelta(minutes=15)
+NO_DEVICE = "unknown"
+
+SourceName = Literal["events", "totals", "user_days", "sessions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Counted events as rows of SQL: `at` (within the window), `type`, `category`, `action`,
+    `device` (`unknown` for none), `events`, `timed`, `duration_ms`."""
+
+    name: SourceName
+    rows: CTE
+
+
+async def counted(
+    session: ReadSession,
+    filter_: EventFilter,
+    window: Window,
+    *,
+    by_kind: bool = True,
+    by_time: bool = True,
+) -> Source:
+    """The events of a filter and a window, already counted where that is so.
+
+    Args:
+        by_kind: type, category, action and device are wanted; else they may be empty.
+        by_time: `at` is wanted to the quarter-hour; else it may be that of a UTC day.
+    """
+    if not counts_kinds(filter_):
+        where = await conditions(session, filter_, window)
+        return Source("events", _events(where).cte("counted"))
+    kinds = by_kind or any(
+        (filter_.event_type, filter_.event_category, filter_.event_action, filter_.device_type)
+    )
+    parts = [
+        await _part(session, filter_, level, start, end, window.timezone)
+        for level, start, end in _parts(window, by_kind=kinds, by_time=by_time)
+    ]
+    return Source("totals", (union_all(*parts) if len(parts) > 1 else parts[0]).cte("counted"))
+
+
+def _parts(
+    window: Window, *, by_kind: bool, by_time: bool
+) -> Iterator[tuple[Level | None, datetime, datetime]]:
+    """What the window is made of; without a level it is read off the events."""
+    start, end = _up(window.start, QUARTER), _down(window.end, QUARTER)
+    if start >= end:
+        yield None, window.start, window.end
+        return
+    if window.start < start:
+        yield None, window.start, start
+    if not by_kind:
+        yield Level.QUARTER, start, end
+    elif by_time or _up(start, DAY) >= _down(end, DAY):
+        yield Level.KIND_QUARTER, start, end
+    else:
+        first, last = _up(start, DAY), _down(end, DAY)
+        yield Level.KIND_DAY, first, last
+        if start < first:
+            yield Level.KIND_QUARTER, start, first
+        if last < end:
+            yield Level.KIND_QUARTER, last, end
+    if end < window.end:
+        yield None, end, window.end
+
+
+async def _part(
+    session: ReadSession,
+    filter_: EventFilter,
+    level: Level | None,
+    start: datetime,
+    end: datetime,
+    zone: str,
+) -> Select[*tuple[Any, ...]]:
+    if level is None:
+        return _events(await conditions(session, filter_, Window(start, end, zone)))
+    totals = select(
+        ActivityRollup.bucket.label("at"),
+        ActivityRollup.event_type.label("type"),
+        ActivityRollup.event_category.label("category"),
+        ActivityRollup.event_action.label("action"),
+        func.coalesce(func.nullif(ActivityRollup.device_type, ""), NO_DEVICE).label("device"),
+        ActivityRollup.events.label("events"),
+        ActivityRollup.timed.label("timed"),
+        ActivityRollup.duration_ms.label("duration_ms"),
+    )
+    return totals.where(
+        *total_conditions(filter_, level), *in_range(ActivityRollup.bucket, start, end)
+    )
+
+
+def _events(where: list[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+    events = select(
+        ActivityEvent.event_timestamp.label("at"),
+        ActivityEvent.event_type.label("type"),
+        ActivityEvent.event_category.label("category"),
+        ActivityEvent.event_action.label("action"),
+        func.coalesce(ActivityEvent.device_type, NO_DEVICE).label("device"),
+        cast(literal(1), BigInteger).label("events"),
+        cast(func.num_nonnulls(ActivityEvent.duration_ms), BigInteger).label("timed"),
+        func.coalesce(ActivityEvent.duration_ms, 0).label("duration_ms"),
+    )
+    return events.where(*where)
+
+
+def _down(at: datetime, length: timedelta) -> datetime:
+    return at - (at - EPOCH) % length
+
+
+def _up(at: datetime, length: timedelta) -> datetime:
+    return at + (EPOCH - at) % length

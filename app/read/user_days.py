@@ -1,0 +1,183 @@
+"""One user's events, counted: days that are over as they were summed up, the rest off the events.
+
+Constant SQL, as putting a statement together would cost more than running it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import orjson
+from sqlalchemy import text
+
+from app.db import ReadSession
+from app.read.filters import EventFilter
+from app.read.totals import NO_DEVICE
+from app.read.window import Window
+from app.read.zones import DAY, EPOCH, Stretch, stretches
+
+SLOT = timedelta(minutes=15)
+SLOTS = 96
+SLOTS_PER_HOUR = 4
+
+Kind = tuple[str, str, str, str]
+Gap = tuple[datetime, datetime]
+
+# The user (on every row), how many sessions have an event in the window, and the days of it that
+# are summed up.
+USER_AND_DAYS = text(
+    """
+    WITH who AS MATERIALIZED (
+      SELECT id FROM app_user WHERE email = :email AND (:own OR NOT analytics_opt_out)
+    ), session AS (
+      SELECT kept.started_at, kept.ended_at, kept.session_id
+      FROM activity_session AS kept, who
+      WHERE :sessions AND kept.user_id = who.id AND kept.started_at < :end AND (
+        kept.started_at >= CAST(:start AS timestamptz) - interval '1 day' OR kept.is_long)
+    ), counted AS MATERIALIZED (
+      SELECT count(*) AS sessions FROM session, who
+      WHERE started_at >= :start OR ended_at >= :start AND (
+        -- It ends in the window with an event; else there may be none in it.
+        ended_at < :end OR EXISTS (
+          SELECT 1 FROM activity_event AS event
+          WHERE event.user_id = who.id AND event.session_id = session.session_id
+            AND event.event_timestamp >= :start AND event.event_timestamp < :end))
+    )
+    SELECT who.id, counted.sessions, day, CAST(summary AS text) AS summary
+    FROM who CROSS JOIN counted LEFT JOIN activity_user_day AS active
+      ON active.user_id = who.id AND active.day >= :first AND active.day < :last
+      AND json_typeof(active.summary) = 'object'
+    ORDER BY day
+    """
+)
+
+# One user's events in some ranges of time: rows of a kind, and rows of an hour of the local clock.
+IN_GAPS = text(
+    """
+    WITH event AS MATERIALIZED (
+      SELECT event_type, event_category, event_action,
+        coalesce(device_type, :no_device) AS device, duration_ms,
+        floor((extract(epoch FROM event_timestamp) + (CAST(:offsets AS int[]))[
+          width_bucket(event_timestamp, CAST(:changes AS timestamptz[])) + 1]) / 3600)::int AS hour
+      FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS gap (start, stop)
+      -- The offset makes each gap a search of its own in the index.
+      CROSS JOIN LATERAL (
+        SELECT * FROM activity_event
+        WHERE user_id = :user_id AND event_timestamp >= gap.start AND event_timestamp < gap.stop
+        OFFSET 0
+      ) AS found
+    )
+    SELECT NULL::int AS hour, count(*) AS events, count(duration_ms) AS timed,
+      coalesce(sum(duration_ms), 0)::bigint AS duration_ms,
+      event_type AS type, event_category AS category, event_action AS action, device
+    FROM event GROUP BY event_type, event_category, event_action, device
+    UNION ALL
+    SELECT hour, count(*), 0, 0, NULL, NULL, NULL, NULL FROM event GROUP BY hour
+    """
+)
+
+
+@dataclass(slots=True)
+class UserCounts:
+    """What `read_user` adds up; the maps make their own entries."""
+
+    kinds: dict[Kind, list[int]]
+    hours: dict[int, int]
+    sessions: int = 0
+    rows_read: int = 0
+
+
+async def read_user(
+    session: ReadSession,
+    filter_: EventFilter,
+    window: Window,
+    counts: UserCounts,
+    *,
+    sessions: bool = True,
+) -> None:
+    """Adds up all events of the filter's one user in a window. Two statements.
+
+    Args:
+        sessions: they are wanted, too.
+    """
+    (email,) = filter_.user_email
+    given = {
+        "email": email,
+        "own": filter_.own,
+        "sessions": sessions,
+        "start": window.start,
+        "end": window.end,
+        # The UTC days that lie in the window as a whole.
+        "first": (window.start + DAY - timedelta(microseconds=1)).date(),
+        "last": window.end.date(),
+    }
+    days = (await session.execute(USER_AND_DAYS, given)).all()
+    if not days:
+        return
+    counts.sessions = days[0].sessions
+    summed = [row for row in days if row.day is not None]
+    counts.rows_read = len(summed)
+    clock = stretches(window)
+    for row in summed:
+        summary = orjson.loads(row.summary)
+        for event_type, category, action, device, *numbers in summary["kinds"]:
+            _add(counts.kinds[event_type, category, action, device or NO_DEVICE], numbers)
+        _add_slots(counts.hours, row.day, summary["slots"], clock)
+    if gaps := _gaps(window, [row.day for row in summed]):
+        await _read_gaps(session, days[0].id, gaps, clock, counts)
+
+
+async def _read_gaps(
+    session: ReadSession,
+    user_id: int,
+    gaps: list[Gap],
+    clock: Sequence[Stretch],
+    counts: UserCounts,
+) -> None:
+    given = {
+        "user_id": user_id,
+        "no_device": NO_DEVICE,
+        "starts": [start for start, _ in gaps],
+        "ends": [end for _, end in gaps],
+        "changes": [stretch.start for stretch in clock[1:]],
+        "offsets": [int(stretch.offset.total_seconds()) for stretch in clock],
+    }
+    for row in await session.execute(IN_GAPS, given):
+        if row.hour is None:
+            _add(counts.kinds[row[4], row[5], row[6], row[7]], row[1:4])
+            counts.rows_read += row.events
+        else:
+            counts.hours[row.hour] += row.events
+
+
+def _add(totals: list[int], numbers: Iterable[int]) -> None:
+    for place, number in enumerate(numbers):
+        totals[place] += number
+
+
+def _add_slots(
+    hours: dict[int, int], day: date, slots: list[int], clock: Sequence[Stretch]
+) -> None:
+    """A UTC day's quarter-hours, in hours of the local clock. No clock changes within one."""
+    midnight = datetime.combine(day, time(), UTC)
+    for stretch in clock:
+        first = max(0, (stretch.start - midnight) // SLOT)
+        last = min(SLOTS, (stretch.end - midnight) // SLOT)
+        shift = (midnight + stretch.offset - EPOCH) // SLOT
+        for slot in range(first, last):
+            if slots[slot]:
+                hours[(shift + slot) // SLOTS_PER_HOUR] += slots[slot]
+
+
+def _gaps(window: Window, summed: list[date]) -> list[Gap]:
+    """What of the window lies in none of those UTC days, in order."""
+    gaps: list[Gap] = []
+    at = window.start
+    for day in summed:
+        midnight = datetime.combine(day, time(), UTC)
+        if at < midnight:
+            gaps.append((at, midnight))
+        at = midnight + DAY
+    if at < window.end:
+        gaps.append((at, window.end))
+    return gaps
