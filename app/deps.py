@@ -20,7 +20,7 @@ from app.settings import Settings
 # These may be repeated, and then mean any-of. Of all others a second value would be lost.
 REPEATABLE = frozenset(
     name for name, field in EventQuery.model_fields.items() if field.default_factory is list
-)
+) | {"step"}
 
 
 @dataclass(frozen=True, slots=True)

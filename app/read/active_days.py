@@ -105,18 +105,21 @@ def _pieces(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, str, in
     column: 0 is for what comes before the first."""
     window = Window(day_start(zone, first), day_start(zone, last), str(zone))
     start = window.start.replace(hour=0, minute=0)
-    found: list[tuple[date, str, int]] = []
     clock = stretches(Window(start, window.end, str(zone)))
-    while start < window.end:
-        by_place: dict[int, list[str]] = {}
-        for slot in range(SLOTS):
-            at = start + slot * SLOT
-            stretch = next((each for each in clock if at < each.end), None)
-            if stretch is None:
-                break
-            local = (at + stretch.offset).date()
-            place = max(0, (local - first).days + 1)
-            by_place.setdefault(place, ["0"] * SLOTS)[slot] = "1"
-        found += [(start.date(), "".join(mask), place) for place, mask in by_place.items()]
-        start += DAY
-    return found
+    # How many quarter-hours of which UTC day lie in which local day: runs of them, in order.
+    runs: list[tuple[date, int, int, int]] = []
+    for stretch in clock:
+        at = stretch.start
+        while at < stretch.end:
+            local = at + stretch.offset
+            local_midnight = local.replace(hour=0, minute=0) + DAY - stretch.offset
+            utc_midnight = at.replace(hour=0, minute=0) + DAY
+            until = min(local_midnight, utc_midnight, stretch.end)
+            slot = (at.hour * 60 + at.minute) // 15
+            place = max(0, (local.date() - first).days + 1)
+            runs.append((at.date(), slot, slot + (until - at) // SLOT, place))
+            at = until
+    return [
+        (day, "0" * begin + "1" * (end - begin) + "0" * (SLOTS - end), place)
+        for day, begin, end, place in runs
+    ]

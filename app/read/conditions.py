@@ -1,17 +1,27 @@
 """Conditions beside the filters: on what is kept beside the events, and on single fields."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.errors import InvalidRequest
 from app.models import (
     ActivityEvent,
     ActivityRollup,
     ActivitySession,
 )
-from app.read.filters import Conditions, EventFilter, any_value, in_range
+from app.read.filters import (
+    Conditions,
+    EventFilter,
+    any_value,
+    has_metadata,
+    in_range,
+    json_object,
+)
 from app.read.window import Window
 from app.schemas.event_types import PAGE_VIEWED
 from app.totals import Level
@@ -32,6 +42,36 @@ def total_conditions(filter_: EventFilter, level: Level) -> Conditions:
     for name, column in _TOTAL_COLUMNS.items():
         found += any_value(column, getattr(filter_, name))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event of one type; `metadata` is JSON text of an object that its metadata contains."""
+
+    event_type: str
+    metadata: str | None = None
+
+
+def parse_step(given: str) -> Step:
+    """A type of event, or a JSON object with `event_type` and `metadata`.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if not given.lstrip().startswith("{"):
+        return Step(given.strip())
+    step = json_object(given, "step")
+    if not isinstance(step.get("event_type"), str) or not step.keys() <= {"event_type", "metadata"}:
+        raise InvalidRequest.of("step", "a JSON object has an event_type, and may have metadata")
+    wanted = step.get("metadata")
+    if wanted is not None and not isinstance(wanted, dict):
+        raise InvalidRequest.of("step", "metadata must be a JSON object")
+    return Step(step["event_type"], None if wanted is None else orjson.dumps(wanted).decode())
+
+
+def is_step(step: Step) -> ColumnElement[bool]:
+    is_type = ActivityEvent.event_type == step.event_type
+    return is_type if step.metadata is None else and_(is_type, has_metadata(step.metadata))
 
 
 def started_in(window: Window) -> Conditions:

@@ -77,21 +77,26 @@ def event_filter(
         InvalidRequest: `metadata` is no JSON object that could be stored.
     """
     values = {name: tuple(getattr(query, name)) for name in _COLUMNS}
-    return EventFilter(user_email=users, **values, metadata=_contained(query.metadata), own=own)
+    if query.metadata is not None:
+        json_object(query.metadata, "metadata")
+    return EventFilter(user_email=users, **values, metadata=query.metadata, own=own)
 
 
-def _contained(metadata: str | None) -> str | None:
-    if metadata is None:
-        return None
+def json_object(text: str, field: str) -> dict[str, Any]:
+    """A JSON object that could be stored.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
     try:
-        value = parse_json(metadata.encode("utf-8", "surrogatepass"))
+        value = parse_json(text.encode("utf-8", "surrogatepass"))
     except UnreadableBody as error:
-        raise InvalidRequest.of("metadata", error.message) from error
-    if fault := find_fault(value, "metadata"):
+        raise InvalidRequest.of(field, error.message) from error
+    if fault := find_fault(value, field):
         raise InvalidRequest.of(fault.field, fault.message)
     if not isinstance(value, dict):
-        raise InvalidRequest.of("metadata", "must be a JSON object")
-    return metadata
+        raise InvalidRequest.of(field, "must be a JSON object")
+    return value
 
 
 async def conditions(session: ReadSession, filter_: EventFilter, window: Window) -> Conditions:

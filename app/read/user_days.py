@@ -3,7 +3,7 @@
 Constant SQL, as putting a statement together would cost more than running it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -121,7 +121,7 @@ async def read_user(
     for row in summed:
         summary = orjson.loads(row.summary)
         for event_type, category, action, device, *numbers in summary["kinds"]:
-            _add(counts.kinds[event_type, category, action, device or NO_DEVICE], numbers)
+            _add(counts.kinds[event_type, category, action, device or NO_DEVICE], *numbers)
         _add_slots(counts.hours, row.day, summary["slots"], clock)
     if gaps := _gaps(window, [row.day for row in summed]):
         await _read_gaps(session, days[0].id, gaps, clock, counts)
@@ -144,15 +144,16 @@ async def _read_gaps(
     }
     for row in await session.execute(IN_GAPS, given):
         if row.hour is None:
-            _add(counts.kinds[row[4], row[5], row[6], row[7]], row[1:4])
+            _add(counts.kinds[row[4], row[5], row[6], row[7]], row[1], row[2], row[3])
             counts.rows_read += row.events
         else:
             counts.hours[row.hour] += row.events
 
 
-def _add(totals: list[int], numbers: Iterable[int]) -> None:
-    for place, number in enumerate(numbers):
-        totals[place] += number
+def _add(totals: list[int], events: int, timed: int, duration_ms: int) -> None:
+    totals[0] += events
+    totals[1] += timed
+    totals[2] += duration_ms
 
 
 def _add_slots(
@@ -161,12 +162,15 @@ def _add_slots(
     """A UTC day's quarter-hours, in hours of the local clock. No clock changes within one."""
     midnight = datetime.combine(day, time(), UTC)
     for stretch in clock:
+        if stretch.end <= midnight or stretch.start >= midnight + DAY:
+            continue
         first = max(0, (stretch.start - midnight) // SLOT)
         last = min(SLOTS, (stretch.end - midnight) // SLOT)
-        shift = (midnight + stretch.offset - EPOCH) // SLOT
-        for slot in range(first, last):
-            if slots[slot]:
-                hours[(shift + slot) // SLOTS_PER_HOUR] += slots[slot]
+        slot = (midnight + stretch.offset - EPOCH) // SLOT + first
+        for events in slots[first:last]:
+            if events:
+                hours[slot // SLOTS_PER_HOUR] += events
+            slot += 1
 
 
 def _gaps(window: Window, summed: list[date]) -> list[Gap]:

@@ -1,56 +1,233 @@
-"""`GET /api/events/analytics`: what happened, summed up."""
+"""`GET /api/events/analytics` and below: what happened, summed up."""
 
-from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
+from app.deps import NoRepeats
+from app.read.analytics.active_users import active_users
+from app.read.analytics.durations import durations
+from app.read.analytics.funnel import funnel
+from app.read.analytics.heatmap import heatmap
+from app.read.analytics.paths import paths
+from app.read.analytics.retention import retention
+from app.read.analytics.sessions import sessions
 from app.read.analytics.summary import summary
-from app.read.filters import EventFilter
-from app.read.window import resolve_window
+from app.read.analytics.timeseries import timeseries
+from app.read.analytics.top import top
+from app.read.conditions import parse_step
 from app.routers.access import GuardedRoute
-from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import AnalyticsAnswer
-from app.schemas.queries import AnalyticsQuery
+from app.routers.analytics_answer import TABLES, AskerDep
+from app.routers.responses import errors
+from app.schemas import analytics as answers
+from app.schemas import queries
 
 router = APIRouter(
-    prefix="/analytics", tags=["analytics"], dependencies=[NoRepeats], route_class=GuardedRoute
+    prefix="/analytics",
+    tags=["analytics"],
+    dependencies=[NoRepeats],
+    route_class=GuardedRoute,
+    responses=errors(422, 503),
 )
-
-DAYS_DEFAULT = 7
 
 
 @router.get(
-    "",
-    summary="Sum up a user's events, or everybody's",
-    response_model=AnalyticsAnswer,
-    responses=errors(422, 503),
+    "", summary="Sum up a user's events, or everybody's", response_model=answers.SummaryAnswer
 )
-async def analytics(
-    query: Annotated[AnalyticsQuery, Query()],
-    database: DatabaseDep,
-    now: NowDep,
-    principal: PrincipalDep,
-) -> Response:
+async def analytics(query: Annotated[queries.AnalyticsQuery, Query()], asker: AskerDep) -> Response:
     """By default the last 7 x 24 hours; exact the moment a write is acknowledged.
 
     Counts descend (equal ones by name). `most_active_day` is the latest of equal days,
     `most_common_action` the first by name; both are null where nothing happened. `events_by_day`
     has every day the window touches, `events_by_hour` the 24 hours of the day, both local to `tz`.
-    An event without a device counts as `unknown`.
+    An event without a device counts as `unknown`. `unique_sessions` are the distinct ones that have
+    an event in the window; equal ids of two users are two.
     """
-    window = resolve_window(
-        now,
-        days=query.days,
-        start=query.start,
-        end=query.end,
-        tz=query.tz,
-        default_days=DAYS_DEFAULT,
+    return await asker.answer(query, summary)
+
+
+@router.get(
+    "/timeseries",
+    summary="Events over time, whole or split",
+    response_model=answers.TimeseriesAnswer,
+    responses=TABLES,
+)
+async def analytics_timeseries(
+    query: Annotated[queries.TimeseriesQuery, Query()], asker: AskerDep
+) -> Response:
+    """Zero where nothing happened; the first and the last bucket have what lies in the window.
+
+    Days, weeks (from Monday) and months begin at the first instant of their first local day, so
+    that a day may have 23 or 25 hours. Hours go from one full hour of the local clock to the next:
+    one that the clock shows twice is two buckets. With `split_by`, a series for each of the `limit`
+    most frequent values (equal ones by name), and one, `is_other`, for all others. `compare` adds
+    the window before: as long, by the calendar and clock of `tz`.
+    """
+    return await asker.answer(
+        query,
+        timeseries,
+        bucket=query.bucket,
+        split_by=query.split_by,
+        limit=query.limit,
+        compare=query.compare,
     )
-    filter_ = EventFilter(user_email=principal.users(query.user_email))
-    async with database.read() as session:
-        found = await summary(session, filter_, window)
-    echo = {"start": window.start, "end": window.end, "timezone": window.timezone}
-    return JsonResponse(asdict(found) | echo)
+
+
+@router.get(
+    "/top",
+    summary="What there is most of",
+    response_model=answers.TopAnswer,
+    responses=TABLES,
+)
+async def analytics_top(query: Annotated[queries.TopQuery, Query()], asker: AskerDep) -> Response:
+    """The values with the most events, descending; equal ones by value.
+
+    `by=entity` counts events by entity type and id, `by=user` by email, `by=metadata` by the values
+    of one key, `key`, at the top of the metadata: text as it is, anything else as JSON. Events
+    without such a value are not counted.
+    """
+    return await asker.answer(query, top, by=query.by, key=query.key, limit=query.limit)
+
+
+@router.get(
+    "/active-users",
+    summary="Active users by day, week and month",
+    response_model=answers.ActiveUsersAnswer,
+    responses=TABLES,
+)
+async def analytics_active_users(
+    query: Annotated[queries.UsersQuery, Query()], asker: AskerDep
+) -> Response:
+    """Of every local day that the window touches, as a whole; by default of the last 30 x 24 hours.
+
+    A user is active on a day with at least one event. `wau` and `mau` count the users of the 7 and
+    the 30 local days that end with the day; `stickiness` is `dau / mau`. A user is `new` on the
+    first day of all on which they were active, and `returning` on all others.
+    """
+    return await asker.answer(query, active_users, default_days=30)
+
+
+@router.get(
+    "/retention",
+    summary="Who comes back, by when they first came",
+    response_model=answers.RetentionAnswer,
+    responses=TABLES,
+)
+async def analytics_retention(
+    query: Annotated[queries.RetentionQuery, Query()], asker: AskerDep
+) -> Response:
+    """A cohort for each local day, week or month that the window touches; by default of 56 days.
+
+    A cohort are the users whose first activity of all lies in its period. `users[n]` of them were
+    active in the n-th period after it, `users[0]` in the first; null where that has not begun by
+    the window's end. The last period may be going on: its numbers still grow.
+    """
+    return await asker.answer(
+        query, retention, default_days=56, period=query.period, periods=query.periods
+    )
+
+
+@router.get(
+    "/funnel",
+    summary="How far users get through some steps",
+    response_model=answers.FunnelAnswer,
+    responses=TABLES,
+)
+async def analytics_funnel(
+    query: Annotated[queries.FunnelQuery, Query()], asker: AskerDep
+) -> Response:
+    """Users by the furthest step that they reached, with what it took them.
+
+    A user reaches a step with an event of it that comes after one by which they reached the step
+    before, at most `within_minutes` after an event of the first step; any event of the first step
+    may begin. All events lie in the window and pass the filters. Of a user's chains that reach
+    furthest, the first that got there gives the times and the group; where several events could
+    have led to it, the latest did. Events of one moment follow one another by their ids.
+    """
+    return await asker.answer(
+        query,
+        funnel,
+        [parse_step(step) for step in query.step],
+        within=timedelta(minutes=query.within_minutes),
+        order=query.order,
+        split_by=query.split_by,
+        key=query.key,
+        users_at=query.users_at,
+        users_who=query.users,
+        users_limit=query.users_limit,
+    )
+
+
+@router.get(
+    "/paths",
+    summary="What users do after, or before, something",
+    response_model=answers.PathsAnswer,
+    responses=TABLES,
+)
+async def analytics_paths(
+    query: Annotated[queries.PathsQuery, Query()], asker: AskerDep
+) -> Response:
+    """What follows, or precedes, each event of the type `anchor`, step by step, for a sankey.
+
+    A path goes from an event to the same user's next one that passes the filters, at most
+    `gap_minutes` later, and ends (`target` null) where there is none, or at the window's end.
+    Events of one moment go by their ids. Paths that run into one another count each.
+    """
+    return await asker.answer(
+        query,
+        paths,
+        query.anchor,
+        direction=query.direction,
+        steps=query.steps,
+        gap=timedelta(minutes=query.gap_minutes),
+        limit=query.limit,
+    )
+
+
+@router.get(
+    "/durations",
+    summary="How long things took, by type",
+    response_model=answers.DurationsAnswer,
+    responses=TABLES,
+)
+async def analytics_durations(
+    query: Annotated[queries.DurationsQuery, Query()], asker: AskerDep
+) -> Response:
+    """Of the events that have a `duration_ms`. Types descend by events, then go by name.
+
+    Percentiles are interpolated between the two nearest durations.
+    """
+    return await asker.answer(query, durations, limit=query.limit)
+
+
+@router.get(
+    "/heatmap",
+    summary="Events by weekday and hour",
+    response_model=answers.HeatmapAnswer,
+    responses=TABLES,
+)
+async def analytics_heatmap(
+    query: Annotated[queries.TableQuery, Query()], asker: AskerDep
+) -> Response:
+    """By the clock of `tz`: an hour that it shows twice counts in one cell, a skipped one in none."""
+    return await asker.answer(query, heatmap)
+
+
+@router.get(
+    "/sessions",
+    summary="How many sessions, how long, how busy",
+    response_model=answers.SessionsAnswer,
+    responses=TABLES,
+)
+async def analytics_sessions(
+    query: Annotated[queries.UsersQuery, Query()], asker: AskerDep
+) -> Response:
+    """The sessions that began in the window, whole ones, by the local day on which they began.
+
+    Events without a session id make sessions by their times: one goes on while the user's next such
+    event comes within 30 minutes; it is cut at the window's end. A bounce is a session of a single
+    event. A length is from the first event to the last.
+    """
+    return await asker.answer(query, sessions)

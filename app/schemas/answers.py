@@ -1,6 +1,6 @@
 """What the routes answer with: the source of the OpenAPI document's response schemas."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -111,22 +111,6 @@ class SessionAnswer(Answer):
     summary: SessionSummaryOut
     events: list[EventOut]
     next_cursor: str | None
-
-
-class AnalyticsAnswer(Answer):
-    total_events: int
-    events_by_category: dict[str, int]
-    events_by_type: dict[str, int]
-    most_active_day: date | None
-    most_common_action: str | None
-    events_by_day: dict[date, int]
-    events_by_hour: list[int] = Field(min_length=24, max_length=24)
-    events_by_device: dict[str, int]
-    unique_sessions: int
-    avg_duration_ms_by_type: dict[str, float]
-    start: datetime
-    end: datetime
-    timezone: str
 
 
 class OptOutAnswer(Answer):
