@@ -22,6 +22,9 @@ from app.settings import Settings
 
 WRITE_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
+# For questions about everybody: sorting their events on disk would take twice as long, and a plan
+# for any window is a bad one for most. Few may run at a time.
+HEAVY = {"work_mem": "64MB", "plan_cache_mode": "force_custom_plan"}
 
 # What every connection is told. `jit` costs more than it saves on short statements; the Citus
 # setting spares its slow look-up of array types and means nothing to a plain PostgreSQL.
@@ -69,7 +72,12 @@ async def connect(
 
 
 def create_engine(
-    url: str, settings: Settings, *, pooled: bool = True, server_settings: dict[str, str]
+    url: str,
+    settings: Settings,
+    *,
+    pooled: bool = True,
+    pool_size: int | None = None,
+    server_settings: dict[str, str],
 ) -> AsyncEngine:
     """An engine on asyncpg that takes any libpq URL (`sslmode`, `host=/socket/dir`, several hosts).
 
@@ -83,7 +91,7 @@ def create_engine(
     if pooled:
         pool = {
             "poolclass": AsyncAdaptedQueuePool,
-            "pool_size": settings.database_pool_size,
+            "pool_size": pool_size or settings.database_pool_size,
             "max_overflow": 0,
             "pool_timeout": settings.database_timeout_seconds,
             "pool_pre_ping": False,
@@ -101,16 +109,21 @@ class Database:
             "statement_timeout": str(settings.statement_timeout_ms),
         }
         writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
-        self._read_engine = create_engine(url, settings, server_settings=reading).execution_options(
-            isolation_level="AUTOCOMMIT"
+        self._read_engine = _reader(url, settings, reading, settings.database_pool_size)
+        self._heavy_engine = _reader(
+            url, settings, {**reading, **HEAVY}, settings.analytics_pool_size
         )
         self._write_engine = create_engine(url, settings, server_settings=writing)
         self._writing = writing
         self._settings = settings
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadSession]:
+    async def read(self, *, heavy: bool = False) -> AsyncIterator[ReadSession]:
         """A session for statements that only read.
+
+        Args:
+            heavy: they read a great deal: by one of a few connections of their own, so that
+                others need not wait for them.
 
         Raises:
             TooExpensive: a statement ran into the timeout.
@@ -118,7 +131,9 @@ class Database:
         """
         try:
             async with ReadSession(
-                self._read_engine, expire_on_commit=False, autoflush=False
+                self._heavy_engine if heavy else self._read_engine,
+                expire_on_commit=False,
+                autoflush=False,
             ) as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
@@ -152,7 +167,15 @@ class Database:
         )
 
     async def dispose(self) -> None:
-        await asyncio.gather(self._read_engine.dispose(), self._write_engine.dispose())
+        engines = (self._read_engine, self._heavy_engine, self._write_engine)
+        await asyncio.gather(*(engine.dispose() for engine in engines))
+
+
+def _reader(
+    url: str, settings: Settings, server_settings: dict[str, str], pool_size: int
+) -> AsyncEngine:
+    engine = create_engine(url, settings, pool_size=pool_size, server_settings=server_settings)
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 class CommitUnknown(Exception):

@@ -201,7 +201,9 @@ class ActivitySession(Base):
     __table_args__ = (
         Index(None, "started_at", "user_id"),
         Index(None, "user_id", "started_at"),
-        Index("ix_activity_session_long", "started_at", postgresql_where=text("is_long")),
+        Index(
+            "ix_activity_session_long", "user_id", "started_at", postgresql_where=text("is_long")
+        ),
     )
 
 

@@ -237,6 +237,12 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(
         default=10, ge=1, le=200, description="Most connections for reading, and for writing."
     )
+    analytics_pool_size: int = Field(
+        default=4,
+        ge=1,
+        le=50,
+        description="Most connections for questions about all users, which may need much memory.",
+    )
     database_timeout_seconds: float = Field(
         default=5, gt=0, description="Longest wait for a connection before a request gets a 503."
     )

@@ -39,9 +39,9 @@ FROM activity_event WHERE session_id IS NOT NULL GROUP BY user_id, session_id
 COUNT_ALL = (
     f"INSERT INTO activity_rollup (level, bucket, event_type, event_category, event_action,"
     f" device_type, events, timed, duration_ms) {ROLLUPS}",
-    f"INSERT INTO activity_user_day (user_id, day, slots) {USER_DAYS}",
+    f"INSERT INTO activity_user_day (user_id, day, slots) {USER_DAYS} ORDER BY 2, 1",
     f"INSERT INTO activity_session (user_id, session_id, started_at, ended_at, events, is_long)"
-    f" {SESSIONS}",
+    f" {SESSIONS} ORDER BY 3",
 )
 
 ROLLUP_DIFFERENCES = text(

@@ -66,7 +66,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_activity_session_long",
         "activity_session",
-        ["started_at"],
+        ["user_id", "started_at"],
         postgresql_where=sa.text("is_long"),
     )
 

@@ -41,7 +41,8 @@ ACTIVE = text(
           OR active.user_id = ANY(CAST(:ids AS bigint[])))
       GROUP BY active.user_id
     ), told AS (
-      SELECT rows_read, bits, EXISTS (
+      -- Who is known by the lead is not looked up.
+      SELECT rows_read, bits, position(B'1' IN substring(bits FROM 1 FOR :lead + 1)) > 0 OR EXISTS (
         SELECT 1 FROM activity_user_day AS earlier
         WHERE earlier.user_id = per_user.user_id AND earlier.day < :first
       ) AS before
@@ -56,8 +57,8 @@ ACTIVE = text(
 
 @dataclass(frozen=True, slots=True)
 class ActiveDays:
-    """Of some users, bit by bit: who was active on each of the days, and who was before the first
-    of them. `rows_read` are those of `activity_user_day`."""
+    """Of some users, bit by bit: who was active on each of the days, and who was before those that
+    are asked for. `rows_read` are those of `activity_user_day`."""
 
     days: list[int]
     before: int
@@ -65,11 +66,21 @@ class ActiveDays:
 
 
 async def active_days(
-    session: ReadSession, filter_: EventFilter, zone: ZoneInfo, first: date, last: date
+    session: ReadSession,
+    filter_: EventFilter,
+    zone: ZoneInfo,
+    first: date,
+    last: date,
+    *,
+    lead: int = 0,
 ) -> AsyncIterator[ActiveDays]:
     """The local days from `first` until before `last`, of all of a filter's users, in parts.
 
     Of the filter, only the users matter.
+
+    Args:
+        lead: so many of the days come before those that are asked for: who was active on one of
+            them counts as active before.
 
     Raises:
         TooExpensive: too many users, on too many days.
@@ -84,15 +95,16 @@ async def active_days(
         "places": [place for _, _, place in pieces],
         "first": pieces[0][0],
         "last": pieces[-1][0],
+        "lead": lead,
         "everybody": not filter_.user_email,
         "ids": ids,
     }
     highest: int = (await session.execute(HIGHEST_ID)).scalar_one()
     lowest = min(ids, default=0 if not filter_.user_email else highest + 1)
-    for from_id in range(lowest, min(max(ids, default=highest), highest) + 1, IDS_AT_ONCE):
-        found = await session.execute(
-            ACTIVE, {**given, "from_id": from_id, "to_id": from_id + IDS_AT_ONCE}
-        )
+    last_id = min(max(ids, default=highest), highest)
+    for from_id in range(lowest, last_id + 1, IDS_AT_ONCE):
+        to_id = min(from_id + IDS_AT_ONCE, last_id + 1)
+        found = await session.execute(ACTIVE, {**given, "from_id": from_id, "to_id": to_id})
         row = found.one()
         if row.bits is not None:
             width = columns

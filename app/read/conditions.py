@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Interval, Subquery, and_, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import InvalidRequest
@@ -25,6 +25,8 @@ from app.read.filters import (
 from app.read.window import Window
 from app.schemas.event_types import PAGE_VIEWED
 from app.totals import Level
+
+Direction = Literal["after", "before"]
 
 PAGE = ActivityEvent.event_metadata["page"].astext
 
@@ -72,6 +74,21 @@ def parse_step(given: str) -> Step:
 def is_step(step: Step) -> ColumnElement[bool]:
     is_type = ActivityEvent.event_type == step.event_type
     return is_type if step.metadata is None else and_(is_type, has_metadata(step.metadata))
+
+
+def is_beside(start: Subquery, direction: Direction, within: timedelta) -> Conditions:
+    """Events of the same user after those of `start` (`user_id`, `at`, `event_id`), or before them;
+    those of one moment go by their ids."""
+    event, at = ActivityEvent, ActivityEvent.event_timestamp
+    key = tuple_(at, event.event_id)
+    from_ = tuple_(start.c.at, start.c.event_id)
+    reach = literal(within, Interval)
+    beside: Conditions = (
+        [key > from_, at <= start.c.at + reach, at >= start.c.at]
+        if direction == "after"
+        else [key < from_, at >= start.c.at - reach, at <= start.c.at]
+    )
+    return [event.user_id == start.c.user_id, *beside]
 
 
 def started_in(window: Window) -> Conditions:

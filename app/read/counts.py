@@ -8,7 +8,7 @@ anything else off the events.
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import BigInteger, cast, func, select
 
 from app.db import ReadSession
 from app.models import ActivityEvent, ActivitySession
@@ -133,13 +133,13 @@ async def _count_sessions(session: ReadSession, filter_: EventFilter, window: Wi
         )
         return (await session.scalars(select(func.count()).select_from(distinct.subquery()))).one()
     users = await of_users(session, filter_, ActivitySession.user_id)
-    parts = [
-        select(literal(1)).select_from(ActivitySession).where(*users, *which)
+    began, carried, long = (
+        select(func.count()).select_from(ActivitySession).where(*users, *which).scalar_subquery()
         for which in (
             started_in(window),
             carried_into(window, long=False),
             carried_into(window, long=True),
         )
-    ]
-    found = union_all(*parts).subquery()
-    return (await session.scalars(select(func.count()).select_from(found))).one()
+    )
+    found = await session.scalars(select(cast(began + carried + long, BigInteger)))
+    return found.one()

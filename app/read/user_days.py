@@ -32,8 +32,13 @@ USER_AND_DAYS = text(
     ), session AS (
       SELECT kept.started_at, kept.ended_at, kept.session_id
       FROM activity_session AS kept, who
-      WHERE :sessions AND kept.user_id = who.id AND kept.started_at < :end AND (
-        kept.started_at >= CAST(:start AS timestamptz) - interval '1 day' OR kept.is_long)
+      WHERE :sessions AND kept.user_id = who.id AND NOT kept.is_long
+        AND kept.started_at >= CAST(:start AS timestamptz) - interval '1 day'
+        AND kept.started_at < :end
+      UNION ALL
+      SELECT kept.started_at, kept.ended_at, kept.session_id
+      FROM activity_session AS kept, who
+      WHERE :sessions AND kept.user_id = who.id AND kept.is_long AND kept.started_at < :end
     ), counted AS MATERIALIZED (
       SELECT count(*) AS sessions FROM session, who
       WHERE started_at >= :start OR ended_at >= :start AND (

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.deps import NoRepeats
@@ -19,10 +19,10 @@ from app.read.analytics.timeseries import timeseries
 from app.read.analytics.top import top
 from app.read.conditions import parse_step
 from app.routers.access import GuardedRoute
-from app.routers.analytics_answer import TABLES, AskerDep
+from app.routers.analytics_answer import TABLES, UNCHANGED, answer
 from app.routers.responses import errors
 from app.schemas import analytics as answers
-from app.schemas import queries
+from app.schemas import analytics_queries as queries
 
 router = APIRouter(
     prefix="/analytics",
@@ -34,9 +34,14 @@ router = APIRouter(
 
 
 @router.get(
-    "", summary="Sum up a user's events, or everybody's", response_model=answers.SummaryAnswer
+    "",
+    summary="Sum up a user's events, or everybody's",
+    response_model=answers.SummaryAnswer,
+    responses=UNCHANGED,
 )
-async def analytics(query: Annotated[queries.AnalyticsQuery, Query()], asker: AskerDep) -> Response:
+async def analytics(
+    query: Annotated[queries.AnalyticsQuery, Query()], request: Request
+) -> Response:
     """By default the last 7 x 24 hours; exact the moment a write is acknowledged.
 
     Counts descend (equal ones by name). `most_active_day` is the latest of equal days,
@@ -45,7 +50,7 @@ async def analytics(query: Annotated[queries.AnalyticsQuery, Query()], asker: As
     An event without a device counts as `unknown`. `unique_sessions` are the distinct ones that have
     an event in the window; equal ids of two users are two.
     """
-    return await asker.answer(query, summary)
+    return await answer(request, query, summary)
 
 
 @router.get(
@@ -55,7 +60,7 @@ async def analytics(query: Annotated[queries.AnalyticsQuery, Query()], asker: As
     responses=TABLES,
 )
 async def analytics_timeseries(
-    query: Annotated[queries.TimeseriesQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.TimeseriesQuery, Query()]
 ) -> Response:
     """Zero where nothing happened; the first and the last bucket have what lies in the window.
 
@@ -65,7 +70,8 @@ async def analytics_timeseries(
     most frequent values (equal ones by name), and one, `is_other`, for all others. `compare` adds
     the window before: as long, by the calendar and clock of `tz`.
     """
-    return await asker.answer(
+    return await answer(
+        request,
         query,
         timeseries,
         bucket=query.bucket,
@@ -81,14 +87,14 @@ async def analytics_timeseries(
     response_model=answers.TopAnswer,
     responses=TABLES,
 )
-async def analytics_top(query: Annotated[queries.TopQuery, Query()], asker: AskerDep) -> Response:
+async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Request) -> Response:
     """The values with the most events, descending; equal ones by value.
 
     `by=entity` counts events by entity type and id, `by=user` by email, `by=metadata` by the values
     of one key, `key`, at the top of the metadata: text as it is, anything else as JSON. Events
     without such a value are not counted.
     """
-    return await asker.answer(query, top, by=query.by, key=query.key, limit=query.limit)
+    return await answer(request, query, top, by=query.by, key=query.key, limit=query.limit)
 
 
 @router.get(
@@ -98,15 +104,15 @@ async def analytics_top(query: Annotated[queries.TopQuery, Query()], asker: Aske
     responses=TABLES,
 )
 async def analytics_active_users(
-    query: Annotated[queries.UsersQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
-    """Of every local day that the window touches, as a whole; by default of the last 30 x 24 hours.
+    """Of every local day that the window touches, as a whole.
 
     A user is active on a day with at least one event. `wau` and `mau` count the users of the 7 and
     the 30 local days that end with the day; `stickiness` is `dau / mau`. A user is `new` on the
     first day of all on which they were active, and `returning` on all others.
     """
-    return await asker.answer(query, active_users, default_days=30)
+    return await answer(request, query, active_users)
 
 
 @router.get(
@@ -116,17 +122,15 @@ async def analytics_active_users(
     responses=TABLES,
 )
 async def analytics_retention(
-    query: Annotated[queries.RetentionQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.RetentionQuery, Query()]
 ) -> Response:
-    """A cohort for each local day, week or month that the window touches; by default of 56 days.
+    """A cohort for each local day, week or month that the window touches.
 
     A cohort are the users whose first activity of all lies in its period. `users[n]` of them were
     active in the n-th period after it, `users[0]` in the first; null where that has not begun by
     the window's end. The last period may be going on: its numbers still grow.
     """
-    return await asker.answer(
-        query, retention, default_days=56, period=query.period, periods=query.periods
-    )
+    return await answer(request, query, retention, period=query.period, periods=query.periods)
 
 
 @router.get(
@@ -136,7 +140,7 @@ async def analytics_retention(
     responses=TABLES,
 )
 async def analytics_funnel(
-    query: Annotated[queries.FunnelQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.FunnelQuery, Query()]
 ) -> Response:
     """Users by the furthest step that they reached, with what it took them.
 
@@ -146,7 +150,8 @@ async def analytics_funnel(
     furthest, the first that got there gives the times and the group; where several events could
     have led to it, the latest did. Events of one moment follow one another by their ids.
     """
-    return await asker.answer(
+    return await answer(
+        request,
         query,
         funnel,
         [parse_step(step) for step in query.step],
@@ -167,7 +172,7 @@ async def analytics_funnel(
     responses=TABLES,
 )
 async def analytics_paths(
-    query: Annotated[queries.PathsQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.PathsQuery, Query()]
 ) -> Response:
     """What follows, or precedes, each event of the type `anchor`, step by step, for a sankey.
 
@@ -175,7 +180,8 @@ async def analytics_paths(
     `gap_minutes` later, and ends (`target` null) where there is none, or at the window's end.
     Events of one moment go by their ids. Paths that run into one another count each.
     """
-    return await asker.answer(
+    return await answer(
+        request,
         query,
         paths,
         query.anchor,
@@ -193,13 +199,13 @@ async def analytics_paths(
     responses=TABLES,
 )
 async def analytics_durations(
-    query: Annotated[queries.DurationsQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.DurationsQuery, Query()]
 ) -> Response:
     """Of the events that have a `duration_ms`. Types descend by events, then go by name.
 
     Percentiles are interpolated between the two nearest durations.
     """
-    return await asker.answer(query, durations, limit=query.limit)
+    return await answer(request, query, durations, limit=query.limit)
 
 
 @router.get(
@@ -209,10 +215,10 @@ async def analytics_durations(
     responses=TABLES,
 )
 async def analytics_heatmap(
-    query: Annotated[queries.TableQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.TableQuery, Query()]
 ) -> Response:
-    """By the clock of `tz`: an hour that it shows twice counts in one cell, a skipped one in none."""
-    return await asker.answer(query, heatmap)
+    """By the clock of `tz`: an hour shown twice counts in one cell, a skipped one in none."""
+    return await answer(request, query, heatmap)
 
 
 @router.get(
@@ -222,7 +228,7 @@ async def analytics_heatmap(
     responses=TABLES,
 )
 async def analytics_sessions(
-    query: Annotated[queries.UsersQuery, Query()], asker: AskerDep
+    request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
     """The sessions that began in the window, whole ones, by the local day on which they began.
 
@@ -230,4 +236,4 @@ async def analytics_sessions(
     event comes within 30 minutes; it is cut at the window's end. A bounce is a session of a single
     event. A length is from the first event to the last.
     """
-    return await asker.answer(query, sessions)
+    return await answer(request, query, sessions)

@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 import orjson
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from app.db import ReadSession
@@ -18,7 +18,8 @@ from app.read.answer import About, Table
 from app.read.filters import EventFilter, event_filter
 from app.read.window import Window, resolve_window
 from app.routers.responses import JSON_OPTIONS
-from app.schemas.queries import EventFilterQuery, WindowQuery
+from app.schemas.analytics_queries import UsersQuery
+from app.schemas.queries import EventFilterQuery
 
 DAYS_DEFAULT = 7
 NOT_MODIFIED = 304
@@ -27,11 +28,94 @@ ETAG_BYTES = 12
 CACHE_CONTROL = "private, no-cache"
 VARY = "Authorization, X-API-Key"
 
+ETAG = {"ETag": {"description": "Of what was found", "schema": {"type": "string"}}}
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": ETAG},
+    304: {"description": "The same was found as for the ETag in `If-None-Match`"},
+}
 TABLES: dict[int | str, dict[str, Any]] = {
+    **UNCHANGED,
     200: {
         "description": "The answer; with `format=csv`, its table",
         "content": {"text/csv": {"schema": {"type": "string"}}},
-        "headers": {"ETag": {"schema": {"type": "string"}}},
+        "headers": ETAG,
     },
-    304: {"description": "Nothing has changed since the answer of `If-None-Match`"},
 }
+
+Asked = ParamSpec("Asked")
+
+
+async def answer(
+    request: Request,
+    query: EventFilterQuery | UsersQuery,
+    question: Callable[Concatenate[ReadSession, EventFilter, Window, Asked], Awaitable[Any]],
+    *args: Asked.args,
+    **options: Asked.kwargs,
+) -> Response:
+    """Asks a question of `app.read.analytics` about the users that the caller may ask for.
+
+    Questions about all users, and about users rather than events, are heavy.
+    """
+    now, principal = now_of(request), principal_of(request)
+    window = resolve_window(
+        now,
+        days=query.days,
+        start=query.start,
+        end=query.end,
+        tz=query.tz,
+        default_days=DAYS_DEFAULT,
+    )
+    users = principal.users(query.user_email)
+    filter_ = EventFilter(user_email=users)
+    if isinstance(query, EventFilterQuery):
+        filter_ = event_filter(query, users)
+    heavy = not users or isinstance(query, UsersQuery)
+    async with service_of(request).database.read(heavy=heavy) as session:
+        found = await question(session, filter_, window, *args, **options)
+    if getattr(query, "format", "json") == "csv":
+        body, media_type = _csv(found.table()), "text/csv; charset=utf-8"
+        etag = _etag(body)
+    else:
+        content = orjson.dumps(_content(found), option=JSON_OPTIONS)
+        etag, media_type = _etag(content), "application/json"
+        body = content[:-1] + b"," + orjson.dumps(_about(found, window, now))[1:]
+    headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}
+    if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=NOT_MODIFIED, headers=headers)
+    if media_type != "application/json":
+        name = request.url.path.rsplit("/", 1)[1]
+        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _content(found: Any) -> dict[str, Any]:
+    return {each.name: getattr(found, each.name) for each in fields(found) if each.name != "about"}
+
+
+def _about(found: Any, window: Window, now: datetime) -> dict[str, Any]:
+    about: About = found.about
+    return {
+        "start": window.start.isoformat().replace("+00:00", "Z"),
+        "end": window.end.isoformat().replace("+00:00", "Z"),
+        "timezone": window.timezone,
+        "generated_at": now.isoformat().replace("+00:00", "Z"),
+        "source": about.source,
+        "rows_read": about.rows_read,
+        "truncated": about.truncated,
+    }
+
+
+def _etag(content: bytes) -> str:
+    """Weak: the answer's own description, which follows the moment, is left out of it."""
+    return f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
+
+
+def _csv(table: Table) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(table.columns)
+    writer.writerows(
+        [value.isoformat() if isinstance(value, date) else value for value in row]
+        for row in table.rows
+    )
+    return out.getvalue().encode()

@@ -18,8 +18,9 @@ from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
 from app.read.export import Export
 from app.read.export_formats import MEDIA_TYPES
 from app.schemas.answers import ErrorAnswer
+from app.schemas.examples import FILE
 
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 METHOD_NOT_ALLOWED = 405
 # A client that takes less than this in that time is given up: it would hold an export for ever.
@@ -28,7 +29,7 @@ SEND_TIMEOUT_SECONDS = 60
 FILES: dict[str, Any] = {
     "description": "The file, in the `format` that was asked for",
     "content": {
-        media_type.partition(";")[0]: {"schema": {"type": "string"}}
+        media_type.partition(";")[0]: {"schema": {"type": "string"}, "example": FILE}
         for media_type in MEDIA_TYPES.values()
     },
     "headers": {
@@ -47,7 +48,7 @@ class JsonResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content, option=_OPTIONS)
+        return orjson.dumps(content, option=JSON_OPTIONS)
 
 
 class ExportResponse(Response):

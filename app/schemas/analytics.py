@@ -6,16 +6,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from app.schemas.answers import Answer
-
-WINDOW: dict[str, Any] = {
-    "start": "2026-11-16T00:00:00Z",
-    "end": "2026-11-18T00:00:00Z",
-    "timezone": "Europe/London",
-    "generated_at": "2026-11-18T09:30:00Z",
-    "source": "totals",
-    "rows_read": 96,
-    "truncated": False,
-}
+from app.schemas.examples import STATS, STEPS, WINDOW
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -70,17 +61,20 @@ class SeriesOut(Answer):
     events: list[int] = Field(description="One number for each of `buckets`.")
 
 
-class SeriesAnswer(Answer):
+class Buckets(Answer):
     bucket: Literal["minute", "hour", "day", "week", "month"]
     split_by: str | None
     total_events: int
     buckets: list[datetime] = Field(description="Where each begins, on the clock of `tz`.")
     series: list[SeriesOut]
+
+
+class SeriesAnswer(Buckets):
     start: datetime
     end: datetime
 
 
-class TimeseriesAnswer(AnalyticsAnswer):
+class TimeseriesAnswer(Buckets, AnalyticsAnswer):
     model_config = _example(
         bucket="day",
         split_by=None,
@@ -90,11 +84,6 @@ class TimeseriesAnswer(AnalyticsAnswer):
         previous=None,
     )
 
-    bucket: Literal["minute", "hour", "day", "week", "month"]
-    split_by: str | None
-    total_events: int
-    buckets: list[datetime] = Field(description="Where each begins, on the clock of `tz`.")
-    series: list[SeriesOut]
     previous: SeriesAnswer | None = Field(description="The window before, with `compare`.")
 
 
@@ -187,14 +176,6 @@ class FunnelGroupOut(Answer):
     steps: list[FunnelStepOut]
 
 
-_STEPS = [
-    {"step": 1, "event_type": "project_created", "users": 4, "share_of_first": 1.0,
-     "share_of_previous": 1.0, "dropped": 3, "median_ms": None, "p90_ms": None},
-    {"step": 2, "event_type": "standup_completed", "users": 1, "share_of_first": 0.25,
-     "share_of_previous": 0.25, "dropped": 1, "median_ms": 60000.0, "p90_ms": 60000.0},
-]  # fmt: skip
-
-
 class FunnelAnswer(AnalyticsAnswer):
     model_config = _example(
         order="loose",
@@ -202,7 +183,7 @@ class FunnelAnswer(AnalyticsAnswer):
         users=4,
         converted=1,
         conversion=0.25,
-        steps=_STEPS,
+        steps=STEPS,
         groups=[],
         user_emails=["ada@example.com"],
     )
@@ -292,14 +273,9 @@ class DaySessionsOut(Answer):
     stats: SessionStatsOut
 
 
-_STATS = {"sessions": 2, "events": 5, "events_per_session": 2.5, "bounces": 1, "bounce_rate": 0.5,
-          "mean_length_ms": 30000.0, "median_length_ms": 30000.0,
-          "p90_length_ms": 54000.0}  # fmt: skip
-
-
 class SessionsAnswer(AnalyticsAnswer):
     model_config = _example(
-        total=_STATS, made_by_time=1, rows=[{"day": "2026-11-16", "stats": _STATS}]
+        total=STATS, made_by_time=1, rows=[{"day": "2026-11-16", "stats": STATS}]
     )
 
     total: SessionStatsOut

@@ -6,9 +6,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas.examples import AT, BATCH, EVENT, ID, RECEIPT, SESSION
+
 
 class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
+
+
+def example(**fields: Any) -> ConfigDict:
+    """An answer as it looks, for the OpenAPI document."""
+    return ConfigDict(from_attributes=True, json_schema_extra={"examples": [fields]})
 
 
 class Warning_(Answer):
@@ -36,6 +43,8 @@ class Result(Answer):
 class BatchAnswer(Answer):
     """`results` lists every event that was not plainly accepted, in the order of the request."""
 
+    model_config = example(**BATCH)
+
     batch_id: str
     received: int
     accepted: int
@@ -48,6 +57,8 @@ class BatchAnswer(Answer):
 
 
 class SingleAnswer(Answer):
+    model_config = example(event_id=ID, status="accepted", server_time=AT, warnings=[])
+
     event_id: str
     status: Literal["accepted", "duplicate", "suppressed"]
     server_time: datetime
@@ -61,11 +72,28 @@ class ErrorDetail(Answer):
 
 
 class ErrorAnswer(Answer):
+    model_config = example(
+        error={
+            "code": "invalid_request",
+            "message": "days: give either days, or start and end",
+            "details": {},
+        }
+    )
+
     error: ErrorDetail
 
 
 class RejectedBatchAnswer(BatchAnswer):
     """A batch without one valid event: the batch's ordinary answer, and the error."""
+
+    model_config = example(
+        **BATCH | {"accepted": 0},
+        error={
+            "code": "all_rejected",
+            "message": "No event of the batch can be kept.",
+            "details": {},
+        },
+    )
 
     error: ErrorDetail
 
@@ -89,6 +117,8 @@ class EventOut(Answer):
 
 
 class EventPageAnswer(Answer):
+    model_config = example(events=[EVENT], next_cursor=None)
+
     events: list[EventOut]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
@@ -107,6 +137,8 @@ class SessionSummaryOut(Answer):
 
 
 class SessionAnswer(Answer):
+    model_config = example(session_id="s-7f3a", summary=SESSION, events=[EVENT], next_cursor=None)
+
     session_id: str
     summary: SessionSummaryOut
     events: list[EventOut]
@@ -116,12 +148,16 @@ class SessionAnswer(Answer):
 class OptOutAnswer(Answer):
     """True is opted out."""
 
+    model_config = example(analytics=True, ai_context=False, learning=False)
+
     analytics: bool
     ai_context: bool
     learning: bool
 
 
 class ReceiptAnswer(Answer):
+    model_config = example(**RECEIPT)
+
     receipt_id: UUID
     erased_at: datetime
     finished_at: datetime
@@ -131,6 +167,15 @@ class ReceiptAnswer(Answer):
 
 
 class CleanupAnswer(Answer):
+    model_config = example(
+        events_deleted=3,
+        before=None,
+        dry_run=False,
+        user_email="ada@example.com",
+        partitions_dropped=[],
+        receipt=RECEIPT,
+    )
+
     events_deleted: int = Field(description="With `dry_run`, what would be deleted.")
     before: datetime | None
     dry_run: bool
@@ -140,6 +185,8 @@ class CleanupAnswer(Answer):
 
 
 class LiveAnswer(Answer):
+    model_config = example(status="ok")
+
     status: Literal["ok"]
 
 
@@ -158,6 +205,13 @@ class RetentionOut(Answer):
 
 
 class ReadyAnswer(Answer):
+    model_config = example(
+        status="ok",
+        migration="0004",
+        ingest={"groups": 10, "requests": 40, "events": 200},
+        retention={"last_success_at": AT, "oldest_event_at": AT, "overdue": False},
+    )
+
     status: Literal["ok"]
     migration: str
     ingest: IngestStats

@@ -83,7 +83,12 @@ def request_of(method: str, path: str, email: str) -> dict[str, Any]:
     if path.endswith("/log/batch"):
         return {"json": {"user_email": email, "events": [EVENT]}}
     body: dict[str, Any] = {"json": {}} if method == "PUT" else {}
-    return {"params": {"user_email": email}, **body}
+    needed: dict[str, Any] = {}
+    if path.endswith("/funnel"):
+        needed = {"step": ["project_created", "email_opened"]}
+    if path.endswith("/paths"):
+        needed = {"anchor": "project_created"}
+    return {"params": {"user_email": email, **needed}, **body}
 
 
 def code_of(response: httpx.Response) -> str:
@@ -120,6 +125,15 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "POST /api/events/log/batch": ("write", True),
         "GET /api/events/": ("read", True),
         "GET /api/events/analytics": ("read", True),
+        "GET /api/events/analytics/timeseries": ("read", True),
+        "GET /api/events/analytics/top": ("read", True),
+        "GET /api/events/analytics/active-users": ("read", True),
+        "GET /api/events/analytics/retention": ("read", True),
+        "GET /api/events/analytics/funnel": ("read", True),
+        "GET /api/events/analytics/paths": ("read", True),
+        "GET /api/events/analytics/durations": ("read", True),
+        "GET /api/events/analytics/heatmap": ("read", True),
+        "GET /api/events/analytics/sessions": ("read", True),
         "GET /api/events/session/s": ("read", True),
         "GET /api/events/export": ("read", False),
         "GET /api/privacy/export": ("admin", True),
@@ -186,7 +200,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 11
+    assert walked == 20
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

@@ -55,6 +55,10 @@ async def test_the_whole_answer(client: httpx.AsyncClient, log: Log) -> None:
         "start": "2026-11-17T00:00:00Z",
         "end": "2026-11-20T12:00:00Z",
         "timezone": "UTC",
+        "generated_at": "2026-11-20T12:00:00Z",
+        "source": "user_days",
+        "rows_read": 5,
+        "truncated": False,
     }
 
 
@@ -107,6 +111,10 @@ async def test_nothing_happened(client: httpx.AsyncClient) -> None:
         "start": "2026-11-19T23:00:00Z",
         "end": "2026-11-20T12:00:00Z",
         "timezone": "UTC",
+        "generated_at": "2026-11-20T12:00:00Z",
+        "source": "user_days",
+        "rows_read": 0,
+        "truncated": False,
     }
 
 

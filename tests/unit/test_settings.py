@@ -58,6 +58,7 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_STATEMENT_TIMEOUT_MS", "500", "statement_timeout_ms", 500),
     ("ACTIVITY_STREAM_RESUME_MINUTES", "5", "stream_resume_minutes", 5),
     ("ACTIVITY_EXPORTS_MAX", "4", "exports_max", 4),
+    ("ACTIVITY_ANALYTICS_POOL_SIZE", "9", "analytics_pool_size", 9),
     ("ACTIVITY_DATABASE_POOL_SIZE", "3", "database_pool_size", 3),
     ("ACTIVITY_DATABASE_TIMEOUT_SECONDS", "1", "database_timeout_seconds", 1.0),
     ("ACTIVITY_SHUTDOWN_GRACE_SECONDS", "0", "shutdown_grace_seconds", 0),

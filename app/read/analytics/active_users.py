@@ -58,13 +58,10 @@ async def active_users(session: ReadSession, filter_: EventFilter, window: Windo
     lead = MONTH - 1
     counts = [[0, 0, 0, 0] for _ in days]
     active = new_users = rows_read = 0
-    async for part in active_days(session, filter_, window.zone, first, last):
+    async for part in active_days(session, filter_, window.zone, first, last, lead=lead):
         rows_read += part.rows_read
         weeks, months = _trailing(part.days, WEEK), _trailing(part.days, MONTH)
-        seen = part.before
-        for bits in part.days[:lead]:
-            seen |= bits
-        known = seen
+        known = seen = part.before
         anybody = 0
         for place, count in enumerate(counts, lead):
             bits = part.days[place]

@@ -2,29 +2,31 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
-    FromClause,
     Interval,
     Select,
+    Text,
     and_,
     case,
     func,
     literal,
     null,
     select,
+    true,
+    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import TIMESTAMP, aggregate_order_by, array
 
 from app.db import ReadSession
 from app.models import ActivityEvent
 from app.read.answer import NOWHERE, About, Table
-from app.read.filters import EventFilter, conditions
+from app.read.conditions import Direction, Step, is_beside, is_step
+from app.read.filters import Conditions, EventFilter, conditions
 from app.read.window import Window
-
-Direction = Literal["after", "before"]
 
 # More than these are not looked at: the rarest are left out.
 LINKS_MAX = 20_000
@@ -97,7 +99,7 @@ async def paths(
         links=[link for links in by_step.values() for link in links[:limit]],
         about=About(
             "events",
-            found[0].rows_read if found else 0,
+            sum(link.events for link in found),
             truncated=len(found) == LINKS_MAX
             or any(len(links) > limit for links in by_step.values()),
         ),
@@ -105,60 +107,53 @@ async def paths(
 
 
 def _statement(
-    where: list[ColumnElement[bool]],
-    anchor: str,
-    direction: Direction,
-    steps: int,
-    gap: timedelta,
+    where: Conditions, anchor: str, direction: Direction, steps: int, gap: timedelta
 ) -> Select[*tuple[Any, ...]]:
-    """A row for each link of each step."""
+    """A row for each link of each step: from each anchor, one search in its user's events."""
     event = ActivityEvent
-    look = func.lead if direction == "after" else func.lag
-    over: dict[str, Any] = {
-        "partition_by": event.user_id,
-        "order_by": (event.event_timestamp, event.event_id),
-    }
-    rows: FromClause = (
-        select(
-            event.event_type.label("type_0"),
-            event.event_timestamp.label("at_0"),
-            *(
-                look(event.event_type, step).over(**over).label(f"type_{step}")
-                for step in range(1, steps + 1)
-            ),
-            *(
-                look(event.event_timestamp, step).over(**over).label(f"at_{step}")
-                for step in range(1, steps + 1)
-            ),
-        )
-        .where(*where)
-        .cte("event_and_next")
+    at, keys = event.event_timestamp, (event.event_timestamp, event.event_id)
+    start = (
+        select(event.user_id, at.label("at"), event.event_id)
+        .where(*where, is_step(Step(anchor)))
+        .subquery("start")
     )
+    near = (
+        select(event.event_type, at, event.event_id)
+        .where(*where, *is_beside(start, direction, gap * steps))
+        .order_by(*(key.asc() if direction == "after" else key.desc() for key in keys))
+        .limit(steps)
+        .correlate(start)
+        .lateral("near")
+    )
+    ends = (near.c.event_timestamp, near.c.event_id)
+    in_order = [key.asc() if direction == "after" else key.desc() for key in ends]
+    following = (
+        select(
+            func.array_agg(aggregate_order_by(near.c.event_type, *in_order)).label("types"),
+            func.array_agg(aggregate_order_by(near.c.event_timestamp, *in_order)).label("times"),
+        )
+        .select_from(near)
+        .lateral("following")
+    )
+    types = type_coerce(following.c.types, ARRAY(Text))
+    times = type_coerce(following.c.times, ARRAY(TIMESTAMP(timezone=True)))
     targets: list[ColumnElement[Any]] = []
-    near: list[ColumnElement[bool]] = []
+    close: list[ColumnElement[bool]] = []
+    longest = literal(gap, Interval)
     for step in range(1, steps + 1):
-        apart = rows.c[f"at_{step}"] - rows.c[f"at_{step - 1}"]
-        longest = literal(gap, Interval)
-        near.append(and_(apart <= longest, apart >= -longest))
-        targets.append(case((and_(*near), rows.c[f"type_{step}"])))
-    sources = [rows.c.type_0, *targets[:-1]]
+        apart = times[step] - (times[step - 1] if step > 1 else start.c.at)
+        close.append(and_(apart <= longest, apart >= literal(-gap, Interval)))
+        targets.append(case((and_(*close), types[step])))
     link = (
-        func.unnest(array(sources), array(targets))
+        func.unnest(array([literal(anchor), *targets[:-1]]), array(targets))
         .table_valued("source", "target", with_ordinality="step", name="link")
         .render_derived()
         .lateral()
     )
     events = func.count().label("events")
     return (
-        select(
-            link.c.step,
-            link.c.source,
-            link.c.target,
-            events,
-            select(func.count()).select_from(rows).scalar_subquery().label("rows_read"),
-        )
-        .select_from(rows.join(link, link.c.source != null()))
-        .where(rows.c.type_0 == anchor)
+        select(link.c.step, link.c.source, link.c.target, events)
+        .select_from(start.join(following, true()).join(link, link.c.source != null()))
         .group_by(link.c.step, link.c.source, link.c.target)
         .order_by(events.desc())
         .limit(LINKS_MAX)
