@@ -102,6 +102,13 @@ STEPS: list[dict[str, Any]] = [
     {"step": 2, "event_type": "standup_completed", "users": 1, "share_of_first": 0.25,
      "share_of_previous": 0.25, "dropped": 1, "median_ms": 60000.0, "p90_ms": 60000.0},
 ]  # fmt: skip
-STATS: dict[str, Any] = {"sessions": 2, "events": 5, "events_per_session": 2.5, "bounces": 1, "bounce_rate": 0.5,
-          "mean_length_ms": 30000.0, "median_length_ms": 30000.0,
-          "p90_length_ms": 54000.0}  # fmt: skip
+STATS: dict[str, Any] = {
+    "sessions": 2,
+    "events": 5,
+    "events_per_session": 2.5,
+    "bounces": 1,
+    "bounce_rate": 0.5,
+    "mean_length_ms": 30000.0,
+    "median_length_ms": 30000.0,
+    "p90_length_ms": 54000.0,
+}
