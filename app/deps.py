@@ -14,6 +14,7 @@ from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
 from app.read.export import ExportSlots
+from app.read.feed import Feed
 from app.schemas.queries import EventQuery
 from app.settings import Settings
 
@@ -33,6 +34,7 @@ class Service:
     auth: Authenticator
     rates: Rates
     exports: ExportSlots
+    feed: Feed
     head_revision: str
 
 

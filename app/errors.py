@@ -9,6 +9,7 @@
     ├── NotFound                        404     not_found
     ├── AmbiguousSession                409     ambiguous_session
     ├── BodyTimeout                     408     body_timeout
+    ├── ResumeExpired                   410     resume_expired       (read what was missed)
     ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
     ├── RateLimited                     429     rate_limited
@@ -103,6 +104,11 @@ class AmbiguousSession(ActivityError):
 class BodyTimeout(ActivityError):
     status = 408
     code = "body_timeout"
+
+
+class ResumeExpired(ActivityError):
+    status = 410
+    code = "resume_expired"
 
 
 class TooLarge(ActivityError):

@@ -21,6 +21,7 @@ from app.edge import Cors, Edge
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.read.export import ExportSlots
+from app.read.feed import Feed
 from app.routers import (
     analytics,
     batch,
@@ -33,6 +34,7 @@ from app.routers import (
     privacy_export,
     query,
     session,
+    stream,
     tracker,
 )
 from app.routers.access import SECURITY_SCHEMES
@@ -42,7 +44,9 @@ from app.settings import Settings
 
 DESCRIPTION = (
     "Records what users do, exactly once, and answers for analytics and AI features. "
-    "Every error has the shape `{error: {code, message, details}}`."
+    "Every error has the shape `{error: {code, message, details}}`.\n\n"
+    "`GET /api/events/stream` sends events as they arrive, as server-sent events, with the filters "
+    "of `GET /api/events/`; it goes on after a `Last-Event-ID`."
 )
 
 
@@ -56,11 +60,13 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         database = Database(database_url, settings)
         writer = GroupWriter(database, settings)
         writer.start()
+        feed = Feed(database, settings)
         app.state.service = Service(
             settings=settings,
             database=database,
             writer=writer,
             exports=ExportSlots(settings.exports_max),
+            feed=feed,
             auth=Authenticator(settings, database),
             rates=rates,
             head_revision=head_revision(),
@@ -72,6 +78,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             duties.cancel()
             with suppress(asyncio.CancelledError):
                 await duties
+            await feed.close()
             await writer.close()
             await database.dispose()
 
@@ -88,7 +95,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.
-    for module in (log, batch, analytics, session, export, cleanup, query):
+    for module in (log, batch, analytics, session, stream, export, cleanup, query):
         app.include_router(module.router, prefix="/api/events")
     app.include_router(privacy.router)
     app.include_router(privacy_export.router, prefix="/api/privacy")

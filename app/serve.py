@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import psutil
 import uvicorn
+from fastapi import FastAPI
 
 from app import __version__
 from app.auth.keys import keys_exist
@@ -29,14 +30,22 @@ class ServeError(RuntimeError):
 class Server(uvicorn.Server):
     """Says where it is once it takes requests."""
 
-    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, greeting: str) -> None:
         super().__init__(config)
+        self._app = app
         self._greeting = greeting
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(self._greeting, flush=True)  # noqa: T201 (this is what `serve` prints)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams go on for ever: they are ended first."""
+        service = getattr(self._app.state, "service", None)
+        if service is not None:
+            service.feed.end()
+        await super().shutdown(sockets)
 
 
 async def require_keys(settings: Settings, database_url: str) -> None:
@@ -102,8 +111,9 @@ def serve_forever(
     settings: Settings, database_url: str, listener: socket.socket, address: str
 ) -> None:
     """Serves until SIGINT or SIGTERM; returns when what was under way is answered."""
+    app = create_app(settings, database_url)
     config = uvicorn.Config(
-        create_app(settings, database_url),
+        app,
         http=connections(settings.body_timeout_seconds),
         log_level="warning",
         access_log=False,  # its lines would hold users' addresses
@@ -119,7 +129,7 @@ def serve_forever(
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    server = Server(config, _greeting(settings, address))
+    server = Server(config, app, _greeting(settings, address))
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(3)

@@ -228,6 +228,12 @@ class Settings(BaseSettings):
         le=1440,
         description="How long after a break a live stream can still be gone on with.",
     )
+    streams_max: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Live streams open at one time; beyond that, 503 with Retry-After.",
+    )
     exports_max: int = Field(
         default=2,
         ge=1,

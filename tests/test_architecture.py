@@ -62,6 +62,8 @@ CONDITIONS = {
     "app/read/conditions.py",
     "app/read/active_days.py",
     "app/read/user_days.py",
+    "app/read/matching.py",
+    "app/read/arrivals.py",
 }
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from app.db import Database
 from app.ingest.rows import EventRow
@@ -30,6 +30,12 @@ async def announce(connection: asyncpg.Connection, rows: Sequence[EventRow], use
 
 
 async def forget_arrivals(database: Database, before: datetime) -> None:
-    """Word of what came before a time goes; the events stay."""
+    """Word of what came before a time goes, but for the last of it: it marks from where on
+    everything is known. The events stay."""
+    last = (
+        select(func.max(ActivityArrival.transaction_id))
+        .where(ActivityArrival.arrived_at < before)
+        .scalar_subquery()
+    )
     async with database.transaction() as session:
-        await session.execute(delete(ActivityArrival).where(ActivityArrival.arrived_at < before))
+        await session.execute(delete(ActivityArrival).where(ActivityArrival.transaction_id < last))

@@ -27,7 +27,7 @@ from app.models import (
 )
 from app.read.cursor import Cursor
 from app.read.window import Window
-from app.schemas.queries import EventFilterQuery
+from app.schemas.queries import StreamQuery
 from app.schemas.strict_json import find_fault, parse_json
 
 
@@ -68,9 +68,7 @@ _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 
-def event_filter(
-    query: EventFilterQuery, users: tuple[str, ...], *, own: bool = False
-) -> EventFilter:
+def event_filter(query: StreamQuery, users: tuple[str, ...], *, own: bool = False) -> EventFilter:
     """The filter that a request asks for, on the users that its caller may ask for.
 
     Raises:

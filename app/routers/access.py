@@ -58,6 +58,7 @@ ACCESS: dict[str, Access] = {
     "analytics_durations": Access(KeyScope.READ, users=True),
     "analytics_heatmap": Access(KeyScope.READ, users=True),
     "analytics_sessions": Access(KeyScope.READ, users=True),
+    "stream_events": Access(KeyScope.READ, users=True),
     "session_events": Access(KeyScope.READ, users=True),
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),

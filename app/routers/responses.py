@@ -67,7 +67,7 @@ class ExportResponse(Response):
         self._export = export
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(client_gone(receive))
         try:
             await self._stream(send, gone)
         finally:
@@ -88,7 +88,7 @@ class ExportResponse(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _gone(receive: Receive) -> None:
+async def client_gone(receive: Receive) -> None:
     """Returns once the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -104,7 +104,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ActivityError, _activity_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_exception_handler(ClientDisconnect, _nobody_there)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -157,7 +157,7 @@ def _methods_of(request: Request) -> list[str]:
     )
 
 
-async def _client_gone(_: Request, __: Exception) -> Response:
+async def _nobody_there(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 

@@ -58,7 +58,7 @@ class WindowQuery(Query):
     )
 
 
-class EventFilterQuery(WindowQuery):
+class StreamQuery(Query):
     """Which events. Repeated parameters mean any-of, different ones all-of."""
 
     user_email: Annotated[list[EmailAddress], Values]
@@ -75,6 +75,10 @@ class EventFilterQuery(WindowQuery):
         description="A JSON object that the event's metadata must contain.",
         examples=['{"priority": "high"}'],
     )
+
+
+class EventFilterQuery(WindowQuery, StreamQuery):
+    """Which events, and of when."""
 
 
 class EventQuery(EventFilterQuery):

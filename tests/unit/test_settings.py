@@ -57,6 +57,7 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_GROUP_MAX_EVENTS", "50", "group_max_events", 50),
     ("ACTIVITY_STATEMENT_TIMEOUT_MS", "500", "statement_timeout_ms", 500),
     ("ACTIVITY_STREAM_RESUME_MINUTES", "5", "stream_resume_minutes", 5),
+    ("ACTIVITY_STREAMS_MAX", "5", "streams_max", 5),
     ("ACTIVITY_EXPORTS_MAX", "4", "exports_max", 4),
     ("ACTIVITY_ANALYTICS_POOL_SIZE", "9", "analytics_pool_size", 9),
     ("ACTIVITY_DATABASE_POOL_SIZE", "3", "database_pool_size", 3),

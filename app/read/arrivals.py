@@ -1,0 +1,157 @@
+"""Events in the order in which they became visible, for those who listen.
+
+Transactions commit in another order than they begin in. Those before the oldest that is still under
+way are complete, so that whoever reads no further than there misses nothing, and repeats nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from app.db import ReadSession
+from app.errors import ResumeExpired
+from app.read.events import as_sent
+
+GROUPS_AT_ONCE = 20
+EVENTS_AT_ONCE = 500
+_POSITION = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
+
+HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+# What came after a position, complete transactions alone.
+GROUPS = text(
+    """
+    SELECT transaction_id, user_ids, event_timestamps, event_ids FROM activity_arrival
+    WHERE transaction_id >= :after
+      AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    ORDER BY transaction_id LIMIT :at_most
+    """
+)
+
+# Whether a position can still be gone on from: the oldest group that is kept is the last of those
+# that were forgotten, so that nothing after it is missing.
+CAN_RESUME = text(
+    """
+    SELECT CAST(:after AS bigint) < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+      AND CAST(:after AS bigint) >= coalesce((SELECT min(transaction_id) FROM activity_arrival), 0)
+    """
+)
+
+# In the order of the keys; without what is gone meanwhile, or hidden.
+EVENTS = text(
+    """
+    SELECT given.place, event.event_id, event.event_timestamp, event.event_type,
+      event.event_category, event.event_action, event.entity_type, event.entity_id,
+      event.event_metadata::text AS event_metadata, event.session_id, event.session_seq,
+      event.device_type, event.context_snapshot::text AS context_snapshot, event.duration_ms,
+      event.received_at, event.user_id, app_user.email AS user_email
+    FROM unnest(CAST(:user_ids AS bigint[]), CAST(:times AS timestamptz[]), CAST(:ids AS uuid[]))
+      WITH ORDINALITY AS given (user_id, at, id, place)
+    JOIN activity_event AS event ON event.user_id = given.user_id
+      AND event.event_timestamp = given.at AND event.event_id = given.id
+    JOIN app_user ON app_user.id = event.user_id
+      AND app_user.email IS NOT NULL AND NOT app_user.analytics_opt_out
+    WHERE event.user_id = ANY(CAST(:user_ids AS bigint[]))
+      AND event.event_timestamp BETWEEN :first AND :last
+    ORDER BY given.place
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """An event's place in the order: its transaction, and its place in that, from 1. Place 0 is
+    before all of a transaction."""
+
+    transaction_id: int
+    place: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.transaction_id}.{self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An event as it is sent, its metadata as JSON text, and its place in the order."""
+
+    position: Position
+    event: dict[str, Any]
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What came after a position, and how far that goes."""
+
+    events: list[Arrived]
+    until: Position
+    is_all: bool
+
+
+def parse_position(given: str) -> Position:
+    """A position as it was sent.
+
+    Raises:
+        ResumeExpired: it is none.
+    """
+    found = _POSITION.fullmatch(given)
+    if found is None:
+        raise ResumeExpired("Last-Event-ID: it is none of this stream.")
+    return Position(int(found[1]), int(found[2]))
+
+
+async def present(session: ReadSession) -> Position:
+    """Before all that is not complete yet."""
+    return Position((await session.execute(HORIZON)).scalar_one())
+
+
+async def require_kept(session: ReadSession, after: Position) -> None:
+    """Raises ResumeExpired: what came after that position is no longer known."""
+    found = await session.execute(CAN_RESUME, {"after": after.transaction_id})
+    if not found.scalar_one():
+        raise ResumeExpired(
+            "What has arrived since then is no longer known here. Read it with GET /api/events/, "
+            "and connect without Last-Event-ID."
+        )
+
+
+async def arrivals(session: ReadSession, after: Position) -> Arrivals:
+    """The next events after a position, in the order of their arrival, a bounded number."""
+    given = {"after": after.transaction_id, "at_most": GROUPS_AT_ONCE}
+    groups = (await session.execute(GROUPS, given)).all()
+    keys = [
+        (Position(group.transaction_id, place), key)
+        for group in groups
+        for place, key in enumerate(
+            zip(group.user_ids, group.event_timestamps, group.event_ids, strict=True), 1
+        )
+    ]
+    keys = [(position, key) for position, key in keys if position > after]
+    some = keys[:EVENTS_AT_ONCE]
+    if not some:
+        return Arrivals([], after, is_all=len(groups) < GROUPS_AT_ONCE)
+    return Arrivals(
+        await _events(session, some),
+        some[-1][0],
+        is_all=len(some) == len(keys) and len(groups) < GROUPS_AT_ONCE,
+    )
+
+
+async def _events(
+    session: ReadSession, keys: Sequence[tuple[Position, tuple[Any, ...]]]
+) -> list[Arrived]:
+    times = [key[1] for _, key in keys]
+    rows = await session.execute(
+        EVENTS,
+        {
+            "user_ids": [key[0] for _, key in keys],
+            "times": times,
+            "ids": [key[2] for _, key in keys],
+            "first": min(times),
+            "last": max(times),
+        },
+    )
+    return [Arrived(keys[row.place - 1][0], as_sent(row), row.event_metadata) for row in rows]
