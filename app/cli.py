@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from app import __version__
+from app.cli_analytics import analytics_app, query_command
 from app.cli_privacy import erase_command, keys_app
 from app.cli_transfer import export_command, import_command
 from app.console import (
@@ -45,6 +46,8 @@ app.add_typer(keys_app, name="keys")
 app.command("erase")(erase_command)
 app.command("export")(export_command)
 app.command("import")(import_command)
+app.command("query")(query_command)
+app.add_typer(analytics_app, name="analytics")
 
 
 def main() -> None:

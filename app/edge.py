@@ -6,16 +6,20 @@ from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.deps import Service
 from app.errors import Forbidden, Unavailable
+from app.read.export_formats import MEDIA_TYPES
 from app.routers.responses import JsonResponse
 from app.settings import Settings
 
 LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 PREFLIGHT_SECONDS = 7200  # the longest that Chromium keeps one
+GZIP_MIN_BYTES = 1024
+GZIP_LEVEL = 4  # the next ones take twice as long, for a few hundredths less
 METHODS = ("GET", "POST", "PUT", "DELETE")
 REQUEST_HEADERS = (
     "Authorization",
@@ -97,6 +101,24 @@ class Edge:
             code="origin_not_allowed",
             details={"origin": origin},
         )
+
+
+class Gzip(GZipMiddleware):
+    """Compresses what is read, for those who take it; what is written is answered in few bytes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            app,
+            minimum_size=GZIP_MIN_BYTES,
+            compresslevel=GZIP_LEVEL,
+            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA_TYPES["parquet"]),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class Cors(CORSMiddleware):

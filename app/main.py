@@ -17,7 +17,7 @@ from app.auth.rates import Rates
 from app.db import Database
 from app.deps import Service
 from app.duties import Duties
-from app.edge import Cors, Edge
+from app.edge import Cors, Edge, Gzip
 from app.ingest.writer import GroupWriter
 from app.migrate import head_revision
 from app.read.export import ExportSlots
@@ -87,7 +87,11 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        middleware=[Middleware(Edge, settings=settings), Middleware(Cors, settings=settings)],
+        middleware=[
+            Middleware(Edge, settings=settings),
+            Middleware(Cors, settings=settings),
+            Middleware(Gzip),
+        ],
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},

@@ -30,7 +30,7 @@ ORDER = (
     {"main"},
     {"serve"},
     {"console"},
-    {"cli_privacy", "cli_transfer"},
+    {"cli_privacy", "cli_transfer", "cli_analytics"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
