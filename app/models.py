@@ -191,8 +191,8 @@ class ActivitySession(Base):
 
     __tablename__ = "activity_session"
 
-    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     session_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     started_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime] = mapped_column(Instant)
     events: Mapped[int] = mapped_column(BigInteger)

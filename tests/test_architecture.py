@@ -62,6 +62,7 @@ CONDITIONS = {
     "app/read/conditions.py",
     "app/read/active_days.py",
     "app/read/user_days.py",
+    "app/read/sessions.py",
     "app/read/matching.py",
     "app/read/arrivals.py",
 }

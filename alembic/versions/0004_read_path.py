@@ -50,7 +50,7 @@ def upgrade() -> None:
             nullable=False,
             comment="more than a day lies between its ends",
         ),
-        sa.PrimaryKeyConstraint("user_id", "session_id", name="pk_activity_session"),
+        sa.PrimaryKeyConstraint("session_id", "user_id", name="pk_activity_session"),
     )
     op.execute("ALTER TABLE activity_session SET (fillfactor = 80)")
     op.execute(

@@ -23,12 +23,10 @@ from app.read.filters import (
     json_object,
 )
 from app.read.window import Window
-from app.schemas.event_types import PAGE_VIEWED
 from app.totals import Level
 
 Direction = Literal["after", "before"]
 
-PAGE = ActivityEvent.event_metadata["page"].astext
 
 _TOTAL_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
     "event_category": ActivityRollup.event_category,
@@ -139,12 +137,3 @@ def has_duration() -> ColumnElement[bool]:
 
 def has_no_session() -> ColumnElement[bool]:
     return ActivityEvent.session_id.is_(None)
-
-
-def has_device() -> ColumnElement[bool]:
-    return ActivityEvent.device_type.is_not(None)
-
-
-def views_page() -> ColumnElement[bool]:
-    """A `page_viewed` event that says which page."""
-    return and_(ActivityEvent.event_type == PAGE_VIEWED, PAGE.is_not(None))

@@ -2,16 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    select,
+)
 
 from app.db import ReadSession
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor, Order, decode_cursor
-from app.read.filters import EVENT_KEY, EventFilter, beyond, conditions
+from app.read.filters import (
+    EVENT_KEY,
+    EventFilter,
+    Shape,
+    beyond,
+    shape_of,
+    shaped_conditions,
+    user_ids,
+    values_beyond,
+    values_of,
+)
 from app.read.window import Window
+
+STATEMENTS_KEPT = 256
 
 # As on the wire, in this order, after the user. JSON stays text: it is never parsed here.
 _COLUMNS = (
@@ -49,11 +72,15 @@ async def list_events(
     limit: int,
     order: Order = "desc",
     cursor: str | None = None,
+    ids: list[int] | None = None,
 ) -> EventPage:
     """One page of events by `(event_timestamp, event_id, user_id)`; `desc` is newest first.
 
     One user's pages are read off the primary key, everybody's off the index on
     `event_timestamp`, a session's off `(session_id, event_timestamp)`.
+
+    Args:
+        ids: of the filter's users, where they are known.
 
     Raises:
         BadCursor: the cursor is none of this list.
@@ -62,10 +89,13 @@ async def list_events(
     after = decode_cursor(cursor, order) if cursor is not None else None
     if after is not None:
         window = Window(after.start, after.end, window.timezone)
-    where = await conditions(session, filter_, window)
+    if ids is None:
+        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
+    values = values_of(filter_, ids, window) | {"limit": limit + 1}
     if after is not None:
-        where += beyond(after)
-    rows = (await session.execute(page_of(where, limit=limit + 1, order=order))).all()
+        values |= values_beyond(after)
+    statement = _page(shape_of(filter_, ids), order, after is not None)
+    rows = (await session.execute(statement, values)).all()
     more = len(rows) > limit
     rows = rows[:limit]
     return EventPage(
@@ -74,8 +104,15 @@ async def list_events(
     )
 
 
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _page(shape: Shape, order: Order, is_beyond: bool) -> Select[tuple[Any, ...]]:
+    """Putting a statement together takes as long as running it: each shape's is kept."""
+    where = shaped_conditions(shape) + (beyond(order) if is_beyond else [])
+    return page_of(where, limit=bindparam("limit", type_=Integer), order=order)
+
+
 def page_of(
-    where: Sequence[ColumnElement[bool]], *, limit: int, order: Order
+    where: Sequence[ColumnElement[bool]], *, limit: int | BindParameter[int], order: Order
 ) -> Select[tuple[Any, ...]]:
     """The first events of those conditions by `EVENT_KEY`, each with its user's email.
 

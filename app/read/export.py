@@ -20,7 +20,7 @@ from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
 from app.read.events import page_of
 from app.read.export_formats import writer_of
-from app.read.filters import EventFilter, beyond, conditions, user_ids
+from app.read.filters import EventFilter, beyond, conditions, user_ids, values_beyond
 from app.read.window import EARLIEST, LATEST, Window
 from app.schemas.email import normalise_email
 from app.schemas.queries import ExportFormat
@@ -129,9 +129,10 @@ class Export:
 
     async def _read(self, session: ReadSession, after: Cursor | None) -> None:
         limit = PAGE_EVENTS if self._left is None else min(PAGE_EVENTS, self._left)
-        where = [*self._where, *(beyond(after) if after is not None else ())]
+        where = [*self._where, *(beyond(after.order) if after is not None else ())]
         statement = page_of(where, limit=limit, order="asc")
-        self._page = list((await session.execute(statement)).all())
+        values = {} if after is None else values_beyond(after)
+        self._page = list((await session.execute(statement, values)).all())
         self._is_last = len(self._page) < limit
         if self._left is not None:
             self._left -= len(self._page)

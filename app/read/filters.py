@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Text,
     any_,
     bindparam,
     cast,
-    literal,
     not_,
     or_,
     select,
@@ -25,7 +26,7 @@ from app.models import (
     ActivityEvent,
     AppUser,
 )
-from app.read.cursor import Cursor
+from app.read.cursor import Cursor, Order
 from app.read.window import Window
 from app.schemas.queries import StreamQuery
 from app.schemas.strict_json import find_fault, parse_json
@@ -103,23 +104,78 @@ async def conditions(session: ReadSession, filter_: EventFilter, window: Window)
     Users are looked up first, so that the statement names ids: that is what the indexes and Citus'
     routing to one shard go by. A user who isn't known has no events.
     """
-    found = in_range(ActivityEvent.event_timestamp, window.start, window.end)
-    found += await of_users(session, filter_, ActivityEvent.user_id)
-    for name, column in _COLUMNS.items():
-        found += any_value(column, getattr(filter_, name))
-    if filter_.metadata is not None:
-        found.append(has_metadata(filter_.metadata))
-    return found
+    values: dict[str, Any] = {name: getattr(filter_, name) for name in _COLUMNS}
+    found = _where(window.start, window.end, values, filter_.metadata)
+    return found + await of_users(session, filter_, ActivityEvent.user_id)
 
 
-def has_metadata(text: str) -> ColumnElement[bool]:
-    """The event's metadata contains this JSON object."""
-    return ActivityEvent.event_metadata.op("@>", is_comparison=True)(
-        cast(bindparam(None, text, type_=Text), JSONB)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a filter a statement is made for, whatever the values: how many of each field there
+    are, as far as it matters (none, one, more)."""
+
+    users: int
+    fields: tuple[int, ...]
+    has_metadata: bool
+
+
+def shape_of(filter_: EventFilter, ids: list[int]) -> Shape:
+    """The shape of a filter whose users have these ids."""
+    return Shape(
+        min(len(ids), 2) if filter_.user_email else -1,
+        tuple(min(len(getattr(filter_, name)), 2) for name in _COLUMNS),
+        filter_.metadata is not None,
     )
 
 
-def any_value(column: InstrumentedAttribute[Any], values: tuple[str, ...]) -> Conditions:
+def shaped_conditions(shape: Shape) -> Conditions:
+    """The same as `conditions`, with parameters for the `values_of` a filter."""
+    values: dict[str, Any] = {}
+    for name, count in zip(_COLUMNS, shape.fields, strict=True):
+        one, many = bindparam(name, type_=Text), bindparam(name, type_=ARRAY(Text))
+        values[name] = ((), (one,), many)[count]
+    start, end = (bindparam(name, type_=TIMESTAMP(timezone=True)) for name in ("start", "end"))
+    metadata = bindparam("metadata", type_=Text) if shape.has_metadata else None
+    found = _where(start, end, values, metadata)
+    if shape.users < 0:
+        return [*found, ActivityEvent.user_id.not_in(select(AppUser.id).where(is_hidden()))]
+    if shape.users == 1:
+        return [*found, ActivityEvent.user_id == bindparam("user_id", type_=BigInteger)]
+    ids = bindparam("user_ids", type_=ARRAY(BigInteger))
+    return [*found, ActivityEvent.user_id == any_(ids)]
+
+
+def values_of(filter_: EventFilter, ids: list[int], window: Window) -> dict[str, Any]:
+    """The parameters of `shaped_conditions`."""
+    values: dict[str, Any] = {"start": window.start, "end": window.end}
+    for name in _COLUMNS:
+        if given := getattr(filter_, name):
+            values[name] = given[0] if len(given) == 1 else list(given)
+    if filter_.metadata is not None:
+        values["metadata"] = filter_.metadata
+    if filter_.user_email:
+        values |= {"user_id": ids[0]} if len(ids) == 1 else {"user_ids": ids}
+    return values
+
+
+def _where(start: Any, end: Any, values: dict[str, Any], metadata: Any) -> Conditions:
+    """Of values, or of parameters that stand for them."""
+    found = in_range(ActivityEvent.event_timestamp, start, end)
+    for name, column in _COLUMNS.items():
+        found += any_value(column, values[name])
+    return found if metadata is None else [*found, has_metadata(metadata)]
+
+
+def has_metadata(text: str | BindParameter[str]) -> ColumnElement[bool]:
+    """The event's metadata contains this JSON object."""
+    wanted = bindparam(None, text, type_=Text) if isinstance(text, str) else text
+    return ActivityEvent.event_metadata.op("@>", is_comparison=True)(cast(wanted, JSONB))
+
+
+def any_value(column: InstrumentedAttribute[Any], values: Any) -> Conditions:
+    """The column has one of some values, or of the parameter that stands for them."""
+    if isinstance(values, BindParameter):
+        return [column == any_(values)]
     if not values:
         return []
     if len(values) == 1:
@@ -163,13 +219,24 @@ def asks_for_users(filter_: EventFilter) -> bool:
     return filter_ == EventFilter(user_email=filter_.user_email, own=filter_.own)
 
 
-def beyond(cursor: Cursor) -> Conditions:
-    """Past the cursor. The condition on the time alone says nothing new, but prunes partitions."""
-    at = literal(cursor.event_timestamp, TIMESTAMP(timezone=True))
-    last = tuple_(at, literal(cursor.event_id, UUID(as_uuid=True)), cursor.user_id)
-    if cursor.order == "asc":
+def beyond(order: Order) -> Conditions:
+    """Past the parameters `after_at`, `after_id` and `after_user`. The condition on the time alone
+    says nothing new, but prunes partitions."""
+    at = bindparam("after_at", type_=TIMESTAMP(timezone=True))
+    event_id = bindparam("after_id", type_=UUID(as_uuid=True))
+    last = tuple_(at, event_id, bindparam("after_user", type_=BigInteger))
+    if order == "asc":
         return [ActivityEvent.event_timestamp >= at, tuple_(*EVENT_KEY) > last]
     return [ActivityEvent.event_timestamp <= at, tuple_(*EVENT_KEY) < last]
+
+
+def values_beyond(cursor: Cursor) -> dict[str, Any]:
+    """The parameters of `beyond`."""
+    return {
+        "after_at": cursor.event_timestamp,
+        "after_id": cursor.event_id,
+        "after_user": cursor.user_id,
+    }
 
 
 def is_hidden() -> ColumnElement[bool]:
@@ -185,9 +252,9 @@ async def user_ids(
     Args:
         hidden: also of those who have opted out of analytics.
     """
-    statement = select(AppUser.id).where(
-        AppUser.email == any_(bindparam(None, list(emails), type_=ARRAY(Text)))
-    )
-    if not hidden:
-        statement = statement.where(not_(AppUser.analytics_opt_out))
-    return list(await session.scalars(statement))
+    statement = _IDS if hidden else _VISIBLE_IDS
+    return list(await session.scalars(statement, {"emails": list(emails)}))
+
+
+_IDS = select(AppUser.id).where(AppUser.email == any_(bindparam("emails", type_=ARRAY(Text))))
+_VISIBLE_IDS = _IDS.where(not_(AppUser.analytics_opt_out))

@@ -1,24 +1,24 @@
 """One session: who, when, what, and from which page to which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import text
 
 from app.db import ReadSession
 from app.errors import AmbiguousSession, NotFound
-from app.models import ActivityEvent, AppUser
-from app.read.conditions import PAGE, has_device, views_page
-from app.read.filters import EventFilter, conditions
-from app.read.window import EVERYTHING
+from app.read.filters import EventFilter
+from app.schemas.event_types import PAGE_VIEWED
 
 TYPES_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """Times are aware UTC; `events_by_type` descends by count, then by name."""
+    """Times are aware UTC; `events_by_type` descends by count, then by name.
+
+    `user_id` is for what is read next.
+    """
 
     session_id: str
     user_email: str | None
@@ -30,73 +30,90 @@ class SessionSummary:
     device_type: str | None
     first_page: str | None
     last_page: str | None
+    user_id: int = field(default=0, compare=False)
+
+
+# Whose it is: two rows where that is not clear.
+WHOSE = text(
+    """
+    SELECT kept.user_id, kept.started_at, kept.ended_at, kept.events, app_user.email
+    FROM activity_session AS kept LEFT JOIN app_user ON app_user.id = kept.user_id
+    WHERE kept.session_id = :session_id AND (
+      :everybody AND (app_user.id IS NULL
+        OR app_user.email IS NOT NULL AND NOT app_user.analytics_opt_out)
+      OR app_user.email = ANY(CAST(:emails AS text[])) AND (:own OR NOT app_user.analytics_opt_out))
+    LIMIT 2
+    """
+)
+
+# A row for each type, and on each what there is one of.
+WHAT = text(
+    """
+    WITH event AS MATERIALIZED (
+      SELECT event_type, event_timestamp, event_id, device_type,
+        CASE WHEN event_type = :page_viewed THEN event_metadata ->> 'page' END AS page
+      FROM activity_event
+      WHERE session_id = :session_id AND user_id = :user_id
+        AND event_timestamp >= :started_at AND event_timestamp <= :ended_at
+    )
+    SELECT event_type, count(*) AS events,
+      (SELECT device_type FROM event WHERE device_type IS NOT NULL
+        ORDER BY event_timestamp DESC, event_id DESC LIMIT 1) AS device_type,
+      (SELECT page FROM event WHERE page IS NOT NULL
+        ORDER BY event_timestamp, event_id LIMIT 1) AS first_page,
+      (SELECT page FROM event WHERE page IS NOT NULL
+        ORDER BY event_timestamp DESC, event_id DESC LIMIT 1) AS last_page
+    FROM event GROUP BY event_type ORDER BY count(*) DESC, event_type COLLATE "C" LIMIT :types_max
+    """
+)
 
 
 async def session_summary(session: ReadSession, filter_: EventFilter) -> SessionSummary:
     """The whole session of the filter's one id, whichever page of its events is being read.
 
     `device_type` is that of the latest event that has one; a page is the `page` in the metadata of
-    a `page_viewed` event. Two statements, both on the index `(session_id, event_timestamp)`.
+    a `page_viewed` event. Two statements: on `activity_session`, and on the index
+    `(session_id, event_timestamp)`.
 
     Raises:
         NotFound: there is no such session (of this user).
         AmbiguousSession: several users have a session of this id; `user_email` decides.
     """
     (session_id,) = filter_.session_id
-    where = await conditions(session, filter_, EVERYTHING)
-    at = ActivityEvent.event_timestamp
-    by_type = await session.execute(
-        select(
-            ActivityEvent.user_id,
-            ActivityEvent.event_type,
-            func.count().label("events"),
-            func.min(func.min(at)).over().label("started_at"),
-            func.max(func.max(at)).over().label("ended_at"),
-            func.sum(func.count()).over().label("total_events"),
-            # Over all rows, also those past the limit: another user must not hide behind it.
-            func.min(ActivityEvent.user_id).over().label("first_user_id"),
-            func.max(ActivityEvent.user_id).over().label("last_user_id"),
-        )
-        .where(*where)
-        .group_by(ActivityEvent.user_id, ActivityEvent.event_type)
-        .order_by(func.count().desc(), ActivityEvent.event_type.collate("C"))
-        .limit(TYPES_MAX)
-    )
-    rows = by_type.all()
-    if not rows:
+    given = {
+        "session_id": session_id,
+        "everybody": not filter_.user_email,
+        "emails": list(filter_.user_email),
+        "own": filter_.own,
+    }
+    found = (await session.execute(WHOSE, given)).all()
+    if not found:
         raise NotFound(f"There is no session {session_id!r}.")
-    first = rows[0]
-    if first.first_user_id != first.last_user_id:
+    if len(found) > 1:
         raise AmbiguousSession(
             f"Several users have a session {session_id!r}: say whose with user_email."
         )
-
-    def one(
-        value: ColumnElement[Any], has_one: ColumnElement[bool], *, last: bool
-    ) -> ScalarSelect[Any]:
-        keys = (at, ActivityEvent.event_id)
-        ordered = [key.desc() for key in keys] if last else [key.asc() for key in keys]
-        return select(value).where(*where, has_one).order_by(*ordered).limit(1).scalar_subquery()
-
-    device: ColumnElement[Any] = ActivityEvent.device_type.expression
-    ends = await session.execute(
-        select(
-            one(device, has_device(), last=True),
-            one(PAGE, views_page(), last=False),
-            one(PAGE, views_page(), last=True),
-            select(AppUser.email).where(AppUser.id == first.user_id).scalar_subquery(),
-        )
-    )
-    device_type, first_page, last_page, email = ends.one()
+    (kept,) = found
+    given = {
+        "session_id": session_id,
+        "user_id": kept.user_id,
+        "started_at": kept.started_at,
+        "ended_at": kept.ended_at,
+        "page_viewed": PAGE_VIEWED,
+        "types_max": TYPES_MAX,
+    }
+    by_type = (await session.execute(WHAT, given)).all()
+    first = by_type[0] if by_type else None
     return SessionSummary(
         session_id=session_id,
-        user_email=email,
-        started_at=first.started_at,
-        ended_at=first.ended_at,
-        duration_ms=round((first.ended_at - first.started_at).total_seconds() * 1000),
-        total_events=int(first.total_events),
-        events_by_type={row.event_type: row.events for row in rows},
-        device_type=device_type,
-        first_page=first_page,
-        last_page=last_page,
+        user_email=kept.email,
+        started_at=kept.started_at,
+        ended_at=kept.ended_at,
+        duration_ms=round((kept.ended_at - kept.started_at).total_seconds() * 1000),
+        total_events=kept.events,
+        events_by_type={row.event_type: row.events for row in by_type},
+        device_type=first.device_type if first else None,
+        first_page=first.first_page if first else None,
+        last_page=first.last_page if first else None,
+        user_id=kept.user_id,
     )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from app.errors import InvalidRequest
 
 WINDOW_MAX_DAYS = 3660
+AN_INSTANT = timedelta(microseconds=1)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ class Window:
         if self.end <= self.start:
             return []
         first = self.start.astimezone(self.zone).date()
-        last = (self.end - timedelta(microseconds=1)).astimezone(self.zone).date()
+        last = (self.end - AN_INSTANT).astimezone(self.zone).date()
         return [first + timedelta(days=count) for count in range((last - first).days + 1)]
 
 
@@ -94,7 +95,7 @@ def resolve_window(
     if days is None:
         return Window(EARLIEST, LATEST, zone)
     # An event that is stamped with this very moment belongs to the last days, too.
-    end_at = now + timedelta(microseconds=1)
+    end_at = now + AN_INSTANT
     return Window(end_at - timedelta(days=days), end_at, zone)
 
 

@@ -1,5 +1,6 @@
 """`GET /api/events/session/{session_id}`: one session, in order."""
 
+from dataclasses import asdict, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -9,7 +10,7 @@ from app.deps import DatabaseDep, NoRepeats, PrincipalDep
 from app.read.events import list_events
 from app.read.filters import EventFilter
 from app.read.sessions import session_summary
-from app.read.window import EVERYTHING
+from app.read.window import AN_INSTANT, Window
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SessionAnswer
@@ -47,16 +48,18 @@ async def session_events(
         whole = await session_summary(session, filter_)
         page = await list_events(
             session,
-            filter_,
-            EVERYTHING,
+            replace(filter_, user_email=(whole.user_email or "",)),
+            Window(whole.started_at, whole.ended_at + AN_INSTANT),
             limit=query.limit,
             order="asc",
             cursor=query.cursor,
+            ids=[whole.user_id],
         )
+    summary = {name: value for name, value in asdict(whole).items() if name != "user_id"}
     return JsonResponse(
         {
             "session_id": session_id,
-            "summary": whole,
+            "summary": summary,
             "events": page.events,
             "next_cursor": page.next_cursor,
         }

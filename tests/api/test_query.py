@@ -166,7 +166,7 @@ async def test_a_hundred_events_by_default_and_a_thousand_at_most(
         ("/", "event_typ"),
         ("/", "email"),
         ("/", "offset"),
-        ("/analytics", "event_type"),
+        ("/analytics", "event_typ"),
         ("/analytics", "limit"),
         ("/session/s-1", "days"),
         ("/session/s-1", "order"),

@@ -1,0 +1,43 @@
+"""The service with one more route, `/select-1`: one `SELECT 1` through the same HTTP stack.
+
+`python -m benchmarks.read_service URL` prints its port and serves until it is stopped.
+"""
+
+import socket
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.responses import Response
+
+from app.connection import connections
+from app.deps import DatabaseDep
+from app.main import create_app
+from app.routers.responses import JsonResponse
+from app.settings import Settings
+
+
+def application(url: str) -> FastAPI:
+    app = create_app(Settings(retention_days=400, statement_timeout_ms=120_000), url)
+
+    @app.get("/select-1")
+    async def select_1(database: DatabaseDep) -> Response:
+        async with database.read() as session:
+            return JsonResponse({"one": (await session.execute(text("SELECT 1"))).scalar_one()})
+
+    return app
+
+
+def main() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            application(sys.argv[1]), http=connections(30), log_level="warning", access_log=False
+        )
+        print(f"port {listener.getsockname()[1]}", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
