@@ -7,7 +7,7 @@ HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker lock clean
+.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-export bench-retention bench-erase bench-pii bench-tracker ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
+
+bench-read: $(VENV)/dev.stamp ## How fast questions are answered, at ten million events
+	$(BIN)/python -m benchmarks.read $(ARGS)
 
 bench-indexes: $(VENV)/dev.stamp ## What each index costs and gives
 	$(BIN)/python -m benchmarks.indexes $(ARGS)
