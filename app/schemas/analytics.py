@@ -69,9 +69,8 @@ class Buckets(Answer):
     series: list[SeriesOut]
 
 
-class SeriesAnswer(Buckets):
-    start: datetime
-    end: datetime
+class EarlierAnswer(Buckets):
+    previous: None = Field(description="Nothing is compared with this.")
 
 
 class TimeseriesAnswer(Buckets, AnalyticsAnswer):
@@ -84,7 +83,7 @@ class TimeseriesAnswer(Buckets, AnalyticsAnswer):
         previous=None,
     )
 
-    previous: SeriesAnswer | None = Field(description="The window before, with `compare`.")
+    previous: EarlierAnswer | None = Field(description="The window before, with `compare`.")
 
 
 class TopRowOut(Answer):

@@ -57,8 +57,6 @@ class Timeseries:
     buckets: list[datetime]
     series: list[Series]
     previous: "Timeseries | None"
-    start: datetime
-    end: datetime
     about: About = field(default=NOWHERE, compare=False)
 
     def table(self) -> Table:
@@ -109,8 +107,6 @@ async def timeseries(
         buckets=cut.starts,
         series=series,
         previous=previous,
-        start=window.start,
-        end=window.end,
         about=about,
     )
 
