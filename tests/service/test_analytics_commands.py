@@ -1,0 +1,120 @@
+"""`activity-events query` and `analytics`, and a stop with a live stream open, by processes."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+
+GIVE_UP_SECONDS = 30
+ADA = "ada@example.com"
+QUESTIONS = {
+    "summary": [],
+    "timeseries": ["--split-by", "event_type", "--bucket", "hour"],
+    "top": ["--by", "entity"],
+    "active-users": [],
+    "retention": ["--period", "day"],
+    "funnel": ["--step", "project_created", "--step", '{"event_type": "email_opened"}'],
+    "paths": ["--anchor", "project_created"],
+    "durations": [],
+    "heatmap": [],
+    "sessions": [],
+}
+
+
+@pytest.fixture(scope="module")
+def url(server_url: str) -> Iterator[str]:
+    """A database with three events of an hour ago in it."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    events = [
+        {"event_type": "project_created", "entity_type": "project", "entity_id": "42"},
+        {"event_type": "email_opened", "duration_ms": 5},
+        {"event_type": "email_opened", "device_type": "mobile"},
+    ]
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url) as service,
+    ):
+        timed = [
+            {**each, "event_timestamp": (at + timedelta(minutes=place)).isoformat()}
+            for place, each in enumerate(events)
+        ]
+        answer = httpx.post(
+            f"{service.url}/api/events/log/batch", json={"user_email": ADA, "events": timed}
+        )
+        assert answer.json()["accepted"] == 3
+        yield url
+
+
+def command(url: str, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        [Path(sys.executable).with_name("activity-events"), *words],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=GIVE_UP_SECONDS,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_question_has_a_table(url: str, question: str) -> None:
+    options = QUESTIONS[question]
+    shown = command(url, "analytics", question, *options, "--days", "2").stdout
+    assert len(shown.splitlines()) >= 4
+
+
+def test_other_formats(url: str) -> None:
+    words = ("analytics", "timeseries", *QUESTIONS["timeseries"], "--days", "2")
+    head, *rows = csv.reader(io.StringIO(command(url, *words, "--format", "csv").stdout))
+    assert head == ["bucket", "value", "events"]
+    assert sum(int(row[2]) for row in rows) == 3
+    found = json.loads(command(url, *words, "--format", "json").stdout)
+    assert (found["total_events"], found["about"]["truncated"]) == (3, False)
+
+
+def test_tables_and_filters(url: str) -> None:
+    shown = command(url, "analytics", "top", "--event-category", "email").stdout
+    assert [line.split() for line in shown.splitlines()[3:4]] == [["email_opened", "2", "1.0"]]
+    shown = command(url, "analytics", "top", "--user-email", "nobody@example.com").stdout
+    assert shown == "Nothing in this window.\n"
+    listed = command(url, "query", "--limit", "2", "--metadata", "{}")
+    assert listed.stdout.count("email_opened") == 2
+    assert "There are more: these are the newest 2." in listed.stderr
+
+
+def test_what_can_not_be_asked_says_why(url: str) -> None:
+    failed = command(url, "analytics", "heatmap", "--tz", "Mars/Olympus", code=1)
+    assert failed.stderr.startswith("Error: tz: must be an IANA time zone")
+    assert command(url, "analytics", "top", "--by", "metadata", code=1).stderr.startswith("Error:")
+    assert command(url, "query", "--user-email", "nobody", code=2).stderr
+
+
+def test_a_stop_ends_the_streams_first(url: str) -> None:
+    def stop(service: LiveServer) -> float:
+        started = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(GIVE_UP_SECONDS) == 0
+        return time.monotonic() - started
+
+    with running_service(DATABASE_URL=url, ACTIVITY_SHUTDOWN_GRACE_SECONDS="20") as service:
+        stream_url = f"{service.url}/api/events/stream"
+        with httpx.stream("GET", stream_url, timeout=GIVE_UP_SECONDS) as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("retry:")
+            assert stop(service) < 10
+            assert [line for line in lines if line.startswith("data:")] == []
