@@ -37,7 +37,7 @@ QUESTIONS = {
 def url(server_url: str) -> Iterator[str]:
     """A database with three events of an hour ago in it."""
     at = datetime.now(UTC) - timedelta(hours=1)
-    events = [
+    events: list[dict[str, object]] = [
         {"event_type": "project_created", "entity_type": "project", "entity_id": "42"},
         {"event_type": "email_opened", "duration_ms": 5},
         {"event_type": "email_opened", "device_type": "mobile"},
