@@ -60,7 +60,7 @@ class Recount:
         columns["id"] = [str(event.id) for event in made]
         self._duck.register("given", pa.table(columns))
         self._duck.execute(
-            "CREATE TABLE event AS SELECT *, make_timestamptz(us) AS at,"
+            "CREATE TABLE event AS SELECT *, make_timestamptz(us) AS moment,"
             " list_contains($hidden, email) AS is_hidden FROM given",
             {"hidden": HIDDEN},
         )
@@ -82,7 +82,7 @@ class Recount:
         self.rows(
             """
             CREATE OR REPLACE TEMP TABLE theirs AS
-            SELECT *, timezone($zone, at) AS local FROM event
+            SELECT *, timezone($zone, moment) AS local FROM event
             WHERE ($everybody OR list_contains($emails, email)) AND ($own OR NOT is_hidden)
             """,
             zone=window.timezone,

@@ -257,7 +257,7 @@ def check_series(log: Log, found: Timeseries, window: Window, limit: int) -> Non
     if window.start < window.end and found.bucket in ("minute", "hour"):
         starts = recount.full_hours(window, found.bucket)
         assert [each.astimezone(UTC) for each in found.buckets] == starts
-        at = "at"
+        at = "moment"
     elif window.start < window.end:
         starts = recount.periods(found.bucket)
         assert [each.date() for each in found.buckets] == starts
@@ -267,7 +267,7 @@ def check_series(log: Log, found: Timeseries, window: Window, limit: int) -> Non
         at = "CAST(local AS DATE)"
     else:
         assert found.buckets == []
-        at = "at"
+        at = "moment"
     events = recount.rows(
         f"SELECT epoch_us(CAST({at} AS TIMESTAMPTZ)), {SPLITS[found.split_by]} FROM picked"  # noqa: S608
     )
