@@ -112,9 +112,7 @@ def _life(rng: random.Random, number: int) -> _Life:
     return _Life(f"u{number:03}@example.com", start, min(start + length, NOW))
 
 
-def _session_id(
-    rng: random.Random, email: str, sessions: list[tuple[str, str]]
-) -> str | None:
+def _session_id(rng: random.Random, email: str, sessions: list[tuple[str, str]]) -> str | None:
     chance = rng.random()
     if chance < 0.1:
         return None
@@ -190,7 +188,7 @@ async def store_all(url: str, events: list[Made]) -> None:
         sorted({event.email for event in events}),
         HIDDEN,
     )
-    ids = {email: user_id for email, user_id in users}
+    ids = dict(users)
     await connection.copy_records_to_table(
         "activity_event",
         records=[_record(event, ids[event.email]) for event in events],

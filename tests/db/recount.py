@@ -134,7 +134,7 @@ class Recount:
                 f"SELECT {value} AS value, count(*) AS n FROM picked"  # noqa: S608 (ours)
                 " WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value"
             )
-        )  # type: ignore[arg-type]
+        )
 
     def full_hours(self, window: Window, unit: str) -> list[datetime]:
         """The instants of a window at which the zone's clock shows a full hour or minute, and the

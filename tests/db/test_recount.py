@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -16,25 +16,27 @@ from app.db import Database, ReadSession
 from app.read.analytics.active_users import active_users
 from app.read.analytics.durations import durations
 from app.read.analytics.funnel import FunnelStep, funnel
+from app.read.analytics.funnel_chains import FunnelSplit, Order, UsersWho
 from app.read.analytics.heatmap import heatmap
 from app.read.analytics.paths import paths
 from app.read.analytics.retention import retention
 from app.read.analytics.sessions import SessionStats, sessions
 from app.read.analytics.summary import summary
-from app.read.analytics.timeseries import Timeseries, timeseries
+from app.read.analytics.timeseries import Split, Timeseries, timeseries
 from app.read.analytics.top import top
-from app.read.conditions import Step
+from app.read.conditions import Direction, Step
 from app.read.filters import EventFilter
 from app.read.window import Window
+from app.read.zones import UNITS, Period, Unit
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
 from tests.db.random_log import (
     BUSY,
     CHANGES,
-    DEVICES,
     HIDDEN,
     START,
     TYPES,
+    Made,
     change_of,
     random_events,
     store_all,
@@ -47,10 +49,9 @@ MICROSECOND = timedelta(microseconds=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 T = TypeVar("T")
-Ask = Callable[[Callable[[ReadSession], Awaitable[T]]], T]
 
 FILTERS = [
-    *[EventFilter()] * 3,
+    *[EventFilter()] * 5,
     EventFilter(user_email=(BUSY[0],)),
     EventFilter(user_email=(BUSY[1],)),
     EventFilter(user_email=("u100@example.com",)),
@@ -77,6 +78,7 @@ FILTERS = [
 class Log:
     """One database for all questions, and the recount of it."""
 
+    events: list[Made]
     recount: Recount
     runner: asyncio.Runner
     database: Database
@@ -95,7 +97,7 @@ def log(server_url: str) -> Iterator[Log]:
     with fresh_database(server_url) as url, asyncio.Runner() as runner:
         runner.run(store_all(url, events))
         database = Database(url, Settings(database_url=url, statement_timeout_ms=60_000))
-        yield Log(Recount(events), runner, database)
+        yield Log(events, Recount(events), runner, database)
         runner.run(database.dispose())
 
 
@@ -104,24 +106,28 @@ def check(examples: int) -> Callable[[Callable[..., None]], Callable[[], None]]:
 
     def decorate(function: Callable[..., None]) -> Callable[[], None]:
         drawn = given(st.data())(function)
-        chosen = settings(
-            max_examples=examples, deadline=None, derandomize=True, database=None
-        )(drawn)
+        chosen = settings(max_examples=examples, deadline=None, derandomize=True, database=None)(
+            drawn
+        )
         chosen()
         return chosen
 
     return decorate
 
 
-def draw_instant(data: st.DataObject, zone: str) -> datetime:
-    """Anywhere in the log's year, or on or beside a moment at which something begins."""
-    where = data.draw(st.sampled_from(["any", "quarter", "utc", "local", "change", "change"]))
+def draw_instant(data: st.DataObject, log: Log, zone: str) -> datetime:
+    """Anywhere in the log's year, on or beside an event or a moment at which something begins."""
+    where = data.draw(
+        st.sampled_from(["any", "event", "quarter", "utc", "local", "change", "change"])
+    )
     any_moment = START - DAY + data.draw(st.integers(0, 402 * 86_400_000_000)) * MICROSECOND
     if where == "any":
         return any_moment
     if where == "quarter":
         return any_moment - (any_moment - NOW) % (15 * MINUTE)
-    if where == "utc":
+    if where == "event":
+        at = log.events[data.draw(st.integers(0, len(log.events) - 1))].at
+    elif where == "utc":
         at = any_moment.replace(hour=0, minute=0, second=0, microsecond=0)
     elif where == "local" or not CHANGES[zone]:
         day = any_moment.date()
@@ -132,14 +138,14 @@ def draw_instant(data: st.DataObject, zone: str) -> datetime:
     return at + data.draw(st.sampled_from([0, 0, 0, -1, 1, 500_000])) * MICROSECOND
 
 
-def draw_window(data: st.DataObject, at_most: timedelta = 402 * DAY) -> Window:
+def draw_window(data: st.DataObject, log: Log, at_most: timedelta) -> Window:
     zone = data.draw(st.sampled_from(sorted(CHANGES)))
-    start = draw_instant(data, zone)
+    start = draw_instant(data, log, zone)
     if data.draw(st.booleans()):
         length = data.draw(st.sampled_from([MINUTE, HOUR, 5 * HOUR, DAY, 9 * DAY, 90 * DAY]))
         end = start + length
     else:
-        start, end = sorted((start, draw_instant(data, zone)))
+        start, end = sorted((start, draw_instant(data, log, zone)))
     if data.draw(st.booleans()) and end - start > at_most:
         start = end - at_most
     return Window(start, min(end, start + at_most), zone)
@@ -149,7 +155,7 @@ def draw_case(
     data: st.DataObject, log: Log, at_most: timedelta = 402 * DAY
 ) -> tuple[EventFilter, Window]:
     """A filter and a window; their events are picked in DuckDB."""
-    filter_, window = data.draw(st.sampled_from(FILTERS)), draw_window(data, at_most)
+    filter_, window = data.draw(st.sampled_from(FILTERS)), draw_window(data, log, at_most)
     log.recount.pick(filter_, window)
     return filter_, window
 
@@ -202,7 +208,7 @@ def test_summary(log: Log) -> None:
     assert seen == {"totals", "user_days", "events"}
 
 
-SPLITS = {
+SPLITS: dict[Split | None, str] = {
     None: "NULL",
     "event_category": "category",
     "event_type": "type",
@@ -211,14 +217,14 @@ SPLITS = {
 }
 
 
-def test_timeseries(log: Log) -> None:
+@pytest.mark.parametrize("unit", UNITS)
+def test_timeseries(log: Log, unit: Unit) -> None:
     seen = set()
 
-    @check(60)
+    @check(24)
     def _(data: st.DataObject) -> None:
-        unit = data.draw(st.sampled_from(["minute", "hour", "hour", "day", "week", "month"]))
         at_most = {"minute": 1998 * MINUTE, "hour": 1998 * HOUR}.get(unit, 402 * DAY)
-        split_by = data.draw(st.sampled_from(list(SPLITS)))
+        split_by: Split | None = data.draw(st.sampled_from(list(SPLITS)))
         limit = data.draw(st.sampled_from([1, 3, 10]))
         filter_, window = draw_case(data, log, at_most)
         compare = data.draw(st.booleans())
@@ -233,7 +239,8 @@ def test_timeseries(log: Log) -> None:
                 compare=compare,
             )
         )
-        assert found.about.source == source_of(filter_, user_days=False)
+        expected = "events" if unit == "minute" else source_of(filter_, user_days=False)
+        assert found.about.source == expected
         seen.add(found.about.source)
         check_series(log, found, window, limit)
         assert (found.previous is not None) == compare
@@ -246,7 +253,7 @@ def test_timeseries(log: Log) -> None:
             log.recount.pick(filter_, earlier)
             check_series(log, found.previous, earlier, limit)
 
-    assert seen == {"totals", "events"}
+    assert seen == ({"events"} if unit == "minute" else {"totals", "events"})
 
 
 def check_series(log: Log, found: Timeseries, window: Window, limit: int) -> None:
@@ -273,7 +280,9 @@ def check_series(log: Log, found: Timeseries, window: Window, limit: int) -> Non
     )
     keys = [_microseconds(each) for each in starts]
     totals = recount.counts(SPLITS[found.split_by])
-    listed: list[str | None] = list(totals)[:limit] if found.split_by else [None]
+    listed: Sequence[str | None] = [None]
+    if found.split_by:
+        listed = [*totals][:limit]
     wanted: dict[tuple[str | None, bool], list[int]] = {
         (value, False): [0] * len(starts) for value in listed
     }
@@ -312,9 +321,9 @@ def test_top(log: Log, by: Any) -> None:
     def _(data: st.DataObject) -> None:
         filter_, window = draw_case(data, log)
         limit = data.draw(st.sampled_from([1, 5, 100]))
-        what: dict[str, Any] = {"by": "metadata", "key": by} if by in ("priority", "n") else {
-            "by": by
-        }
+        what: dict[str, Any] = (
+            {"by": "metadata", "key": by} if by in ("priority", "n") else {"by": by}
+        )
         found = log.ask(lambda session: top(session, filter_, window, limit=limit, **what))
         value, entity_type = TOPS[by]
         rows = log.recount.rows(
@@ -411,7 +420,7 @@ def test_active_users(log: Log) -> None:
 def test_retention(log: Log) -> None:
     @check(25)
     def _(data: st.DataObject) -> None:
-        period = data.draw(st.sampled_from(["day", "week", "month"]))
+        period: Period = data.draw(st.sampled_from(["day", "week", "month"]))
         periods = data.draw(st.sampled_from([1, 4, 12]))
         filter_, window = draw_case(data, log, 398 * DAY)
         found = log.ask(
@@ -512,28 +521,34 @@ def check_stats(found: SessionStats, count: int, events: int, bounces: int, *len
     )
 
 
+FUNNEL_SPLITS: list[tuple[FunnelSplit | None, str | None]] = [
+    (None, None),
+    ("device_type", None),
+    ("entity_type", None),
+    ("metadata", "priority"),
+    ("metadata", "n"),
+]
+
+
 def test_funnel(log: Log) -> None:
-    depths = set()
+    depths: set[int] = set()
 
     @check(40)
     def _(data: st.DataObject) -> None:
         steps = data.draw(
             st.lists(
-                st.tuples(st.sampled_from(sorted(TYPES)[:5]), st.sampled_from([None, None, "high"])),
+                st.tuples(
+                    st.sampled_from(sorted(TYPES)[:5]), st.sampled_from([None, None, "high"])
+                ),
                 min_size=2,
                 max_size=4,
             )
         )
-        order = data.draw(st.sampled_from(["loose", "strict"]))
+        order: Order = data.draw(st.sampled_from(["loose", "strict"]))
         within = data.draw(st.sampled_from([MINUTE, 30 * MINUTE, DAY, 7 * DAY]))
-        split_by, key = data.draw(
-            st.sampled_from(
-                [(None, None), ("device_type", None), ("entity_type", None)]
-                + [("metadata", "priority"), ("metadata", "n")]
-            )
-        )
+        split_by, key = data.draw(st.sampled_from(FUNNEL_SPLITS))
         at = data.draw(st.sampled_from([None, *range(1, len(steps) + 1)]))
-        who = data.draw(st.sampled_from(["stopped", "reached"]))
+        who: UsersWho = data.draw(st.sampled_from(["stopped", "reached"]))
         filter_, window = draw_case(data, log)
         found = log.ask(
             lambda session: funnel(
@@ -620,7 +635,7 @@ def test_paths(log: Log) -> None:
     @check(30)
     def _(data: st.DataObject) -> None:
         anchor = data.draw(st.sampled_from(["zebra", "task_done", "email_opened", "none_such"]))
-        direction = data.draw(st.sampled_from(["after", "before"]))
+        direction: Direction = data.draw(st.sampled_from(["after", "before"]))
         steps = data.draw(st.integers(1, 5))
         gap = data.draw(st.sampled_from([MINUTE, 30 * MINUTE, 30 * MINUTE, DAY]))
         limit = data.draw(st.sampled_from([3, 50]))
