@@ -51,14 +51,16 @@ async def counted(
     *,
     by_kind: bool = True,
     by_time: bool = True,
+    exactly: bool = False,
 ) -> Source:
     """The events of a filter and a window, already counted where that is so.
 
     Args:
         by_kind: type, category, action and device are wanted; else they may be empty.
         by_time: `at` is wanted to the quarter-hour; else it may be that of a UTC day.
+        exactly: `at` is wanted as it is, which no total knows.
     """
-    if not counts_kinds(filter_):
+    if exactly or not counts_kinds(filter_):
         where = await conditions(session, filter_, window)
         return Source("events", _events(where).cte("counted"))
     kinds = by_kind or any(

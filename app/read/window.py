@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, available_timezones, reset_tzpath
 
 from app.errors import InvalidRequest
 
@@ -12,6 +12,10 @@ WINDOW_MAX_DAYS = 3660
 AN_INSTANT = timedelta(microseconds=1)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+# Zones by the data that is locked with the dependencies (tzdata): the machine's may be years old, and
+# another machine's another.
+reset_tzpath(to=())
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # `+` in a query string means a space: `...T00:00:00 02:00` was an offset.

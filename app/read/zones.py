@@ -22,6 +22,8 @@ BUCKETS_MAX = 2000
 
 DAY = timedelta(days=1)
 HOUR_SECONDS = 3600
+# In so long a time there is a full hour on any clock, even if that is changed meanwhile.
+CLOCK_LEAD = timedelta(hours=4)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 
@@ -152,14 +154,15 @@ def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
 
 def _change(zone: ZoneInfo, low: datetime, high: datetime, offset: timedelta) -> datetime:
     """The first whole second after `low`, at most `high`, at which another offset holds."""
-    low = low.replace(microsecond=0)
+    # Clocks change on whole seconds: between fractions of one, the search would not end.
+    low, high = low.replace(microsecond=0), high.replace(microsecond=0)
     while high - low > timedelta(seconds=1):
         middle = (low + (high - low) / 2).replace(microsecond=0)
         if _offset(zone, middle) == offset:
             low = middle
         else:
             high = middle
-    return high.replace(microsecond=0)
+    return high
 
 
 def _calendar(window: Window, unit: Period) -> Iterator[datetime]:
@@ -178,13 +181,18 @@ def _calendar(window: Window, unit: Period) -> Iterator[datetime]:
 
 
 def _clock(window: Window, length: timedelta) -> Iterator[datetime]:
-    first = True
-    for stretch in stretches(window):
-        past = (stretch.start + stretch.offset - EPOCH) % length
-        if first or not past:
-            yield stretch.start - past
-        first = False
-        at = stretch.start - past + length
+    # From before the window, as the clock may have changed since its first bucket began.
+    first: datetime | None = None
+    for stretch in stretches(Window(window.start - CLOCK_LEAD, window.end, window.timezone)):
+        at = stretch.start + (EPOCH - stretch.start - stretch.offset) % length
         while at < stretch.end:
-            yield at
+            if at <= window.start:
+                first = at
+            else:
+                if first is not None:
+                    yield first
+                    first = None
+                yield at
             at += length
+    if first is not None:
+        yield first

@@ -92,7 +92,7 @@ async def timeseries(
         TooExpensive: too many events that no total answers for.
     """
     cut = buckets(window, bucket)
-    found = await _read(session, filter_, window, cut, split_by, limit)
+    found = await _read(session, filter_, window, cut, split_by, limit, exactly=bucket == "minute")
     before = earlier(window)
     previous = (
         await timeseries(session, filter_, before, bucket=bucket, split_by=split_by, limit=limit)
@@ -118,10 +118,14 @@ async def _read(
     cut: Buckets,
     split_by: Split | None,
     limit: int,
+    *,
+    exactly: bool,
 ) -> tuple[list[Series], About]:
     # Where days are those of UTC, the totals of a day will do.
     by_time = any(start.hour or start.minute or start.utcoffset() for start in cut.starts)
-    source = await counted(session, filter_, window, by_kind=split_by is not None, by_time=by_time)
+    source = await counted(
+        session, filter_, window, by_kind=split_by is not None, by_time=by_time, exactly=exactly
+    )
     series: dict[tuple[str | None, bool], list[int]] = {}
     if split_by is None:
         series[None, False] = [0] * len(cut)
