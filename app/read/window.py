@@ -12,8 +12,8 @@ WINDOW_MAX_DAYS = 3660
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
-# Zones by the data that is locked with the dependencies (tzdata): the machine's may be years old, and
-# another machine's another.
+# Zones by the data that is locked with the dependencies (tzdata): the machine's may be years old,
+# and another machine's another.
 reset_tzpath(to=())
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
