@@ -208,6 +208,21 @@ def test_summary(log: Log) -> None:
     assert seen == {"totals", "user_days", "events"}
 
 
+def test_sessions_of_one_user(log: Log) -> None:
+    """In narrow windows, which sessions of months may have no event in."""
+
+    @check(25)
+    def _(data: st.DataObject) -> None:
+        window = draw_window(data, log, 5 * HOUR)
+        filter_ = EventFilter(user_email=(data.draw(st.sampled_from(BUSY[:6])),))
+        log.recount.pick(filter_, window)
+        found = log.ask(lambda session: summary(session, filter_, window))
+        assert found.unique_sessions == log.recount.one(
+            "SELECT count(DISTINCT session_id) FROM picked"
+        )
+        assert found.total_events == log.recount.one("SELECT count(*) FROM picked")
+
+
 SPLITS: dict[Split | None, str] = {
     None: "NULL",
     "event_category": "category",
