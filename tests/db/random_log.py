@@ -117,8 +117,12 @@ def _session_id(rng: random.Random, email: str, sessions: list[tuple[str, str]])
     if chance < 0.1:
         return None
     if chance < 0.12 and sessions:
-        # One that is another's, too, or that goes on after months.
-        return rng.choice(sessions)[1]
+        return rng.choice(sessions)[1]  # most likely another user's, too
+    if chance < 0.15 and email in BUSY:
+        # One that goes on after months.
+        return rng.choice(
+            [session_id for whose, session_id in sessions if whose == email] or [None]
+        )
     sessions.append((email, f"s{len(sessions)}"))
     return sessions[-1][1]
 
