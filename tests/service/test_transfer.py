@@ -114,6 +114,7 @@ def get(server: LiveServer, path: str, **params: str) -> Json:
     response = httpx.get(f"{server.url}/api/events{path}", params=params)
     assert response.status_code == 200, response.text
     answer: Json = response.json()
+    answer.pop("generated_at", None)
     return answer
 
 
