@@ -34,7 +34,8 @@ PLAIN = {
           SELECT user_id, min(event_timestamp)::date AS day FROM activity_event WHERE {who}
           GROUP BY user_id
         )
-        SELECT series.day::date, count(DISTINCT active.user_id) FILTER (WHERE active.day = series.day),
+        SELECT series.day::date,
+          count(DISTINCT active.user_id) FILTER (WHERE active.day = series.day),
           count(DISTINCT active.user_id) FILTER (WHERE active.day > series.day - interval '7 days'),
           count(DISTINCT active.user_id),
           (SELECT count(*) FROM known WHERE known.day = series.day)
