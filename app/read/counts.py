@@ -70,7 +70,7 @@ async def count_events(
     counts = Counts()
     if asks_for_one_user(filter_):
         counts.source = "user_days"
-        await read_user(session, filter_, window, counts, sessions=sessions)
+        await read_user(session, filter_, window, counts, kinds=kinds, sessions=sessions)
         return counts
     if kinds:
         await _count_kinds(session, filter_, window, counts)

@@ -3,7 +3,7 @@
 Constant SQL, as putting a statement together would cost more than running it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -29,24 +29,27 @@ USER_AND_DAYS = text(
     """
     WITH who AS MATERIALIZED (
       SELECT id FROM app_user WHERE email = :email AND (:own OR NOT analytics_opt_out)
-    ), session AS (
-      SELECT kept.started_at, kept.ended_at, kept.session_id
-      FROM activity_session AS kept, who
+    ), carried AS (
+      SELECT kept.ended_at, kept.session_id FROM activity_session AS kept, who
       WHERE :sessions AND kept.user_id = who.id AND NOT kept.is_long
         AND kept.started_at >= CAST(:start AS timestamptz) - interval '1 day'
-        AND kept.started_at < :end
+        AND kept.started_at < :start
       UNION ALL
-      SELECT kept.started_at, kept.ended_at, kept.session_id
-      FROM activity_session AS kept, who
-      WHERE :sessions AND kept.user_id = who.id AND kept.is_long AND kept.started_at < :end
+      SELECT kept.ended_at, kept.session_id FROM activity_session AS kept, who
+      WHERE :sessions AND kept.user_id = who.id AND kept.is_long AND kept.started_at < :start
     ), counted AS MATERIALIZED (
-      SELECT count(*) AS sessions FROM session, who
-      WHERE started_at >= :start OR ended_at >= :start AND (
-        -- It ends in the window with an event; else there may be none in it.
-        ended_at < :end OR EXISTS (
-          SELECT 1 FROM activity_event AS event
-          WHERE event.user_id = who.id AND event.session_id = session.session_id
-            AND event.event_timestamp >= :start AND event.event_timestamp < :end))
+      SELECT (
+        SELECT count(*) FROM activity_session AS kept, who
+        WHERE :sessions AND kept.user_id = who.id
+          AND kept.started_at >= :start AND kept.started_at < :end
+      ) + (
+        SELECT count(*) FROM carried, who WHERE ended_at >= :start AND (
+          -- It ends in the window with an event; else there may be none in it.
+          ended_at < :end OR EXISTS (
+            SELECT 1 FROM activity_event AS event
+            WHERE event.user_id = who.id AND event.session_id = carried.session_id
+              AND event.event_timestamp >= :start AND event.event_timestamp < :end))
+      ) AS sessions
     )
     SELECT who.id, counted.sessions, day, CAST(summary AS text) AS summary
     FROM who CROSS JOIN counted LEFT JOIN activity_user_day AS active
@@ -98,11 +101,13 @@ async def read_user(
     window: Window,
     counts: UserCounts,
     *,
+    kinds: bool = True,
     sessions: bool = True,
 ) -> None:
     """Adds up all events of the filter's one user in a window. Two statements.
 
     Args:
+        kinds: they are wanted.
         sessions: they are wanted, too.
     """
     (email,) = filter_.user_email
@@ -123,11 +128,21 @@ async def read_user(
     summed = [row for row in days if row.day is not None]
     counts.rows_read = len(summed)
     clock = stretches(window)
-    for row in summed:
-        summary = orjson.loads(row.summary)
-        for event_type, category, action, device, *numbers in summary["kinds"]:
-            _add(counts.kinds[event_type, category, action, device or NO_DEVICE], *numbers)
-        _add_slots(counts.hours, row.day, summary["slots"], clock)
+    # A year of a busy user is ten thousand kinds and more: nothing is called for each of them.
+    totals, hours = counts.kinds, counts.hours
+    # All of them as one document, as that is parsed in two thirds of the time.
+    summaries = orjson.loads(f"[{','.join([row.summary for row in summed])}]")
+    for row, summary in zip(summed, summaries, strict=True):
+        if kinds:
+            for name, category, action, device, events, timed, duration_ms in summary["kinds"]:
+                total = totals[name, category, action, device or NO_DEVICE]
+                total[0] += events
+                total[1] += timed
+                total[2] += duration_ms
+        for slot, first, last in _slots_of(row.day, clock):
+            for at, events in enumerate(summary["slots"][first:last], slot + first):
+                if events:
+                    hours[at // SLOTS_PER_HOUR] += events
     if gaps := _gaps(window, [row.day for row in summed]):
         await _read_gaps(session, days[0].id, gaps, clock, counts)
 
@@ -149,33 +164,25 @@ async def _read_gaps(
     }
     for row in await session.execute(IN_GAPS, given):
         if row.hour is None:
-            _add(counts.kinds[row[4], row[5], row[6], row[7]], row[1], row[2], row[3])
+            total = counts.kinds[row.type, row.category, row.action, row.device]
+            total[0] += row.events
+            total[1] += row.timed
+            total[2] += row.duration_ms
             counts.rows_read += row.events
         else:
             counts.hours[row.hour] += row.events
 
 
-def _add(totals: list[int], events: int, timed: int, duration_ms: int) -> None:
-    totals[0] += events
-    totals[1] += timed
-    totals[2] += duration_ms
-
-
-def _add_slots(
-    hours: dict[int, int], day: date, slots: list[int], clock: Sequence[Stretch]
-) -> None:
-    """A UTC day's quarter-hours, in hours of the local clock. No clock changes within one."""
+def _slots_of(day: date, clock: Sequence[Stretch]) -> Iterator[tuple[int, int, int]]:
+    """Of a UTC day's quarter-hours, those of each stretch: where its first one lies on the local
+    clock, counted from 1970, and from which to which they go. No clock changes within one."""
     midnight = datetime.combine(day, time(), UTC)
     for stretch in clock:
         if stretch.end <= midnight or stretch.start >= midnight + DAY:
             continue
         first = max(0, (stretch.start - midnight) // SLOT)
         last = min(SLOTS, (stretch.end - midnight) // SLOT)
-        slot = (midnight + stretch.offset - EPOCH) // SLOT + first
-        for events in slots[first:last]:
-            if events:
-                hours[slot // SLOTS_PER_HOUR] += events
-            slot += 1
+        yield (midnight + stretch.offset - EPOCH) // SLOT, first, last
 
 
 def _gaps(window: Window, summed: list[date]) -> list[Gap]:

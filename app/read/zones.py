@@ -25,6 +25,7 @@ HOUR_SECONDS = 3600
 # In so long a time there is a full hour on any clock, even if that is changed meanwhile.
 CLOCK_LEAD = timedelta(hours=4)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = EPOCH.toordinal()
 _LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 
 
@@ -113,7 +114,7 @@ def buckets(window: Window, unit: Unit) -> Buckets:
 
 def day_of_hour(hour: int) -> date:
     """The local day of an hour of `local_hour`."""
-    return EPOCH.date() + timedelta(days=hour // 24)
+    return date.fromordinal(EPOCH_DAY + hour // 24)
 
 
 def day_start(zone: ZoneInfo, day: date) -> datetime:
