@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Much of the tests' time is waiting: more than there are cores.
+TEST_PROCESSES ?= 3
 FRONTEND := frontend/node_modules/.package-lock.json
 HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -16,7 +18,7 @@ run: $(VENV)/run.stamp frontend-if-node ## Start the service (embedded PostgreSQ
 	@$(BIN)/activity-events serve
 
 test: $(VENV)/dev.stamp lint frontend-if-node test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
 	$(if $(HAS_NODE),cd frontend && npm run --silent lint && npm run --silent test,@echo "LEFT OUT: the JavaScript's lint and tests, as Node.js 20 or later is not installed.")

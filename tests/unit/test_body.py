@@ -114,10 +114,10 @@ async def test_a_bomb_is_never_inflated_as_a_whole() -> None:
     "raw",
     [
         b"{}",
-        gzip.compress(b"{}")[:-1],
-        gzip.compress(b"{}")[:5],
-        gzip.compress(b"{}") + b"{}",
-        gzip.compress(b"{}")[:-8] + b"\x00" * 8,  # the checksum
+        gzip.compress(b"{}", mtime=0)[:-1],
+        gzip.compress(b"{}", mtime=0)[:5],
+        gzip.compress(b"{}", mtime=0) + b"{}",
+        gzip.compress(b"{}", mtime=0)[:-8] + b"\x00" * 8,  # the checksum
         zlib.compress(b"{}"),
     ],
 )
