@@ -107,6 +107,14 @@ def _holder(port: int) -> str:
     return ""
 
 
+def calm_collector() -> None:
+    """What is loaded by now stays. Of what requests make, hardly anything is in a cycle: to look
+    for cycles among thousands of fresh rows, again and again, finds nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
 def serve_forever(
     settings: Settings, database_url: str, listener: socket.socket, address: str
 ) -> None:
@@ -124,11 +132,7 @@ def serve_forever(
     # uvicorn raises the signal again once it has stopped; the database has still to be stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # What is loaded by now stays. Of what requests make, hardly anything is in a cycle: to look for
-    # cycles among thousands of fresh rows, again and again, finds nothing.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    calm_collector()
     server = Server(config, app, _greeting(settings, address))
     server.run(sockets=[listener])
     if not server.started:

@@ -15,6 +15,7 @@ from app.connection import connections
 from app.deps import DatabaseDep
 from app.main import create_app
 from app.routers.responses import JsonResponse
+from app.serve import calm_collector
 from app.settings import Settings
 
 
@@ -35,6 +36,7 @@ def main() -> None:
         config = uvicorn.Config(
             application(sys.argv[1]), http=connections(30), log_level="warning", access_log=False
         )
+        calm_collector()
         print(f"port {listener.getsockname()[1]}", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
 
