@@ -294,10 +294,12 @@ def test_a_failure_in_the_middle_breaks_the_connection(server_url: str) -> None:
             content = response.iter_raw()
             received.append(len(next(content)))
             # The rest of the first page waits for us to take it, the others for the database.
+            # No new connection either: the service would make one, and go on.
+            name = url.partition("?")[0].rpartition("/")[2]
+            database(server_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             database(
-                url,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                server_url,
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
             )
             with pytest.raises(httpx.RemoteProtocolError):
                 received.extend(len(chunk) for chunk in content)
