@@ -299,7 +299,7 @@ def test_a_failure_in_the_middle_breaks_the_connection(server_url: str) -> None:
             database(server_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             database(
                 server_url,
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",  # noqa: S608 (ours)
             )
             with pytest.raises(httpx.RemoteProtocolError):
                 received.extend(len(chunk) for chunk in content)
