@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # Much of the tests' time is waiting: more than there are cores.
 TEST_PROCESSES ?= 3
 FRONTEND := frontend/node_modules/.package-lock.json
+FRONTEND_SOURCES := $(shell find frontend/tracker frontend/web -name node_modules -prune -o -name dist -prune -o -type f -print)
 HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -23,10 +24,10 @@ test: $(VENV)/dev.stamp lint frontend-if-node test-frontend ## Lint, types and e
 test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
 	$(if $(HAS_NODE),cd frontend && npm run --silent lint && npm run --silent test,@echo "LEFT OUT: the JavaScript's lint and tests, as Node.js 20 or later is not installed.")
 
-frontend: app/static/tracker.js ## Build what the service gives to browsers; needs Node.js 20 or later
+frontend: app/static/.built ## Build what the service gives to browsers; needs Node.js 20 or later
 
 frontend-if-node:
-	$(if $(HAS_NODE),@$(MAKE) --no-print-directory --silent frontend || echo "The frontend was not built; the API runs without /tracker.js.",@echo "Node.js 20 or later is not installed: the API runs without /tracker.js. Then: make frontend")
+	$(if $(HAS_NODE),@$(MAKE) --no-print-directory --silent frontend || echo "The frontend was not built; the API runs without the dashboard and /tracker.js.",@echo "Node.js 20 or later is not installed: the API runs without the dashboard and /tracker.js. Then: make frontend")
 
 event-types: $(VENV)/run.stamp ## Write the known event types into the tracker
 	$(BIN)/python -m app.schemas.event_types > frontend/tracker/src/event-types.ts
@@ -87,13 +88,14 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "venv failed; on Debian: apt-get install python3-venv"; exit 1; }
 
-$(FRONTEND): frontend/package.json frontend/package-lock.json frontend/tracker/package.json
+$(FRONTEND): frontend/package.json frontend/package-lock.json frontend/tracker/package.json frontend/web/package.json
 	@echo "Installing the frontend's packages ..."
 	@cd frontend && npm ci --silent
 	@touch $@
 
-app/static/tracker.js: $(FRONTEND) $(wildcard frontend/tracker/src/*) $(wildcard frontend/tracker/*.mjs)
+app/static/.built: $(FRONTEND) $(FRONTEND_SOURCES)
 	@cd frontend && npm run --silent build
+	@touch $@
 
 $(VENV)/run.stamp: $(BIN)/python requirements/run.lock pyproject.toml
 	@echo "Installing into $(VENV) ..."

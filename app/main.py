@@ -30,6 +30,7 @@ from app.routers import (
     export,
     health,
     log,
+    pages,
     privacy,
     privacy_export,
     query,
@@ -106,6 +107,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(health.router)
     app.include_router(docs.router)
     app.include_router(tracker.router)
+    app.include_router(pages.router)
+    app.mount("/assets", pages.Assets(), name="assets")
     # Swagger UI's files come from an installed package: the page needs no internet.
     files = StaticFiles(packages=[("fastapi_swagger", "resources")])
     app.mount("/docs/static", files, name="docs-static")

@@ -17,6 +17,7 @@ from app.auth.keys import keys_exist
 from app.connection import connections
 from app.db import Database
 from app.main import create_app
+from app.routers.pages import is_built
 from app.settings import Settings
 
 BACKLOG = 2048
@@ -145,9 +146,11 @@ def _greeting(settings: Settings, address: str) -> str:
         if settings.database_url
         else f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
     )
+    pages = f"  Dashboard  {address}/dashboard\n  Demo       {address}/demo\n" if is_built() else ""
     return (
         f"Activity events {__version__} is ready; Ctrl-C stops it.\n"
-        f"  API   {address}/api/events/\n"
-        f"  Docs  {address}/docs\n"
-        f"  Data  {data}"
+        f"{pages}"
+        f"  API        {address}/api/events/\n"
+        f"  API docs   {address}/docs\n"
+        f"  Data       {data}"
     )

@@ -53,6 +53,7 @@ WITHOUT_ROUTES = {
     "app/routers/__init__.py",
     "app/routers/access.py",
     "app/routers/analytics_answer.py",
+    "app/routers/built.py",
     "app/routers/ingest_body.py",
     "app/routers/responses.py",
 }

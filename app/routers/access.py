@@ -71,6 +71,8 @@ ACCESS: dict[str, Access] = {
     "docs": PUBLIC,
     "root": PUBLIC,
     "tracker_script": PUBLIC,
+    "dashboard_page": PUBLIC,
+    "demo_page": PUBLIC,
 }
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 
 from app.routers.access import GuardedRoute
 
@@ -18,8 +18,3 @@ async def docs(request: Request) -> HTMLResponse:
         swagger_css_url="/docs/static/swagger-ui.css",
         swagger_favicon_url="/docs/static/favicon-32x32.png",
     )
-
-
-@router.get("/")
-async def root() -> RedirectResponse:
-    return RedirectResponse("/docs")

@@ -57,11 +57,6 @@ async def test_nothing_else_is_served_from_there(client: httpx.AsyncClient) -> N
         assert (await client.get(f"http://localhost{path}")).status_code == 404
 
 
-async def test_the_root_leads_to_the_page(client: httpx.AsyncClient) -> None:
-    response = await client.get("http://localhost/")
-    assert (response.status_code, response.headers["location"]) == (307, "/docs")
-
-
 async def test_the_document_describes_every_operation(client: httpx.AsyncClient) -> None:
     document: Json = (await client.get("http://localhost/openapi.json")).json()
     operations = {

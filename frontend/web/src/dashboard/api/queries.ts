@@ -1,0 +1,47 @@
+// Questions as hooks: asked again when what they are about changes, kept while a page is left.
+import { keepPreviousData, QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query'
+import { ApiError, get, type Params, queryString } from './client'
+
+const FRESH_MS = 15_000
+const RETRIES = 2
+const RETRY_MS = 1_500
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: FRESH_MS,
+      placeholderData: keepPreviousData,
+      // Only what passes by itself: the service is away or busy. Anything else is said at once.
+      retry: (failures, error) =>
+        failures < RETRIES &&
+        error instanceof ApiError &&
+        (error.status === 0 || error.status === 429 || error.status === 503) &&
+        error.code !== 'too_expensive',
+      retryDelay: (_, error) =>
+        error instanceof ApiError && error.retryAfterSeconds
+          ? error.retryAfterSeconds * 1000
+          : RETRY_MS,
+    },
+  },
+})
+
+export const ANALYTICS = '/api/events/analytics'
+
+/** The answer of `path` to `params`; null asks nothing yet. */
+export function useAnswer<T>(
+  path: string,
+  params: Params | null,
+  options: { refetchMs?: number } = {},
+): UseQueryResult<T, Error> {
+  return useQuery<T>({
+    queryKey: [path, params === null ? null : queryString(params)],
+    queryFn: ({ signal }) => get<T>(path, params ?? {}, signal),
+    enabled: params !== null,
+    ...(options.refetchMs ? { refetchInterval: options.refetchMs } : {}),
+  })
+}
+
+/** Of `/api/events/analytics/...`. */
+export function useAnalytics<T>(question: string, params: Params | null): UseQueryResult<T, Error> {
+  return useAnswer<T>(question ? `${ANALYTICS}/${question}` : ANALYTICS, params)
+}

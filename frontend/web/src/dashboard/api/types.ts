@@ -1,0 +1,192 @@
+// What the service answers; `/docs` has the definitions.
+
+export interface About {
+  start: string
+  end: string
+  timezone: string
+  generated_at: string
+  source: 'events' | 'totals' | 'user_days' | 'sessions'
+  rows_read: number
+  truncated: boolean
+}
+
+export interface Summary extends About {
+  total_events: number
+  events_by_category: Record<string, number>
+  events_by_type: Record<string, number>
+  most_active_day: string | null
+  most_common_action: string | null
+  events_by_day: Record<string, number>
+  events_by_hour: number[]
+  events_by_device: Record<string, number>
+  unique_sessions: number
+  avg_duration_ms_by_type: Record<string, number>
+}
+
+export type BucketUnit = 'minute' | 'hour' | 'day' | 'week' | 'month'
+
+export interface Series {
+  value: string | null
+  is_other: boolean
+  total: number
+  events: number[]
+}
+
+export interface Buckets {
+  bucket: BucketUnit
+  split_by: string | null
+  total_events: number
+  buckets: string[]
+  series: Series[]
+}
+
+export interface Timeseries extends Buckets, About {
+  previous: Buckets | null
+}
+
+export interface TopRow {
+  value: string | null
+  entity_type: string | null
+  events: number
+  share: number
+}
+
+export interface Top extends About {
+  by: string
+  key: string | null
+  total_events: number
+  distinct_values: number
+  rows: TopRow[]
+}
+
+export interface ActiveDay {
+  day: string
+  dau: number
+  wau: number
+  mau: number
+  stickiness: number
+  new: number
+  returning: number
+}
+
+export interface ActiveUsers extends About {
+  active_users: number
+  new_users: number
+  rows: ActiveDay[]
+}
+
+export interface Retention extends About {
+  period: 'day' | 'week' | 'month'
+  rows: { cohort: string; size: number; users: (number | null)[]; rates: (number | null)[] }[]
+}
+
+export interface FunnelStep {
+  step: number
+  event_type: string
+  users: number
+  share_of_first: number
+  share_of_previous: number
+  dropped: number
+  median_ms: number | null
+  p90_ms: number | null
+}
+
+export interface Funnel extends About {
+  order: 'loose' | 'strict'
+  within_minutes: number
+  users: number
+  converted: number
+  conversion: number
+  steps: FunnelStep[]
+  groups: { value: string | null; steps: FunnelStep[] }[]
+  user_emails: string[] | null
+}
+
+export interface Paths extends About {
+  anchor: string
+  direction: 'after' | 'before'
+  steps: number
+  occurrences: number
+  links: { step: number; source: string; target: string | null; events: number }[]
+}
+
+export interface Durations extends About {
+  rows: {
+    event_type: string
+    events: number
+    mean_ms: number
+    p50_ms: number
+    p90_ms: number
+    p99_ms: number
+  }[]
+}
+
+export interface Heatmap extends About {
+  total_events: number
+  weekdays: string[]
+  events: number[][]
+}
+
+export interface SessionStats {
+  sessions: number
+  events: number
+  events_per_session: number | null
+  bounces: number
+  bounce_rate: number | null
+  mean_length_ms: number | null
+  median_length_ms: number | null
+  p90_length_ms: number | null
+}
+
+export interface Sessions extends About {
+  total: SessionStats
+  made_by_time: number
+  rows: { day: string; stats: SessionStats }[]
+}
+
+export interface ActivityEvent {
+  event_id: string
+  user_email: string
+  event_timestamp: string
+  event_type: string
+  event_category: string
+  event_action: string
+  entity_type: string | null
+  entity_id: string | null
+  metadata: Record<string, unknown>
+  session_id: string | null
+  session_seq: number | null
+  device_type: string | null
+  context_snapshot: Record<string, unknown> | null
+  duration_ms: number | null
+  received_at: string
+}
+
+export interface EventPage {
+  events: ActivityEvent[]
+  next_cursor: string | null
+}
+
+export interface SessionRow {
+  session_id: string
+  user_email: string
+  started_at: string
+  ended_at: string
+  duration_ms: number
+  total_events: number
+}
+
+export interface SessionPage {
+  sessions: SessionRow[]
+  next_cursor: string | null
+}
+
+export interface SessionAnswer extends EventPage {
+  session_id: string
+  summary: SessionRow & {
+    events_by_type: Record<string, number>
+    device_type: string | null
+    first_page: string | null
+    last_page: string | null
+  }
+}

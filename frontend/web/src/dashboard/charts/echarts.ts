@@ -1,0 +1,9 @@
+// ECharts, with the parts that lines and bars need; other kinds bring theirs.
+import { BarChart, LineChart } from 'echarts/charts'
+import { GridComponent, LegendComponent, TooltipComponent } from 'echarts/components'
+import { use } from 'echarts/core'
+import { SVGRenderer } from 'echarts/renderers'
+
+use([LineChart, BarChart, GridComponent, TooltipComponent, LegendComponent, SVGRenderer])
+
+export { init } from 'echarts/core'

@@ -1,0 +1,53 @@
+// Weekday x hour, as a heatmap.
+import { useCallback } from 'react'
+import type { Heatmap } from '../api/types'
+import { count } from '../view/format'
+import { Chart, categoryAxis, tooltip } from './chart'
+import type { Colors } from './colors'
+
+const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'))
+const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+
+export function Week({ data, height = 250 }: { data: Heatmap; height?: number }) {
+  const option = useCallback(
+    (colors: Colors) => ({
+      grid: { left: 4, right: 8, top: 8, bottom: 4, containLabel: true },
+      tooltip: tooltip(colors, {
+        trigger: 'item',
+        formatter: ({ value }: { value: [number, number, number] }) =>
+          `${DAYS[6 - value[1]]} ${HOURS[value[0]]}:00–${HOURS[value[0]]}:59<br><b>${count(value[2])}</b> events`,
+      }),
+      xAxis: categoryAxis(colors, HOURS, { splitArea: { show: false } }),
+      yAxis: categoryAxis(colors, [...DAYS].reverse()),
+      visualMap: {
+        show: false,
+        min: 0,
+        max: Math.max(1, ...data.events.flat()),
+        inRange: { color: colors.heat },
+      },
+      series: [
+        {
+          type: 'heatmap',
+          data: data.events.flatMap((hours, day) =>
+            hours.map((events, hour) => [hour, 6 - day, events]),
+          ),
+          itemStyle: { borderColor: colors.surface, borderWidth: 2, borderRadius: 3 },
+        },
+      ],
+    }),
+    [data],
+  )
+  return <Chart kind="heatmap" label={labelOf(data)} option={option} height={height} />
+}
+
+function labelOf(data: Heatmap): string {
+  let [most, day, hour] = [0, 0, 0]
+  data.events.forEach((hours, d) => {
+    hours.forEach((events, h) => {
+      if (events > most) [most, day, hour] = [events, d, h]
+    })
+  })
+  return most
+    ? `Events by weekday and hour: most, ${count(most)}, on ${data.weekdays[day]} from ${HOURS[hour]}:00`
+    : 'Events by weekday and hour: none'
+}

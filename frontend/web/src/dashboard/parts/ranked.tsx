@@ -1,0 +1,53 @@
+// What there is most of, with its share.
+import type { ReactNode } from 'react'
+import type { Top, TopRow } from '../api/types'
+import { count, percent } from '../view/format'
+import { Table } from './table'
+
+export function Ranked({
+  caption,
+  data,
+  file,
+  title,
+  show = (row) => row.value,
+}: {
+  caption: string
+  data: Top
+  file: string
+  title: string
+  show?: (row: TopRow) => ReactNode
+}) {
+  const most = Math.max(...data.rows.map((row) => row.share), 0.0001)
+  return (
+    <Table
+      caption={caption}
+      file={file}
+      rows={data.rows}
+      keyOf={(row) => `${row.entity_type ?? ''}/${row.value}`}
+      columns={[
+        {
+          title,
+          value: (row) => (row.entity_type ? `${row.entity_type}/${row.value}` : row.value),
+          show: (row) => (
+            <div className="ranked">
+              <span>{show(row)}</span>
+              <span className="share-bar" style={{ width: `${(row.share / most) * 100}%` }} />
+            </div>
+          ),
+        },
+        {
+          title: 'Events',
+          value: (row) => row.events,
+          show: (row) => count(row.events),
+          isNumber: true,
+        },
+        {
+          title: 'Share',
+          value: (row) => row.share,
+          show: (row) => percent(row.share),
+          isNumber: true,
+        },
+      ]}
+    />
+  )
+}

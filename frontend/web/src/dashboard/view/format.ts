@@ -1,0 +1,55 @@
+// Numbers, spans and moments, as people read them.
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+
+export const NOTHING = '–'
+
+export const count = (value: number) => whole.format(value)
+export const compact = (value: number) =>
+  Math.abs(value) < 10_000 ? count(value) : short.format(value)
+export const decimal = (value: number | null) => (value === null ? NOTHING : tenth.format(value))
+
+export function percent(share: number | null, digits = 1): string {
+  if (share === null || !Number.isFinite(share)) return NOTHING
+  return `${(share * 100).toFixed(digits)} %`
+}
+
+/** 95_000 -> `1 min 35 s`. */
+export function span(ms: number | null): string {
+  if (ms === null) return NOTHING
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  const seconds = ms / 1000
+  if (seconds < 60) return `${tenth.format(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 48) return `${hours} h ${minutes % 60} min`
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
+
+/** How much more than before; null where there was nothing before. */
+export function change(now: number, before: number): number | null {
+  return before === 0 ? null : (now - before) / before
+}
+
+export function moment(iso: string, tz: string, style: 'day' | 'minute' | 'second' = 'minute') {
+  return new Intl.DateTimeFormat('en-GB', {
+    timeZone: tz,
+    day: 'numeric',
+    month: 'short',
+    ...(style === 'day' ? {} : { hour: '2-digit', minute: '2-digit' }),
+    ...(style === 'second' ? { second: '2-digit' } : {}),
+  }).format(new Date(iso))
+}
+
+/** An ISO date, which is nobody's moment, as `24 Nov`. */
+export function day(iso: string): string {
+  return moment(`${iso.slice(0, 10)}T00:00:00Z`, 'UTC', 'day')
+}
+
+/** `project_subtask_completed` -> `Project subtask completed`. */
+export function words(name: string): string {
+  const text = name.replaceAll('_', ' ')
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,162 @@
+// What is looked at (window, zone, users, filters) is the URL: to share, and to go back to.
+import { useCallback, useMemo } from 'react'
+import { useSearchParams } from 'wouter'
+import type { Params } from '../api/client'
+
+/** Filters of events, as the API names them. */
+export const FILTERS = ['event_category', 'event_type', 'device_type', 'entity_type'] as const
+export type FilterName = (typeof FILTERS)[number]
+
+export const PRESETS = [
+  { days: 1, label: '24 hours' },
+  { days: 7, label: '7 days' },
+  { days: 30, label: '30 days' },
+  { days: 90, label: '90 days' },
+  { days: 365, label: '12 months' },
+] as const
+
+export const DAYS_DEFAULT = 30
+
+export interface View {
+  /** The last so many days, or null where `start` and `end` say which. */
+  days: number | null
+  /** ISO dates; `end` is the last day that is looked at. */
+  start: string | null
+  end: string | null
+  tz: string
+  userEmails: string[]
+  filters: Partial<Record<FilterName, string[]>>
+  compare: boolean
+}
+
+export const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/
+
+export function parseView(search: URLSearchParams): View {
+  const start = search.get('start')
+  const end = search.get('end')
+  const hasDates = start !== null && end !== null && DATE.test(start) && DATE.test(end)
+  const days = Number(search.get('days') ?? DAYS_DEFAULT)
+  const filters: View['filters'] = {}
+  for (const name of FILTERS) {
+    const values = search.getAll(name).filter(Boolean)
+    if (values.length) filters[name] = values
+  }
+  return {
+    days: hasDates
+      ? null
+      : Number.isInteger(days) && days >= 1 && days <= 3660
+        ? days
+        : DAYS_DEFAULT,
+    start: hasDates ? start : null,
+    end: hasDates ? end : null,
+    tz: knownZone(search.get('tz')) ?? browserZone,
+    userEmails: search.getAll('user_email').filter(Boolean),
+    filters,
+    compare: search.get('compare') !== '0',
+  }
+}
+
+function knownZone(name: string | null): string | null {
+  if (!name) return null
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) && name
+  } catch {
+    return null
+  }
+}
+
+/** Whole days of the zone where the window was given as days, so that they read as such. */
+export function windowOf(view: View): Params {
+  if (view.start && view.end) return { start: view.start, end: dayAfter(view.end), tz: view.tz }
+  return { days: view.days, tz: view.tz }
+}
+
+/** For questions about users: window, zone and users. */
+export function usersOf(view: View): Params {
+  return { ...windowOf(view), user_email: view.userEmails }
+}
+
+/** For questions about events: these, and the filters. */
+export function eventsOf(view: View): Params {
+  return { ...usersOf(view), ...view.filters }
+}
+
+export function dayAfter(day: string, days = 1): string {
+  const at = new Date(`${day}T00:00:00Z`)
+  at.setUTCDate(at.getUTCDate() + days)
+  return at.toISOString().slice(0, 10)
+}
+
+/** How long the window is, in days. */
+export function lengthOf(view: View): number {
+  if (view.start && view.end)
+    return Math.round((Date.parse(dayAfter(view.end)) - Date.parse(view.start)) / 86_400_000)
+  return view.days ?? DAYS_DEFAULT
+}
+
+export type Change = Record<string, string | number | null | readonly string[]>
+
+/** The view, and how to change what the URL says; null and [] take a parameter away. */
+export function useView(): [View, (change: Change) => void] {
+  const [search, setSearch] = useSearchParams()
+  const view = useMemo(() => parseView(search), [search])
+  const change = useCallback(
+    (wanted: Change) =>
+      setSearch((before) => {
+        const after = new URLSearchParams(before)
+        for (const [name, value] of Object.entries(wanted)) {
+          after.delete(name)
+          if (value === null) continue
+          for (const each of Array.isArray(value) ? value : [value])
+            after.append(name, String(each))
+        }
+        return after
+      }),
+    [setSearch],
+  )
+  return [view, change]
+}
+
+/** One parameter of a page's own (a bucket, a step), with what it is by default. */
+export function useParam(name: string, otherwise: string): [string, (value: string) => void] {
+  const [search] = useSearchParams()
+  const [, change] = useView()
+  const value = search.get(name) ?? otherwise
+  return [value, (wanted) => change({ [name]: wanted === otherwise ? null : wanted })]
+}
+
+/** What a link to another page takes along: the view, without the page's own parameters. */
+export function searchOf(view: View): string {
+  const search = new URLSearchParams()
+  if (view.start && view.end) {
+    search.set('start', view.start)
+    search.set('end', view.end)
+  } else if (view.days !== DAYS_DEFAULT) search.set('days', String(view.days))
+  if (view.tz !== browserZone) search.set('tz', view.tz)
+  for (const email of view.userEmails) search.append('user_email', email)
+  for (const name of FILTERS)
+    for (const value of view.filters[name] ?? []) search.append(name, value)
+  if (!view.compare) search.set('compare', '0')
+  const text = search.toString()
+  return text && `?${text}`
+}
+
+/** The window of the same length that ends where the view's begins. */
+export function previousOf(view: View, now = new Date()): Params {
+  const length = lengthOf(view)
+  if (view.start && view.end)
+    return { start: dayAfter(view.start, -length), end: view.start, tz: view.tz }
+  const end = new Date(now)
+  end.setUTCSeconds(0, 0) // the same question within a minute
+  end.setTime(end.getTime() - length * 86_400_000)
+  const start = new Date(end.getTime() - length * 86_400_000)
+  return { start: start.toISOString(), end: end.toISOString(), tz: view.tz }
+}
+
+/** The bucket that shows a window in some dozens of points. */
+export function bucketOf(view: View): 'minute' | 'hour' | 'day' | 'week' | 'month' {
+  const days = lengthOf(view)
+  return days <= 2 ? 'hour' : days <= 120 ? 'day' : 'week'
+}

@@ -1,0 +1,4 @@
+import { startTheme } from '../theme'
+import '../theme.css'
+
+startTheme()

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { queryString } from '../src/dashboard/api/client'
+import { csv } from '../src/dashboard/parts/csv'
+import { change, percent, span } from '../src/dashboard/view/format'
+import {
+  browserZone,
+  bucketOf,
+  eventsOf,
+  lengthOf,
+  parseView,
+  previousOf,
+  searchOf,
+} from '../src/dashboard/view/view'
+
+const view = (search: string) => parseView(new URLSearchParams(search))
+
+describe('the view is the URL', () => {
+  it('is 30 days in the browser’s zone where nothing is said', () => {
+    expect(view('')).toEqual({
+      days: 30,
+      start: null,
+      end: null,
+      tz: browserZone,
+      userEmails: [],
+      filters: {},
+      compare: true,
+    })
+  })
+
+  it('takes nonsense for nothing', () => {
+    expect(view('days=0&tz=Mars/Olympus&start=yesterday&end=now')).toEqual(view(''))
+  })
+
+  it('asks for whole days: the last one is looked at, too', () => {
+    const dates = view('start=2026-10-24&end=2026-10-25&tz=Europe/London')
+    expect(eventsOf(dates)).toEqual({
+      start: '2026-10-24',
+      end: '2026-10-26',
+      tz: 'Europe/London',
+      user_email: [],
+    })
+    expect(lengthOf(dates)).toBe(2)
+    expect(previousOf(dates)).toEqual({
+      start: '2026-10-22',
+      end: '2026-10-24',
+      tz: 'Europe/London',
+    })
+  })
+
+  it('compares with as long before', () => {
+    const now = new Date('2026-11-20T12:00:31Z')
+    expect(previousOf(view('days=7&tz=UTC'), now)).toEqual({
+      start: '2026-11-06T12:00:00.000Z',
+      end: '2026-11-13T12:00:00.000Z',
+      tz: 'UTC',
+    })
+  })
+
+  it('goes along to other pages, without what is only one page’s', () => {
+    const search = '?days=7&tz=Asia%2FTokyo&user_email=a%40b.c&event_type=x&event_type=y'
+    expect(searchOf(view(`${search}&bucket=hour`))).toBe(search)
+    expect(searchOf(view(''))).toBe('')
+  })
+
+  it('shows some dozens of buckets', () => {
+    expect(['days=1', 'days=7', 'days=90', 'days=365'].map((s) => bucketOf(view(s)))).toEqual([
+      'hour',
+      'day',
+      'day',
+      'week',
+    ])
+  })
+})
+
+it('sends lists one by one, and nothing that is empty', () => {
+  expect(queryString({ b: ['x', 'y'], a: 1, c: '', d: null, e: undefined })).toBe('a=1&b=x&b=y')
+})
+
+it('writes CSV that a spreadsheet takes for no formula', () => {
+  const columns = [
+    { title: 'Name', value: (row: [string, number]) => row[0] },
+    { title: 'n', value: (row: [string, number]) => row[1] },
+  ]
+  expect(
+    csv(columns, [
+      ['say "hi", Ada', 1],
+      ['=1+1', -2],
+    ]),
+  ).toBe('Name,n\r\n"say ""hi"", Ada",1\r\n\'=1+1,-2\r\n')
+})
+
+it('writes numbers as people read them', () => {
+  expect([span(0), span(1500), span(95_000), span(5_400_000), span(200_000_000)]).toEqual([
+    '0 ms',
+    '1.5 s',
+    '1 min 35 s',
+    '1 h 30 min',
+    '2 d 7 h',
+  ])
+  expect([percent(0.256), percent(null), change(3, 2), change(3, 0)]).toEqual([
+    '25.6 %',
+    '–',
+    0.5,
+    null,
+  ])
+})
