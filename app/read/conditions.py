@@ -14,6 +14,7 @@ from app.models import (
     ActivityRollup,
     ActivitySession,
 )
+from app.read.cursor import SessionCursor
 from app.read.filters import (
     Conditions,
     EventFilter,
@@ -26,6 +27,8 @@ from app.read.window import Window
 from app.totals import Level
 
 Direction = Literal["after", "before"]
+# The order of sessions.
+SESSION_KEY = (ActivitySession.started_at, ActivitySession.user_id, ActivitySession.session_id)
 
 
 _TOTAL_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
@@ -92,6 +95,16 @@ def is_beside(start: Subquery, direction: Direction, within: timedelta) -> Condi
 def started_in(window: Window) -> Conditions:
     """Sessions that began in the window."""
     return in_range(ActivitySession.started_at, window.start, window.end)
+
+
+def sessions_before(last: SessionCursor) -> Conditions:
+    """Past a page's last session, descending. The condition on the time alone says nothing new,
+    but is what an index is searched by."""
+    values = (last.started_at, last.user_id, last.session_id)
+    return [
+        ActivitySession.started_at <= last.started_at,
+        tuple_(*SESSION_KEY) < tuple_(*(literal(value) for value in values)),
+    ]
 
 
 def carried_into(window: Window, *, long: bool) -> Conditions:

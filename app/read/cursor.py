@@ -7,7 +7,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -17,6 +17,7 @@ from app.read.window import EARLIEST, LATEST
 
 Order = Literal["asc", "desc"]
 _VERSION = 1
+_SESSIONS = "sessions"
 _BIGINT_MAX = 2**63 - 1
 
 
@@ -32,7 +33,7 @@ class Cursor:
     user_id: int
 
     def encode(self) -> str:
-        fields = [
+        return _packed(
             _VERSION,
             self.order,
             self.start.isoformat(),
@@ -40,8 +41,46 @@ class Cursor:
             self.event_timestamp.isoformat(),
             str(self.event_id),
             self.user_id,
-        ]
-        return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCursor:
+    """The last session of a page, and the window it was read from."""
+
+    start: datetime
+    end: datetime
+    started_at: datetime
+    user_id: int
+    session_id: str
+
+    def encode(self) -> str:
+        return _packed(
+            _SESSIONS,
+            self.start.isoformat(),
+            self.end.isoformat(),
+            self.started_at.isoformat(),
+            self.user_id,
+            self.session_id,
+        )
+
+
+def decode_session_cursor(text: str) -> SessionCursor:
+    """The cursor of a list of sessions in a request.
+
+    Raises:
+        BadCursor: none of ours.
+    """
+    try:
+        kind, start, end, started_at, user_id, session_id = _unpacked(text)
+        cursor = SessionCursor(
+            _instant(start), _instant(end), _instant(started_at), int(user_id), str(session_id)
+        )
+    except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):
+        raise _not_ours() from None
+    if kind != _SESSIONS or not 0 <= cursor.user_id <= _BIGINT_MAX or cursor.encode() != text:
+        raise _not_ours()
+    return cursor
 
 
 def decode_cursor(text: str, order: Order) -> Cursor:
@@ -51,23 +90,34 @@ def decode_cursor(text: str, order: Order) -> Cursor:
         BadCursor: none of ours, or one of a list in the other order.
     """
     try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        version, made_for, start, end, at, event_id, user_id = orjson.loads(
-            base64.b64decode(padded, altchars=b"-_", validate=True)
-        )
+        version, made_for, start, end, at, event_id, user_id = _unpacked(text)
         cursor = Cursor(
             order, _instant(start), _instant(end), _instant(at), UUID(event_id), int(user_id)
         )
     except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):
-        raise BadCursor("cursor: give next_cursor of the page before, unchanged.") from None
+        raise _not_ours() from None
     if version != _VERSION or not 0 <= cursor.user_id <= _BIGINT_MAX:
-        raise BadCursor("cursor: give next_cursor of the page before, unchanged.")
+        raise _not_ours()
     if made_for != order:
         raise BadCursor("cursor: it belongs to a list in the other order.")
     # Python reads more than we write: a time without offset would be one of this machine's zone.
     if cursor.encode() != text:
-        raise BadCursor("cursor: give next_cursor of the page before, unchanged.")
+        raise _not_ours()
     return cursor
+
+
+def _packed(*fields: str | int) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(fields)).rstrip(b"=").decode()
+
+
+def _unpacked(text: str) -> list[Any]:
+    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+    found: list[Any] = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    return found
+
+
+def _not_ours() -> BadCursor:
+    return BadCursor("cursor: give next_cursor of the page before, unchanged.")
 
 
 def _instant(text: str) -> datetime:

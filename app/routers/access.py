@@ -59,6 +59,7 @@ ACCESS: dict[str, Access] = {
     "analytics_heatmap": Access(KeyScope.READ, users=True),
     "analytics_sessions": Access(KeyScope.READ, users=True),
     "stream_events": Access(KeyScope.READ, users=True),
+    "list_of_sessions": Access(KeyScope.READ, users=True),
     "session_events": Access(KeyScope.READ, users=True),
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),

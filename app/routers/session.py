@@ -1,4 +1,4 @@
-"""`GET /api/events/session/{session_id}`: one session, in order."""
+"""`GET /api/events/sessions`, and `GET /api/events/session/{session_id}`: one, in order."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -6,24 +6,43 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, PrincipalDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.read.events import list_events
 from app.read.filters import EventFilter
+from app.read.session_list import list_sessions
 from app.read.sessions import session_summary
-from app.read.window import AN_INSTANT, Window
+from app.read.window import AN_INSTANT, Window, resolve_window
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import SessionAnswer
+from app.schemas.answers import SessionAnswer, SessionPageAnswer
 from app.schemas.event import Name
-from app.schemas.queries import SessionQuery
+from app.schemas.queries import SessionQuery, SessionsQuery
 
-router = APIRouter(
-    prefix="/session", tags=["session"], dependencies=[NoRepeats], route_class=GuardedRoute
-)
+router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=GuardedRoute)
 
 
 @router.get(
-    "/{session_id:path}",  # an id may hold a slash
+    "/sessions",
+    summary="List sessions",
+    response_model=SessionPageAnswer,
+    responses=errors(422, 503),
+)
+async def list_of_sessions(
+    query: Annotated[SessionsQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
+) -> Response:
+    """Those that began in the window, newest first. Follow `next_cursor` for more."""
+    window = resolve_window(now, days=query.days, start=query.start, end=query.end, tz=query.tz)
+    filter_ = EventFilter(user_email=principal.users(query.user_email), own=principal.is_user)
+    async with database.read() as session:
+        page = await list_sessions(session, filter_, window, limit=query.limit, cursor=query.cursor)
+    return JsonResponse(page)
+
+
+@router.get(
+    "/session/{session_id:path}",  # an id may hold a slash
     summary="One session: its summary and its events",
     response_model=SessionAnswer,
     responses=errors(404, 409, 422, 503),

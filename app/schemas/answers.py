@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.examples import AT, BATCH, EVENT, ID, RECEIPT, SESSION
+from app.schemas.examples import AT, BATCH, EVENT, ID, LISTED_SESSION, RECEIPT, SESSION
 
 
 class Answer(BaseModel):
@@ -134,6 +134,22 @@ class SessionSummaryOut(Answer):
     device_type: str | None
     first_page: str | None
     last_page: str | None
+
+
+class ListedSessionOut(Answer):
+    session_id: str
+    user_email: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    total_events: int
+
+
+class SessionPageAnswer(Answer):
+    model_config = example(sessions=[LISTED_SESSION], next_cursor=None)
+
+    sessions: list[ListedSessionOut]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
 class SessionAnswer(Answer):

@@ -21,6 +21,14 @@ EVENT: dict[str, Any] = {
     "duration_ms": None,
     "received_at": AT,
 }
+LISTED_SESSION: dict[str, Any] = {
+    "session_id": "s-7f3a",
+    "user_email": "ada@example.com",
+    "started_at": AT,
+    "ended_at": AT,
+    "duration_ms": 0,
+    "total_events": 1,
+}
 SESSION: dict[str, Any] = {
     "session_id": "s-7f3a",
     "user_email": "ada@example.com",

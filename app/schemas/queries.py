@@ -95,6 +95,13 @@ class SessionQuery(Query):
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
 
 
+class SessionsQuery(WindowQuery):
+    user_email: Annotated[list[EmailAddress], Values]
+    limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
+    # A session's id is part of it.
+    cursor: str | None = Field(default=None, max_length=2 * CURSOR_MAX_CHARS)
+
+
 class UserQuery(Query):
     user_email: Annotated[
         list[EmailAddress], _one("Whose; a user token's own user needs no naming.")

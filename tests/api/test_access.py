@@ -134,6 +134,7 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "GET /api/events/analytics/durations": ("read", True),
         "GET /api/events/analytics/heatmap": ("read", True),
         "GET /api/events/analytics/sessions": ("read", True),
+        "GET /api/events/sessions": ("read", True),
         "GET /api/events/session/s": ("read", True),
         "GET /api/events/export": ("read", False),
         "GET /api/privacy/export": ("admin", True),
@@ -200,7 +201,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 20
+    assert walked == 21
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

@@ -1,0 +1,86 @@
+"""Sessions, page by page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.db import ReadSession
+from app.models import ActivitySession, AppUser
+from app.read.conditions import SESSION_KEY, sessions_before, started_in
+from app.read.cursor import SessionCursor, decode_session_cursor
+from app.read.filters import EventFilter, of_users
+from app.read.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """Times are aware UTC."""
+
+    session_id: str
+    user_email: str | None
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    total_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """Sessions, newest first, and where the next page begins."""
+
+    sessions: list[ListedSession]
+    next_cursor: str | None
+
+
+async def list_sessions(
+    session: ReadSession,
+    filter_: EventFilter,
+    window: Window,
+    *,
+    limit: int,
+    cursor: str | None = None,
+) -> SessionPage:
+    """One page of the sessions that began in a window, of the filter's users or of all.
+
+    Descending by `(started_at, user_id, session_id)`; one user's are read off the index on
+    `(user_id, started_at)`, everybody's off that on `(started_at, user_id)`.
+
+    Raises:
+        BadCursor: the cursor is none of this list.
+    """
+    after = decode_session_cursor(cursor) if cursor is not None else None
+    if after is not None:
+        window = Window(after.start, after.end, window.timezone)
+    kept = ActivitySession
+    where = [*started_in(window), *await of_users(session, filter_, kept.user_id)]
+    if after is not None:
+        where += sessions_before(after)
+    page = (
+        select(kept, AppUser.email)
+        .join(AppUser, AppUser.id == kept.user_id, isouter=True)
+        .where(*where)
+        .order_by(*(each.desc() for each in SESSION_KEY))
+        .limit(limit + 1)
+    )
+    rows = (await session.execute(page)).all()
+    more, rows = len(rows) > limit, rows[:limit]
+    last = rows[-1][0] if rows else None
+    return SessionPage(
+        [
+            ListedSession(
+                row.session_id,
+                email,
+                row.started_at,
+                row.ended_at,
+                round((row.ended_at - row.started_at).total_seconds() * 1000),
+                row.events,
+            )
+            for row, email in rows
+        ],
+        SessionCursor(
+            window.start, window.end, last.started_at, last.user_id, last.session_id
+        ).encode()
+        if more and last is not None
+        else None,
+    )
