@@ -1,5 +1,5 @@
 import { QueryClientProvider } from '@tanstack/react-query'
-import { Suspense } from 'react'
+import { lazy, Suspense } from 'react'
 import { Route, Router, Switch } from 'wouter'
 import { useSignInNeeded } from './api/credential'
 import { queryClient } from './api/queries'
@@ -7,6 +7,14 @@ import { Shell } from './layout/shell'
 import { SignIn } from './layout/sign-in'
 import { Overview } from './pages/overview'
 import { Failure, Loading } from './parts/states'
+
+const Trends = lazy(() => import('./pages/trends'))
+const TopLists = lazy(() => import('./pages/top'))
+const Users = lazy(() => import('./pages/users'))
+const User = lazy(() => import('./pages/user'))
+const Sessions = lazy(() => import('./pages/sessions'))
+const Session = lazy(() => import('./pages/session'))
+const Live = lazy(() => import('./pages/live'))
 
 export function App() {
   return (
@@ -25,6 +33,13 @@ function Pages() {
       <Suspense fallback={<Loading height={400} />}>
         <Switch>
           <Route path="/" component={Overview} />
+          <Route path="/trends" component={Trends} />
+          <Route path="/top" component={TopLists} />
+          <Route path="/users" component={Users} />
+          <Route path="/users/:email" component={User} />
+          <Route path="/sessions" component={Sessions} />
+          <Route path="/sessions/:email/:id" component={Session} />
+          <Route path="/live" component={Live} />
           <Route>
             <Failure error={new Error('There is no such page.')} />
           </Route>

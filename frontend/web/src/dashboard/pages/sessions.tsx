@@ -1,0 +1,79 @@
+import { useMemo } from 'react'
+import { useAnalytics } from '../api/queries'
+import type { Sessions as Answer } from '../api/types'
+import { LineChart } from '../charts/lines'
+import { Card, PageHead } from '../parts/card'
+import { SessionList } from '../parts/session-list'
+import { Stat } from '../parts/stat'
+import { Answered } from '../parts/states'
+import { compact, day, decimal, percent, span } from '../view/format'
+import { usersOf, useView } from '../view/view'
+
+export default function Sessions() {
+  const [view] = useView()
+  const query = useAnalytics<Answer>('sessions', usersOf(view))
+  return (
+    <>
+      <PageHead title="Sessions">
+        Visits: by their ids, and, of events without one, by pauses of half an hour.
+      </PageHead>
+      <Answered query={query} height={420} isEmpty={(data) => !data.total.sessions}>
+        {(data) => <Numbers data={data} />}
+      </Answered>
+      <Card title="Latest sessions" hint="those with an id, by when they began">
+        <SessionList params={usersOf(view)} tz={view.tz} showUser />
+      </Card>
+    </>
+  )
+}
+
+function Numbers({ data }: { data: Answer }) {
+  const labels = useMemo(() => data.rows.map((row) => day(row.day)), [data])
+  const sessions = useMemo(
+    () => [{ name: 'sessions', values: data.rows.map((row) => row.stats.sessions) }],
+    [data],
+  )
+  const lengths = useMemo(
+    () => [
+      { name: 'median', values: data.rows.map((row) => row.stats.median_length_ms) },
+      { name: 'p90', values: data.rows.map((row) => row.stats.p90_length_ms) },
+    ],
+    [data],
+  )
+  return (
+    <div className="stack">
+      <div className="stats">
+        <Stat
+          title="Sessions"
+          value={compact(data.total.sessions)}
+          note={data.made_by_time ? `${compact(data.made_by_time)} made by pauses` : ''}
+        />
+        <Stat
+          title="Median length"
+          value={span(data.total.median_length_ms)}
+          note={`p90 ${span(data.total.p90_length_ms)}`}
+        />
+        <Stat title="Events a session" value={decimal(data.total.events_per_session)} />
+        <Stat
+          title="Bounces"
+          value={percent(data.total.bounce_rate)}
+          note="sessions of a single event"
+        />
+      </div>
+      <div className="halves">
+        <Card title="Sessions by day">
+          <LineChart label="Sessions by day" labels={labels} lines={sessions} height={220} />
+        </Card>
+        <Card title="Length by day">
+          <LineChart
+            label="Median and 90th percentile of session lengths by day"
+            labels={labels}
+            lines={lengths}
+            format={span}
+            height={220}
+          />
+        </Card>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,115 @@
+import { useMemo } from 'react'
+import { useParams } from 'wouter'
+import { useAnalytics } from '../api/queries'
+import type { ActivityEvent, EventPage, Heatmap, Summary, Timeseries } from '../api/types'
+import { bucketLabel, LineChart, linesOf } from '../charts/lines'
+import { Week } from '../charts/week'
+import { Card, PageHead } from '../parts/card'
+import { EventList } from '../parts/event-list'
+import { Pages } from '../parts/pages'
+import { Privacy } from '../parts/privacy'
+import { SessionList } from '../parts/session-list'
+import { Stat } from '../parts/stat'
+import { Answered } from '../parts/states'
+import { compact, count, day, span, words } from '../view/format'
+import { bucketOf, eventsOf, useView, windowOf } from '../view/view'
+
+/** All about one user, whoever the filters name. */
+export default function User() {
+  const { email = '' } = useParams<{ email: string }>()
+  const user = decodeURIComponent(email)
+  const [view] = useView()
+  const asked = { ...eventsOf(view), user_email: [user] }
+  const summary = useAnalytics<Summary>('', asked)
+  const heatmap = useAnalytics<Heatmap>('heatmap', asked)
+  const series = useAnalytics<Timeseries>('timeseries', {
+    ...asked,
+    bucket: bucketOf(view),
+    split_by: 'event_category',
+    limit: 6,
+  })
+  return (
+    <>
+      <PageHead title={user}>What this user did, and what they may decide about it.</PageHead>
+      <Answered query={summary} height={140}>
+        {(data) => <Numbers data={data} />}
+      </Answered>
+      <div className="halves">
+        <Card title="Activity" hint="by category">
+          <Answered query={series} height={240} isEmpty={(data) => !data.total_events}>
+            {(data) => <Course data={data} tz={view.tz} />}
+          </Answered>
+        </Card>
+        <Card title="When" hint={`by weekday and hour, ${view.tz}`}>
+          <Answered query={heatmap} height={240} isEmpty={(data) => !data.total_events}>
+            {(data) => <Week data={data} height={240} />}
+          </Answered>
+        </Card>
+      </div>
+      <div className="halves">
+        <Card title="Timeline" hint="newest first">
+          <Pages<EventPage, ActivityEvent>
+            path="/api/events/"
+            params={{ ...asked, limit: 30 }}
+            rowsOf={(page) => page.events}
+          >
+            {(events) => <EventList events={events} tz={view.tz} />}
+          </Pages>
+        </Card>
+        <div className="stack">
+          <Card title="Sessions">
+            <SessionList params={{ ...windowOf(view), user_email: [user] }} tz={view.tz} />
+          </Card>
+          <Privacy user={user} />
+        </div>
+      </div>
+    </>
+  )
+}
+
+function Numbers({ data }: { data: Summary }) {
+  const [type] = Object.entries(data.events_by_type)
+  const durations = Object.entries(data.avg_duration_ms_by_type)
+  return (
+    <div className="stats">
+      <Stat
+        title="Events"
+        value={compact(data.total_events)}
+        note={type ? `most: ${words(type[0]).toLowerCase()}, ${count(type[1])}` : ''}
+        course={Object.values(data.events_by_day)}
+      />
+      <Stat title="Sessions" value={compact(data.unique_sessions)} />
+      <Stat
+        title="Most active day"
+        value={data.most_active_day ? day(data.most_active_day) : '–'}
+        note={
+          data.most_active_day
+            ? `${count(data.events_by_day[data.most_active_day] ?? 0)} events`
+            : ''
+        }
+      />
+      <Stat
+        title="Average duration"
+        value={durations[0] ? span(durations[0][1]) : '–'}
+        note={durations[0] ? `of ${words(durations[0][0]).toLowerCase()}` : 'nothing was timed'}
+      />
+    </div>
+  )
+}
+
+function Course({ data, tz }: { data: Timeseries; tz: string }) {
+  const labels = useMemo(
+    () => data.buckets.map((start) => bucketLabel(start, data.bucket, tz)),
+    [data, tz],
+  )
+  const lines = useMemo(() => linesOf(data), [data])
+  return (
+    <LineChart
+      label={`Events by ${data.bucket} and category: ${count(data.total_events)} in all`}
+      labels={labels}
+      lines={lines}
+      isStacked
+      height={240}
+    />
+  )
+}

@@ -1,0 +1,181 @@
+import { type FormEvent, useMemo } from 'react'
+import { Link, useLocation } from 'wouter'
+import { useAnalytics } from '../api/queries'
+import type { ActiveUsers, Top } from '../api/types'
+import { LineChart } from '../charts/lines'
+import { Card, PageHead } from '../parts/card'
+import { Stat } from '../parts/stat'
+import { Answered } from '../parts/states'
+import { Table } from '../parts/table'
+import { compact, count, day, percent } from '../view/format'
+import { eventsOf, searchOf, usersOf, useView, type View } from '../view/view'
+
+export default function Users() {
+  const [view] = useView()
+  const active = useAnalytics<ActiveUsers>('active-users', usersOf(view))
+  return (
+    <>
+      <PageHead title="Users">Who is active, how often, and who is new.</PageHead>
+      <Answered query={active} height={500} isEmpty={(data) => !data.rows.length}>
+        {(data) => <Active data={data} />}
+      </Answered>
+      <Most view={view} />
+    </>
+  )
+}
+
+function Active({ data }: { data: ActiveUsers }) {
+  const last = data.rows.at(-1)
+  const labels = useMemo(() => data.rows.map((row) => day(row.day)), [data])
+  const reach = useMemo(
+    () => [
+      { name: 'of the day', values: data.rows.map((row) => row.dau) },
+      { name: 'of 7 days', values: data.rows.map((row) => row.wau) },
+      { name: 'of 30 days', values: data.rows.map((row) => row.mau) },
+    ],
+    [data],
+  )
+  const origin = useMemo(
+    () => [
+      { name: 'returning', values: data.rows.map((row) => row.returning) },
+      { name: 'new', values: data.rows.map((row) => row.new) },
+    ],
+    [data],
+  )
+  const stickiness = useMemo(
+    () => [{ name: 'stickiness', values: data.rows.map((row) => row.stickiness) }],
+    [data],
+  )
+  return (
+    <div className="stack">
+      <div className="stats">
+        <Stat title="Active users" value={compact(data.active_users)} note="in the window" />
+        <Stat title="New users" value={compact(data.new_users)} note="never seen before" />
+        <Stat
+          title="Active on the last day"
+          value={compact(last?.dau ?? 0)}
+          note={day(last?.day ?? '1970-01-01')}
+        />
+        <Stat
+          title="Stickiness"
+          value={percent(last?.stickiness ?? null)}
+          note="of the last day: of 30 days’ users, those active on it"
+        />
+      </div>
+      <Card title="Active users" hint="distinct ones, of the day and of the days that end with it">
+        <LineChart label="Daily, weekly and monthly active users" labels={labels} lines={reach} />
+      </Card>
+      <div className="halves">
+        <Card title="New and returning">
+          <LineChart
+            label="New and returning users by day"
+            labels={labels}
+            lines={origin}
+            isStacked
+            height={220}
+          />
+        </Card>
+        <Card title="Stickiness" hint="daily over monthly active users">
+          <LineChart
+            label="Stickiness by day"
+            labels={labels}
+            lines={stickiness}
+            format={wholePercent}
+            height={220}
+          />
+        </Card>
+      </div>
+      <Card title="Day by day">
+        <Table
+          caption="Active users by day, latest first"
+          file="active-users"
+          rows={[...data.rows].reverse()}
+          keyOf={(row) => row.day}
+          columns={[
+            { title: 'Day', value: (row) => row.day },
+            ...(['dau', 'wau', 'mau', 'new', 'returning'] as const).map((name) => ({
+              title: name.length === 3 ? name.toUpperCase() : name === 'new' ? 'New' : 'Returning',
+              value: (row: ActiveUsers['rows'][number]) => row[name],
+              show: (row: ActiveUsers['rows'][number]) => count(row[name]),
+              isNumber: true,
+            })),
+            {
+              title: 'Stickiness',
+              value: (row) => row.stickiness,
+              show: (row) => percent(row.stickiness),
+              isNumber: true,
+            },
+          ]}
+        />
+      </Card>
+    </div>
+  )
+}
+
+const wholePercent = (value: number) => percent(value, 0)
+
+function Most({ view }: { view: View }) {
+  const [, navigate] = useLocation()
+  const top = useAnalytics<Top>('top', { ...eventsOf(view), by: 'user', limit: 50 })
+  const open = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const email = String(new FormData(event.currentTarget).get('email')).trim()
+    navigate(`/users/${encodeURIComponent(email)}${searchOf(view)}`)
+  }
+  return (
+    <Card
+      title="Most active"
+      actions={
+        <form className="row" onSubmit={open}>
+          <label className="field">
+            <span>One user</span>
+            <input
+              className="input"
+              type="email"
+              name="email"
+              placeholder="ada@example.com"
+              required
+            />
+          </label>
+          <button type="submit" className="button">
+            Open
+          </button>
+        </form>
+      }
+    >
+      <Answered query={top} height={300} isEmpty={(data) => !data.rows.length}>
+        {(data) => (
+          <Table
+            caption="Users with the most events"
+            file="users"
+            rows={data.rows}
+            keyOf={(row) => String(row.value)}
+            columns={[
+              {
+                title: 'User',
+                value: (row) => row.value,
+                show: (row) => (
+                  <Link href={`/users/${encodeURIComponent(row.value ?? '')}${searchOf(view)}`}>
+                    {row.value}
+                  </Link>
+                ),
+              },
+              {
+                title: 'Events',
+                value: (row) => row.events,
+                show: (row) => count(row.events),
+                isNumber: true,
+              },
+              {
+                title: 'Share',
+                value: (row) => row.share,
+                show: (row) => percent(row.share),
+                isNumber: true,
+              },
+            ]}
+          />
+        )}
+      </Answered>
+    </Card>
+  )
+}

@@ -1,0 +1,69 @@
+import { Link } from 'wouter'
+import type { Params } from '../api/client'
+import type { SessionPage, SessionRow } from '../api/types'
+import { count, moment, span } from '../view/format'
+import { Pages } from './pages'
+import { Table } from './table'
+
+export const sessionPath = (row: { user_email: string; session_id: string }) =>
+  `/sessions/${encodeURIComponent(row.user_email)}/${encodeURIComponent(row.session_id)}`
+
+export function SessionList({
+  params,
+  tz,
+  showUser = false,
+}: {
+  params: Params
+  tz: string
+  showUser?: boolean
+}) {
+  return (
+    <Pages<SessionPage, SessionRow>
+      path="/api/events/sessions"
+      params={{ ...params, limit: 25 }}
+      rowsOf={(page) => page.sessions}
+      empty="No session with an id began in this window."
+    >
+      {(rows) => (
+        <Table
+          caption="Sessions, newest first"
+          file="sessions"
+          rows={rows}
+          keyOf={(row) => sessionPath(row)}
+          columns={[
+            {
+              title: 'Began',
+              value: (row) => row.started_at,
+              show: (row) => <Link href={sessionPath(row)}>{moment(row.started_at, tz)}</Link>,
+            },
+            ...(showUser
+              ? [
+                  {
+                    title: 'User',
+                    value: (row: SessionRow) => row.user_email,
+                    show: (row: SessionRow) => (
+                      <Link href={`/users/${encodeURIComponent(row.user_email)}`}>
+                        {row.user_email}
+                      </Link>
+                    ),
+                  },
+                ]
+              : []),
+            {
+              title: 'Length',
+              value: (row) => row.duration_ms,
+              show: (row) => span(row.duration_ms),
+              isNumber: true,
+            },
+            {
+              title: 'Events',
+              value: (row) => row.total_events,
+              show: (row) => count(row.total_events),
+              isNumber: true,
+            },
+          ]}
+        />
+      )}
+    </Pages>
+  )
+}
