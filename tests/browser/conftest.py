@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 
 from app.routers.tracker import SCRIPT
 from benchmarks.tracker_faults import ROWS, Result, try_all
@@ -51,3 +51,13 @@ async def lab(service: LiveServer, trial_url: str) -> AsyncIterator[Lab]:
 async def matrix(lab: Lab) -> dict[str, Result]:
     """Every fault once; they wait for most of their time, and so do it together."""
     return {result.name: result for result in await try_all(lab, ROWS)}
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox"]
+        )
+        yield browser
+        await browser.close()

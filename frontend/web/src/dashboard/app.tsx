@@ -12,6 +12,10 @@ const Trends = lazy(() => import('./pages/trends'))
 const TopLists = lazy(() => import('./pages/top'))
 const Users = lazy(() => import('./pages/users'))
 const User = lazy(() => import('./pages/user'))
+const Retention = lazy(() => import('./pages/retention'))
+const Funnel = lazy(() => import('./pages/funnel'))
+const Paths = lazy(() => import('./pages/paths'))
+const Durations = lazy(() => import('./pages/durations'))
 const Sessions = lazy(() => import('./pages/sessions'))
 const Session = lazy(() => import('./pages/session'))
 const Live = lazy(() => import('./pages/live'))
@@ -37,6 +41,10 @@ function Pages() {
           <Route path="/top" component={TopLists} />
           <Route path="/users" component={Users} />
           <Route path="/users/:email" component={User} />
+          <Route path="/retention" component={Retention} />
+          <Route path="/funnel" component={Funnel} />
+          <Route path="/paths" component={Paths} />
+          <Route path="/durations" component={Durations} />
           <Route path="/sessions" component={Sessions} />
           <Route path="/sessions/:email/:id" component={Session} />
           <Route path="/live" component={Live} />

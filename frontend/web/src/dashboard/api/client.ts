@@ -68,7 +68,7 @@ export async function errorOf(response: Response): Promise<ApiError> {
   } catch {
     // Something between us and the service answered.
   }
-  if (response.status === 401) forgetCredential()
+  if (response.status === 401) forgetCredential(message)
   return new ApiError(response.status, code, message, retryAfter)
 }
 

@@ -3,7 +3,8 @@ import { useSyncExternalStore } from 'react'
 
 const KEPT_AS = 'activity-credential'
 const listeners = new Set<() => void>()
-let refused = false
+let isNeeded = false
+let refusal: string | null = null
 let inMemory: string | null = null
 
 export function credential(): string | null {
@@ -21,7 +22,8 @@ export function signIn(given: string) {
   } catch {
     // It is in memory.
   }
-  refused = false
+  isNeeded = false
+  refusal = null
   tell()
 }
 
@@ -32,13 +34,18 @@ export function signOut() {
   } catch {
     // It was in memory.
   }
-  refused = true
+  isNeeded = true
+  refusal = null
   tell()
 }
 
-/** The service asks for one, or knows this one no more. */
-export function forgetCredential() {
-  if (!refused) signOut()
+/** The service asks for one, or doesn't know this one: then `message` says why. */
+export function forgetCredential(message: string) {
+  if (isNeeded) return
+  const hadOne = credential() !== null
+  signOut()
+  if (hadOne) refusal = message
+  tell()
 }
 
 function tell() {
@@ -52,7 +59,12 @@ function subscribe(listener: () => void) {
 
 /** Whether the user must sign in; in local mode nobody must. */
 export function useSignInNeeded(): boolean {
-  return useSyncExternalStore(subscribe, () => refused)
+  return useSyncExternalStore(subscribe, () => isNeeded)
+}
+
+/** Why the last one was refused. */
+export function useRefusal(): string | null {
+  return useSyncExternalStore(subscribe, () => refusal)
 }
 
 export function useCredential(): string | null {

@@ -69,7 +69,7 @@ function base(colors: Colors): EChartsCoreOption {
   return {
     color: colors.series,
     animationDuration: 200,
-    textStyle: { fontFamily: 'inherit', color: colors.text },
+    textStyle: { fontFamily: colors.font, color: colors.text },
     grid: { left: 8, right: 12, top: 16, bottom: 4, containLabel: true },
     tooltip: tooltip(colors),
   }

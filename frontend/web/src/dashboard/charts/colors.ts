@@ -10,6 +10,8 @@ export interface Colors {
   accent: string
   series: string[]
   heat: string[]
+  /** As it is measured by ECharts, which knows no `inherit`. */
+  font: string
 }
 
 export function useColors(): Colors {
@@ -25,6 +27,7 @@ export function useColors(): Colors {
       surface: of('surface-raised'),
       accent: of('accent'),
       series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => of(`series-${n}`)),
+      font: getComputedStyle(document.body).fontFamily,
       heat: [0, 1, 2, 3, 4].map((n) => of(`heat-${n}`)),
     }
   }, [theme])

@@ -50,7 +50,10 @@ export function LineChart({
       ...(lines.length > 1 ? { legend: legend(colors) } : {}),
       grid: { left: 8, right: 16, top: lines.length > 1 ? 34 : 14, bottom: 4, containLabel: true },
       xAxis: categoryAxis(colors, labels, { boundaryGap: isStacked }),
-      yAxis: valueAxis(colors, { axisLabel: { color: colors.quiet, formatter: format } }),
+      yAxis: valueAxis(colors, {
+        minInterval: format === count ? 1 : 0,
+        axisLabel: { color: colors.quiet, formatter: format },
+      }),
       series: lines.map((line) => ({
         name: line.name,
         type: isStacked ? 'bar' : 'line',

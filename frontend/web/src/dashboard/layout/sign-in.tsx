@@ -1,9 +1,10 @@
 import type { FormEvent } from 'react'
-import { signIn } from '../api/credential'
+import { signIn, useRefusal } from '../api/credential'
 import { queryClient } from '../api/queries'
 
 /** Asked for where the service has keys; what is given stays in this tab. */
 export function SignIn() {
+  const refusal = useRefusal()
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
     const given = String(new FormData(event.currentTarget).get('credential')).trim()
@@ -31,6 +32,11 @@ export function SignIn() {
             autoFocus
           />
         </label>
+        {refusal && (
+          <p role="alert" className="failure">
+            {refusal}
+          </p>
+        )}
         <button type="submit" className="button primary">
           Sign in
         </button>

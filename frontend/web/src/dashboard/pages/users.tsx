@@ -93,8 +93,8 @@ function Active({ data }: { data: ActiveUsers }) {
           keyOf={(row) => row.day}
           columns={[
             { title: 'Day', value: (row) => row.day },
-            ...(['dau', 'wau', 'mau', 'new', 'returning'] as const).map((name) => ({
-              title: name.length === 3 ? name.toUpperCase() : name === 'new' ? 'New' : 'Returning',
+            ...(Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).map((name) => ({
+              title: COLUMNS[name],
               value: (row: ActiveUsers['rows'][number]) => row[name],
               show: (row: ActiveUsers['rows'][number]) => count(row[name]),
               isNumber: true,
@@ -111,6 +111,14 @@ function Active({ data }: { data: ActiveUsers }) {
     </div>
   )
 }
+
+const COLUMNS = {
+  dau: 'DAU',
+  wau: 'WAU',
+  mau: 'MAU',
+  new: 'New',
+  returning: 'Returning',
+} as const
 
 const wholePercent = (value: number) => percent(value, 0)
 

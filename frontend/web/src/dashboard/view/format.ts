@@ -50,6 +50,6 @@ export function day(iso: string): string {
 
 /** `project_subtask_completed` -> `Project subtask completed`. */
 export function words(name: string): string {
-  const text = name.replaceAll('_', ' ')
+  const text = name.replaceAll('_', ' ').replace(/^ai\b/, 'AI')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -1,0 +1,221 @@
+// What came of a funnel: drawn, in numbers, and who.
+import { useCallback, useState } from 'react'
+import { Link } from 'wouter'
+import type { Params } from '../api/client'
+import { useAnalytics } from '../api/queries'
+import type { Funnel, FunnelStep } from '../api/types'
+import { Chart, tooltip } from '../charts/chart'
+import type { Colors } from '../charts/colors'
+import { Card } from '../parts/card'
+import { Choice } from '../parts/choice'
+import { Stat } from '../parts/stat'
+import { Answered } from '../parts/states'
+import { type Column, Table } from '../parts/table'
+import { compact, count, percent, span, words } from '../view/format'
+
+export function Result({ data }: { data: Funnel }) {
+  const last = data.steps.at(-1)
+  return (
+    <div className="stack">
+      <div className="stats">
+        <Stat
+          title="Conversion"
+          value={percent(data.conversion)}
+          note="of those at the first step"
+        />
+        <Stat title="Began" value={compact(data.users)} note="users" />
+        <Stat title="Converted" value={compact(data.converted)} note="users" />
+        <Stat
+          title="Median of the last step"
+          value={span(last?.median_ms ?? null)}
+          note="from the one before"
+        />
+      </div>
+      <div className="halves">
+        <Card title="Step by step">
+          <FunnelChart data={data} />
+        </Card>
+        <Card title="In numbers">
+          <Steps caption="The funnel’s steps" file="funnel" steps={data.steps} />
+        </Card>
+      </div>
+      {data.groups.length > 0 && (
+        <Card title="By group" hint="of the event of the first step">
+          <Groups data={data} />
+        </Card>
+      )}
+    </div>
+  )
+}
+
+function FunnelChart({ data }: { data: Funnel }) {
+  const option = useCallback(
+    (colors: Colors) => ({
+      tooltip: tooltip(colors, {
+        trigger: 'item',
+        formatter: ({ dataIndex }: { dataIndex: number }) => {
+          const step = data.steps[dataIndex]
+          return step
+            ? `${dataIndex + 1}. ${words(step.event_type)}<br><b>${count(step.users)}</b> users, ${percent(step.share_of_first)} of the first`
+            : ''
+        },
+      }),
+      series: [
+        {
+          type: 'funnel',
+          sort: 'none',
+          gap: 3,
+          top: 4,
+          bottom: 4,
+          left: 4,
+          right: '42%',
+          minSize: '2%',
+          max: Math.max(1, data.users),
+          label: {
+            position: 'right',
+            color: colors.text,
+            fontSize: 13,
+            formatter: ({ dataIndex }: { dataIndex: number }) => {
+              const step = data.steps[dataIndex]
+              return step ? `${words(step.event_type)}  ${percent(step.share_of_first, 0)}` : ''
+            },
+          },
+          labelLine: { length: 14, lineStyle: { color: colors.line } },
+          itemStyle: { borderWidth: 0 },
+          data: data.steps.map((step, index) => ({
+            name: `${index + 1}. ${step.event_type}`,
+            value: step.users,
+            itemStyle: { color: colors.accent, opacity: 1 - (index * 0.6) / data.steps.length },
+          })),
+        },
+      ],
+    }),
+    [data],
+  )
+  const said = data.steps.map((step) => `${words(step.event_type)} ${count(step.users)}`).join(', ')
+  return (
+    <Chart
+      kind="funnel"
+      label={`Funnel, users by step: ${said}`}
+      option={option}
+      height={Math.max(220, data.steps.length * 64)}
+    />
+  )
+}
+
+const COLUMNS: Column<FunnelStep>[] = [
+  {
+    title: 'Step',
+    value: (row) => row.event_type,
+    show: (row) => `${row.step}. ${words(row.event_type)}`,
+  },
+  { title: 'Users', value: (row) => row.users, show: (row) => count(row.users), isNumber: true },
+  {
+    title: 'Of first',
+    value: (row) => row.share_of_first,
+    show: (row) => percent(row.share_of_first),
+    isNumber: true,
+  },
+  {
+    title: 'Of previous',
+    value: (row) => row.share_of_previous,
+    show: (row) => percent(row.share_of_previous),
+    isNumber: true,
+  },
+  {
+    title: 'Dropped',
+    value: (row) => row.dropped,
+    show: (row) => count(row.dropped),
+    isNumber: true,
+  },
+  {
+    title: 'Median',
+    value: (row) => row.median_ms,
+    show: (row) => span(row.median_ms),
+    isNumber: true,
+  },
+  { title: 'p90', value: (row) => row.p90_ms, show: (row) => span(row.p90_ms), isNumber: true },
+]
+
+function Steps({ caption, file, steps }: { caption: string; file: string; steps: FunnelStep[] }) {
+  return (
+    <Table
+      caption={caption}
+      file={file}
+      rows={steps}
+      keyOf={(row) => String(row.step)}
+      columns={COLUMNS}
+    />
+  )
+}
+
+interface GroupStep extends FunnelStep {
+  group: string
+}
+
+function Groups({ data }: { data: Funnel }) {
+  const rows: GroupStep[] = data.groups.flatMap(({ value, steps }) =>
+    steps.map((step) => ({ ...step, group: value ?? 'none' })),
+  )
+  return (
+    <Table
+      caption="The funnel’s steps by group"
+      file="funnel-by-group"
+      rows={rows}
+      keyOf={(row) => `${row.group} ${row.step}`}
+      columns={[{ title: 'Group', value: (row) => row.group }, ...COLUMNS]}
+    />
+  )
+}
+
+/** Who stopped at a step, or reached it. */
+export function Who({ steps, params }: { steps: readonly FunnelStep[]; params: Params }) {
+  const [step, setStep] = useState('1')
+  const [which, setWhich] = useState<'stopped' | 'reached'>('stopped')
+  const at = Math.min(Number(step), steps.length)
+  const query = useAnalytics<Funnel>('funnel', { ...params, users_at: at, users: which })
+  return (
+    <Card
+      title="Who"
+      actions={
+        <>
+          <Choice
+            label="Step"
+            value={String(at)}
+            options={steps.map(
+              (each) => [String(each.step), `${each.step}. ${words(each.event_type)}`] as const,
+            )}
+            onChange={setStep}
+          />
+          <Choice
+            label="Which users"
+            value={which}
+            options={[
+              ['stopped', 'stopped there'],
+              ['reached', 'reached it'],
+            ]}
+            onChange={setWhich}
+          />
+        </>
+      }
+    >
+      <Answered query={query} isEmpty={(data) => !data.user_emails?.length} empty="Nobody.">
+        {(data) => (
+          <Table
+            caption={`Users who ${which} at step ${at}`}
+            file={`funnel-${which}-${at}`}
+            rows={data.user_emails ?? []}
+            keyOf={(email) => email}
+            columns={[
+              {
+                title: 'User',
+                value: (email) => email,
+                show: (email) => <Link href={`/users/${encodeURIComponent(email)}`}>{email}</Link>,
+              },
+            ]}
+          />
+        )}
+      </Answered>
+    </Card>
+  )
+}

@@ -1,0 +1,57 @@
+// A funnel's steps, as the address and the API have them: a type, or JSON with metadata.
+export interface Condition {
+  key: string
+  value: string
+}
+
+export interface Step {
+  eventType: string
+  conditions: Condition[]
+}
+
+export const STEPS_MIN = 2
+export const STEPS_MAX = 10
+
+export function parseStep(text: string): Step {
+  if (!text.startsWith('{')) return { eventType: text, conditions: [] }
+  try {
+    const { event_type, metadata } = JSON.parse(text)
+    return {
+      eventType: String(event_type ?? ''),
+      conditions: Object.entries(metadata ?? {}).map(([key, value]) => ({
+        key,
+        value: typeof value === 'string' ? value : JSON.stringify(value),
+      })),
+    }
+  } catch {
+    return { eventType: text, conditions: [] }
+  }
+}
+
+/** Numbers, true, false and null are meant as such; anything else is text. */
+export function formatStep(step: Step): string {
+  const conditions = step.conditions.filter(({ key }) => key)
+  if (!conditions.length) return step.eventType
+  const metadata = Object.fromEntries(conditions.map(({ key, value }) => [key, meantBy(value)]))
+  return JSON.stringify({ event_type: step.eventType, metadata })
+}
+
+function meantBy(text: string): unknown {
+  if (!/^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/.test(text)) return text
+  return JSON.parse(text)
+}
+
+const WIZARD = ['ai_wizard_started', 'ai_wizard_completed', 'project_created']
+
+/** What to begin with: a known story where it is there, else what there is most of. */
+export function stepsToBeginWith(types: readonly string[]): string[] {
+  const known = WIZARD.filter((type) => types.includes(type))
+  return known.length >= STEPS_MIN ? known : types.slice(0, STEPS_MIN)
+}
+
+export function moved<T>(items: readonly T[], from: number, to: number): T[] {
+  const after = [...items]
+  const [item] = after.splice(from, 1)
+  if (item !== undefined) after.splice(to, 0, item)
+  return after
+}

@@ -1,0 +1,192 @@
+import { useMemo } from 'react'
+import { useAnalytics } from '../api/queries'
+import type { Retention as Answer } from '../api/types'
+import { LineChart } from '../charts/lines'
+import { Card, PageHead } from '../parts/card'
+import { Choice, Select } from '../parts/choice'
+import { csv, download } from '../parts/csv'
+import { Answered } from '../parts/states'
+import { averageOf, isOver, type Period } from '../retention/average'
+import '../retention/retention.css'
+import { count, day, percent } from '../view/format'
+import { lengthOf, useParam, usersOf, useView } from '../view/view'
+
+const DAYS_OF = { day: 1, week: 7, month: 30 } as const
+const PERIODS = ['4', '8', '12', '24'].map((n) => [n, n] as const)
+
+export default function Retention() {
+  const [view] = useView()
+  const [period, setPeriod] = useParam('period', 'week')
+  const [periods, setPeriods] = useParam('periods', '8')
+  const [unit, setUnit] = useParam('as', 'percent')
+  const query = useAnalytics<Answer>('retention', { ...usersOf(view), period, periods })
+  const isShort = lengthOf(view) < 3 * DAYS_OF[period as Period]
+  return (
+    <>
+      <PageHead title="Retention">
+        Of those who came for the first time together, how many are active in the {period}s after.
+      </PageHead>
+      <Card
+        title={`By first ${period}`}
+        hint={
+          isShort
+            ? `Choose a longer window, to see more than a ${period} or two.`
+            : `in italics: a ${period} that is not over`
+        }
+        actions={
+          <>
+            <Choice
+              label="Period"
+              value={period}
+              options={[
+                ['day', 'Day'],
+                ['week', 'Week'],
+                ['month', 'Month'],
+              ]}
+              onChange={setPeriod}
+            />
+            <Select label="Periods after" value={periods} options={PERIODS} onChange={setPeriods} />
+            <Choice
+              label="Shown as"
+              value={unit}
+              options={[
+                ['percent', '%'],
+                ['users', 'Users'],
+              ]}
+              onChange={setUnit}
+            />
+          </>
+        }
+      >
+        <Answered
+          query={query}
+          height={320}
+          isEmpty={(data) => !data.rows.some((row) => row.size)}
+          empty="Nobody came for the first time in this window."
+        >
+          {(data) => <Triangle data={data} isPercent={unit === 'percent'} />}
+        </Answered>
+      </Card>
+      {query.data && query.data.rows.some((row) => row.size) && (
+        <Card title="On average" hint="over the periods that are past, by the cohorts’ sizes">
+          <Curve data={query.data} />
+        </Card>
+      )}
+    </>
+  )
+}
+
+function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
+  const width = Math.max(...data.rows.map((row) => row.users.length))
+  const rows = data.rows.filter((row) => row.size > 0)
+  const average = averageOf(rows, data.period, localDay(data))
+  const places = Array.from({ length: width }, (_, place) => place)
+  const columns = [
+    { title: 'Cohort', value: (row: Answer['rows'][number]) => row.cohort },
+    { title: 'Users', value: (row: Answer['rows'][number]) => row.size },
+    ...places.map((place) => ({
+      title: `${data.period} ${place}`,
+      value: (row: Answer['rows'][number]) =>
+        (isPercent ? row.rates[place] : row.users[place]) ?? null,
+    })),
+  ]
+  return (
+    <div className="table-frame">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      <section className="table-scroll" tabIndex={0} aria-label="Retention by cohort">
+        <table className="triangle">
+          <caption className="visually-hidden">Retention by cohort</caption>
+          <thead>
+            <tr>
+              <th scope="col">Cohort</th>
+              <th scope="col" className="number">
+                Users
+              </th>
+              {places.map((place) => (
+                <th key={place} scope="col" className="number">
+                  {data.period} {place}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.cohort}>
+                <th scope="row">{day(row.cohort)}</th>
+                <td className="number">{count(row.size)}</td>
+                {places.map((place) => {
+                  const rate = row.rates[place] ?? null
+                  const users = row.users[place] ?? null
+                  return (
+                    <td
+                      key={place}
+                      className="number cell"
+                      data-heat={heatOf(rate)}
+                      data-ongoing={!isOver(row.cohort, place, data.period, localDay(data))}
+                    >
+                      {rate === null || users === null
+                        ? ''
+                        : isPercent
+                          ? percent(rate, 0)
+                          : count(users)}
+                    </td>
+                  )
+                })}
+              </tr>
+            ))}
+          </tbody>
+          <tfoot>
+            <tr>
+              <th scope="row">Average</th>
+              <td className="number">{count(data.rows.reduce((sum, row) => sum + row.size, 0))}</td>
+              {places.map((place) => (
+                <td key={place} className="number">
+                  {percent(average[place] ?? null, 0)}
+                </td>
+              ))}
+            </tr>
+          </tfoot>
+        </table>
+      </section>
+      <div className="table-foot">
+        <button
+          type="button"
+          className="button small quiet"
+          onClick={() => download('retention.csv', csv(columns, rows))}
+        >
+          Export CSV<span className="visually-hidden"> of retention by cohort</span>
+        </button>
+      </div>
+    </div>
+  )
+}
+
+/** The day on which the window ends, on the clock of its zone. */
+function localDay(data: Answer): string {
+  return new Intl.DateTimeFormat('sv', { timeZone: data.timezone }).format(new Date(data.end))
+}
+
+/** Five steps of colour; future and nobody have none. */
+function heatOf(rate: number | null): number | undefined {
+  return rate === null || rate === 0 ? undefined : Math.min(4, Math.floor(rate * 5))
+}
+
+function Curve({ data }: { data: Answer }) {
+  const average = useMemo(() => averageOf(data.rows, data.period, localDay(data)), [data])
+  const labels = useMemo(
+    () => average.map((_, place) => `${data.period} ${place}`),
+    [average, data],
+  )
+  const lines = useMemo(() => [{ name: 'average', values: average }], [average])
+  return (
+    <LineChart
+      label="Retention on average, by period"
+      labels={labels}
+      lines={lines}
+      format={wholePercent}
+      height={220}
+    />
+  )
+}
+
+const wholePercent = (value: number) => percent(value, 0)

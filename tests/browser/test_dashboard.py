@@ -1,0 +1,282 @@
+"""The dashboard in a real browser: what it shows is what the API says, and anybody can use it."""
+
+import csv
+import io
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import jwt
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.browser.pages import NARROW, WIDE, Look, looking
+from tests.conftest import LiveServer, fresh_database, running_service
+
+ADA = "ada@example.com"
+PAGES = {
+    "overview": "/dashboard",
+    "trends": "/dashboard/trends?split_by=event_category&shape=bars",
+    "top": "/dashboard/top",
+    "users": "/dashboard/users",
+    "user": f"/dashboard/users/{quote(ADA)}",
+    "retention": "/dashboard/retention",
+    "funnel": "/dashboard/funnel",
+    "paths": "/dashboard/paths?anchor=email_opened",
+    "durations": "/dashboard/durations",
+    "sessions": "/dashboard/sessions",
+    "live": "/dashboard/live",
+}
+ADMIN_KEY, SECRET = "a" * 40, "s" * 40
+
+
+@pytest.fixture(scope="module")
+def demo_url(server_url: str) -> Iterator[str]:
+    """A team of a few weeks."""
+    with fresh_database(server_url) as url:
+        command = Path(sys.executable).with_name("activity-events")
+        arguments = ["demo", "--users", "12", "--days", "35", "--seed", "7"]
+        subprocess.run([command, *arguments], env={"DATABASE_URL": url}, check=True)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def demo(demo_url: str) -> Iterator[LiveServer]:
+    with running_service(DATABASE_URL=demo_url) as server:
+        yield server
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page(
+    browser: Browser, demo: LiveServer, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    async with looking(browser, demo, size, scheme=scheme) as look:
+        await look.at(PAGES[name])
+        await look.check()
+        await look.screenshot(f"{name}-{size[0]}-{scheme}")
+
+
+@pytest.mark.parametrize("tz", ["Europe/Berlin", "Asia/Kathmandu"])
+async def test_the_numbers_are_the_api_s(browser: Browser, demo: LiveServer, tz: str) -> None:
+    window = {"start": "2026-11-01", "end": "2026-11-16", "tz": tz}
+    if datetime.now(UTC).date().isoformat() < "2026-12-01":
+        # The days of the address are whole, and the last one is looked at.
+        address = f"start=2026-11-01&end=2026-11-15&tz={quote(tz)}"
+    else:
+        window, address = {"days": "14", "tz": tz}, f"days=14&tz={quote(tz)}"
+    async with looking(browser, demo) as look:
+        await look.at(f"/dashboard?{address}")
+        summary = await look.get("/api/events/analytics", **window)
+        assert summary["total_events"] > 100
+        users = await look.get("/api/events/analytics/active-users", **window)
+        sessions = await look.get("/api/events/analytics/sessions", **window)
+        assert await look.value("Events") == f"{summary['total_events']:,}"
+        assert await look.value("Active users") == str(users["active_users"])
+        assert await look.value("Sessions") == f"{sessions['total']['sessions']:,}"
+        active = [row["stickiness"] for row in users["rows"] if row["dau"]]
+        assert await look.value("Stickiness") == f"{sum(active) / len(active) * 100:.1f} %"
+        rows = await look.page.locator("tbody tr").all_inner_texts()
+        top = await look.get("/api/events/analytics/top", by="event_type", limit=8, **window)
+        assert [row.split("\t")[:2] for row in rows] == [
+            [row["value"], f"{row['events']:,}"] for row in top["rows"]
+        ]
+
+
+async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        page = look.page
+        await look.at("/dashboard")
+        everything = await look.value("Events")
+        await page.get_by_role("button", name="7 days").click()
+        await expect(page).to_have_url(f"{demo.url}/dashboard?days=7")
+        await page.get_by_text("+ Filter").click()
+        await page.get_by_label("Email").fill(ADA)
+        await page.get_by_role("button", name="Add").click()
+        await expect(page).to_have_url(f"{demo.url}/dashboard?days=7&user_email={quote(ADA)}")
+        await look.drawn()
+        own = await look.get("/api/events/analytics", days=7, user_email=ADA)
+        await expect(page.get_by_label("Events", exact=True).locator(".stat-value")).to_have_text(
+            f"{own['total_events']:,}"
+        )
+        await page.get_by_role("link", name="Trends").click()
+        await expect(page).to_have_url(
+            f"{demo.url}/dashboard/trends?days=7&user_email={quote(ADA)}"
+        )
+        for _ in range(3):
+            await page.go_back()
+        await expect(page).to_have_url(f"{demo.url}/dashboard")
+        await look.drawn()
+        assert await look.value("Events") == everything
+        # Somebody to whom the address was sent sees the same.
+        await look.at(f"/dashboard?days=7&user_email={quote(ADA)}")
+        assert await look.value("Events") == f"{own['total_events']:,}"
+        await page.get_by_role("button", name=f"Remove {ADA}").click()
+        await expect(page).to_have_url(f"{demo.url}/dashboard?days=7")
+
+
+async def test_a_table_as_csv(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        await look.at("/dashboard/users?days=7&tz=UTC")
+        text = await look.download("Export CSV of Users with")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        top = await look.get("/api/events/analytics/top", by="user", limit=50, days=7)
+        assert [(row["User"], int(row["Events"])) for row in rows] == [
+            (row["value"], row["events"]) for row in top["rows"]
+        ]
+
+
+async def test_the_theme_is_kept(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo, scheme="light") as look:
+        await look.at("/dashboard")
+        theme = "document.documentElement.dataset.theme"
+        assert await look.page.evaluate(theme) == "light"
+        await look.page.get_by_role("button", name="Dark theme").click()
+        assert await look.page.evaluate(theme) == "dark"
+        await look.page.reload()
+        assert await look.page.evaluate(theme) == "dark"
+
+
+async def test_by_keys_alone(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        page = look.page
+        await look.at("/dashboard")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_text("Skip to the page")).to_be_focused()
+        for _ in range(2):
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Top lists")).to_be_focused()
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert await page.evaluate(outline) == "solid"
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Top lists")
+
+
+async def test_an_event_is_live_within_two_seconds(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        await look.at("/dashboard/live")
+        await expect(look.page.get_by_role("heading", name="Live", level=2)).to_be_visible()
+        event = {"event_type": "email_opened", "entity_type": "email", "entity_id": "m-live"}
+        await look.log({"event_id": str(uuid.uuid4()), **event}, user_email=ADA)
+        await expect(look.page.get_by_text("email/m-live")).to_be_visible(timeout=2_000)
+        await look.page.get_by_role("button", name="Email opened").click()
+        await expect(look.page.get_by_text('"event_category": "email"')).to_be_visible()
+
+
+async def test_a_session_from_list_to_timeline(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        listed = await look.get("/api/events/sessions", days=30, limit=25)
+        first = listed["sessions"][0]
+        await look.at("/dashboard/sessions")
+        await (
+            look.page.get_by_role("table", name="Sessions, newest first")
+            .get_by_role("link")
+            .first.click()
+        )
+        await look.drawn()
+        await expect(look.page.get_by_role("heading", level=1)).to_have_text(
+            f"Session {first['session_id']}"
+        )
+        assert await look.value("Events") == str(first["total_events"])
+        await expect(look.page.locator(".event")).to_have_count(min(first["total_events"], 100))
+        await look.check()
+
+
+async def test_where_nothing_happened(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        for path in ("", "/trends", "/top", "/users/nobody@example.com", "/sessions"):
+            await look.at(f"/dashboard{path}?start=2020-01-01&end=2020-01-02")
+            assert await look.page.locator(".empty").count() > 0, path
+            assert await look.page.locator(".failure").count() == 0
+
+
+async def test_an_error_is_said_and_tried_again(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo, expected=("504",)) as look:
+
+        async def fail(route: Route) -> None:
+            error = {"code": "invalid", "message": "The moon is in the way.", "details": {}}
+            await route.fulfill(status=504, json={"error": error})
+
+        await look.page.route("**/analytics/timeseries*", fail)
+        await look.page.goto(f"{demo.url}/dashboard/trends")
+        await expect(look.page.get_by_text("The moon is in the way.").first).to_be_visible()
+        await look.page.unroute("**/analytics/timeseries*")
+        await look.page.get_by_role("button", name="Try again").first.click()
+        await look.drawn()
+        assert await look.page.locator(".failure").count() == 0
+
+
+async def test_a_user_s_rights(browser: Browser, demo: LiveServer) -> None:
+    user = f"leaving-{uuid.uuid4().hex[:8]}@example.com"
+    events = [{"event_type": "page_viewed", "event_id": str(uuid.uuid4())} for _ in range(3)]
+    async with looking(browser, demo) as look:
+        page = look.page
+        await look.log(*events, user_email=user, session_id="s-last")
+        await look.at(f"/dashboard/users/{quote(user)}")
+        assert await look.value("Events") == "3"
+        await page.get_by_label("AI context").uncheck()
+        opted = await opted_out(look, user)
+        assert opted == {"analytics": False, "ai_context": True, "learning": False}
+        lines = (await look.download("Download")).splitlines()
+        assert sum('"page_viewed"' in line for line in lines) == 3
+        await page.get_by_role("button", name="Erase everything").click()
+        erase = page.get_by_role("button", name="Erase for good")
+        await page.get_by_label("Type the email to confirm").fill(ADA)
+        await expect(erase).to_be_disabled()
+        await page.get_by_label("Type the email to confirm").fill(user)
+        await erase.click()
+        await expect(page.get_by_role("heading", name="Erased")).to_be_visible()
+        await expect(page.get_by_text("activity_event").locator("..")).to_contain_text("3")
+        await look.check()
+        await page.get_by_role("button", name="Done").click()
+        await expect(page.get_by_text("Nothing happened").first).to_be_visible()
+
+
+async def opted_out(look: Look, user: str) -> object:
+    for _ in range(50):
+        found = await look.get("/api/privacy/opt-out", user_email=user)
+        if found["ai_context"]:
+            break
+        await look.page.wait_for_timeout(100)
+    return found
+
+
+async def test_signing_in(browser: Browser, demo_url: str) -> None:
+    keys = {"ACTIVITY_ADMIN_KEYS": ADMIN_KEY, "ACTIVITY_JWT_SECRET": SECRET}
+    with running_service(DATABASE_URL=demo_url, **keys) as server:
+        async with looking(browser, server, expected=("401",)) as look:
+            page = look.page
+            await page.goto(f"{server.url}/dashboard")
+            await sign_in(page, "x" * 40)
+            await expect(page.get_by_role("alert")).to_be_visible()
+            await look.check()
+            await sign_in(page, ADMIN_KEY)
+            await look.drawn()
+            await expect(page.get_by_role("link", name="Overview")).to_be_visible()
+            everybody = await look.value("Active users")
+            assert int(everybody) > 5
+            await page.reload()
+            await look.drawn()
+            assert await look.value("Active users") == everybody
+            await page.get_by_role("button", name="Sign out").click()
+            # A user's own token: themselves alone.
+            claims = {"email": ADA, "exp": int(time.time()) + 600}
+            await sign_in(page, jwt.encode(claims, SECRET, algorithm="HS256"))
+            await look.drawn()
+            assert await look.value("Active users") == "1"
+            # Another tab knows nothing of it.
+            other = await page.context.new_page()
+            await other.goto(f"{server.url}/dashboard")
+            await expect(other.get_by_label("Key or token")).to_be_visible()
+
+
+async def sign_in(page: Page, credential: str) -> None:
+    await page.get_by_label("Key or token").fill(credential)
+    await page.get_by_role("button", name="Sign in").click()
