@@ -11,7 +11,7 @@ import { Choice } from '../parts/choice'
 import { Stat } from '../parts/stat'
 import { Answered } from '../parts/states'
 import { type Column, Table } from '../parts/table'
-import { compact, count, percent, span, words } from '../view/format'
+import { compact, count, NOTHING, percent, span, words } from '../view/format'
 
 export function Result({ data }: { data: Funnel }) {
   const last = data.steps.at(-1)
@@ -31,14 +31,12 @@ export function Result({ data }: { data: Funnel }) {
           note="from the one before"
         />
       </div>
-      <div className="halves">
-        <Card title="Step by step">
-          <FunnelChart data={data} />
-        </Card>
-        <Card title="In numbers">
-          <Steps caption="The funnel’s steps" file="funnel" steps={data.steps} />
-        </Card>
-      </div>
+      <Card title="Step by step">
+        <FunnelChart data={data} />
+      </Card>
+      <Card title="In numbers">
+        <Steps caption="The funnel’s steps" file="funnel" steps={data.steps} />
+      </Card>
       {data.groups.length > 0 && (
         <Card title="By group" hint="of the event of the first step">
           <Groups data={data} />
@@ -74,6 +72,7 @@ function FunnelChart({ data }: { data: Funnel }) {
           label: {
             position: 'right',
             color: colors.text,
+            opacity: 1,
             fontSize: 13,
             formatter: ({ dataIndex }: { dataIndex: number }) => {
               const step = data.steps[dataIndex]
@@ -125,7 +124,7 @@ const COLUMNS: Column<FunnelStep>[] = [
   {
     title: 'Dropped',
     value: (row) => row.dropped,
-    show: (row) => count(row.dropped),
+    show: (row) => (row.dropped === row.users ? NOTHING : count(row.dropped)),
     isNumber: true,
   },
   {

@@ -67,7 +67,7 @@ export default function Retention() {
           {(data) => <Triangle data={data} isPercent={unit === 'percent'} />}
         </Answered>
       </Card>
-      {query.data && query.data.rows.some((row) => row.size) && (
+      {query.data?.rows.some((row) => row.size) && (
         <Card title="On average" hint="over the periods that are past, by the cohorts’ sizes">
           <Curve data={query.data} />
         </Card>
