@@ -19,7 +19,7 @@ ORDER = (
     {"schemas", "models", "totals", "embedded"},
     {"db"},
     {"ingest", "read", "privacy", "auth"},
-    {"insights"},
+    {"insights", "demo"},
     {"migrate"},
     {"verify"},
     {"verify_rollups"},
@@ -30,7 +30,7 @@ ORDER = (
     {"main"},
     {"serve"},
     {"console"},
-    {"cli_privacy", "cli_transfer", "cli_analytics"},
+    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}

@@ -1,0 +1,93 @@
+"""What is to be found in a demo: who, what, when, and which question shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from app.demo.fill import Demo
+from app.demo.habits import CHARACTERS, Habits
+from app.demo.storyline import BROKEN_FUNNEL
+
+TEAM = "everybody"
+BUSY_WEIGHT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`who` is an email, or `TEAM`; the local days are inclusive; `where` names a question."""
+
+    who: str
+    what: str
+    first_on: date
+    last_on: date
+    where: str
+
+
+def _busy_hours(habits: Habits) -> str:
+    busy = [hour for hour, weight in habits.rhythm.hours if weight > BUSY_WEIGHT]
+    return f"works at night, most from {busy[0] % 24}:00 to {(busy[-1] + 1) % 24}:00"
+
+
+def _priorities(habits: Habits) -> str:
+    weights = dict(habits.priorities)
+    share = (weights["high"] + weights["urgent"]) / sum(weights.values())
+    return f"takes high and urgent projects ({share:.0%})"
+
+
+def _reply(habits: Habits) -> str:
+    return f"answers an email after {habits.reply_median_minutes:.0f} minutes (median)"
+
+
+WHAT: dict[str, Callable[[Habits], str]] = {
+    "night": _busy_hours,
+    "priorities": _priorities,
+    "fast_replies": _reply,
+    "slow_replies": _reply,
+    "archives_newsletters": lambda habits: (
+        f"archives {habits.archives_newsletters:.0%} of the newsletters once opened"
+    ),
+    "tasks": lambda habits: (
+        f"finishes a sub-task after {habits.task_median_minutes:.0f} minutes (median)"
+    ),
+    "morning_routine": lambda _: "begins each day alike: the standup, then the first email",
+    "mobile": lambda _: "is on the phone only",
+    "streak": lambda _: "has missed no working day",
+    "open_threads": lambda _: "begins projects and finishes none",
+}
+
+
+def stories(demo: Demo) -> list[Story]:
+    """Those that the demo's people and days show, the team's own first."""
+    line, start_on, end_on = demo.storyline, demo.start_on, demo.end_on
+    usual, broken = BROKEN_FUNNEL.completed_usually, BROKEN_FUNNEL.completed_when_broken
+    found = [
+        Story(
+            TEAM,
+            f"the AI wizard fails: {broken:.0%} complete it, otherwise {usual:.0%}",
+            line.broken_first_on,
+            line.broken_last_on,
+            "funnel: ai_wizard_started, ai_wizard_completed, project_created",
+        ),
+        Story(
+            TEAM,
+            "AI suggestions are launched, and taken to one by one",
+            line.launched_on,
+            end_on,
+            "timeseries: ai_suggestion_accepted, ai_suggestion_dismissed",
+        ),
+    ]
+    found += [
+        Story(each.email, WHAT[each.key](each.habits), start_on, end_on, each.where)
+        for each in CHARACTERS[: demo.users]
+    ]
+    return [each for each in found if each.first_on >= start_on and each.first_on <= end_on]
+
+
+def newcomers(demo: Demo) -> list[str]:
+    """Emails of those who joined within the demo's days, in the order in which they did."""
+    joined = [
+        (person.joined_on, person.email)
+        for person in demo.people
+        if person.joined_on is not None and demo.start_on <= person.joined_on <= demo.end_on
+    ]
+    return [email for _, email in sorted(joined)]
