@@ -11,6 +11,8 @@ from benchmarks.tracker_faults import ROWS, Result, try_all
 from benchmarks.tracker_lab import Lab, find_chromium
 from tests.conftest import LiveServer, fresh_database, running_service
 
+pytest.register_assert_rewrite("tests.browser.pages")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def can_run() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.conftest import ROOT, LiveServer
 
@@ -38,6 +38,8 @@ class Look:
     page: Page
     server: LiveServer
     complaints: list[str] = field(default_factory=list)
+    # Who acts on it, where that matters.
+    email: str = ""
 
     async def at(self, path: str) -> None:
         """Goes there, and waits until all of it is drawn."""
@@ -46,11 +48,9 @@ class Look:
 
     async def drawn(self) -> None:
         await self.page.locator("h1").first.wait_for()
-        await self.page.wait_for_function("!document.querySelector('.loading, [aria-busy=true]')")
+        await expect(self.page.locator(".loading, [aria-busy=true]")).to_have_count(0)
         # Charts come with a script of their own.
-        await self.page.wait_for_function(
-            "[...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg'))"
-        )
+        await expect(self.page.locator(".chart:not(:has(svg))")).to_have_count(0)
 
     async def value(self, title: str) -> str:
         """The number below a title."""

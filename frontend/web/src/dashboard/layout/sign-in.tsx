@@ -33,7 +33,7 @@ export function SignIn() {
           />
         </label>
         {refusal && (
-          <p role="alert" className="failure">
+          <p role="alert" className="notice">
             {refusal}
           </p>
         )}

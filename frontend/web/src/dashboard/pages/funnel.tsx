@@ -6,7 +6,7 @@ import '../funnel/funnel.css'
 import { Result, Who } from '../funnel/result'
 import { formatStep, parseStep, STEPS_MIN, stepsToBeginWith } from '../funnel/steps'
 import { Card, PageHead } from '../parts/card'
-import { Answered, Empty, Loading } from '../parts/states'
+import { Answered, Empty } from '../parts/states'
 import { eventsOf, useView, windowOf } from '../view/view'
 
 const WITHIN_DEFAULT = 10_080
@@ -60,7 +60,7 @@ export default function Funnel() {
             }}
           />
         ) : (
-          <Loading height={180} />
+          <div className="loading funnel-loading" role="status" />
         )}
       </Card>
       {isReady && (

@@ -45,15 +45,17 @@ export default function Paths() {
             ? `What ${isAfter ? 'follows' : 'precedes'} ${words(anchor).toLowerCase()}`
             : 'Paths'
         }
-        hint={query.data ? `${count(query.data.occurrences)} times in this window` : undefined}
+        hint={query.data ? `${count(query.data.occurrences)} times in this window` : '\u00a0'}
         actions={
           <>
-            <Select
-              label="Type"
-              value={anchor}
-              options={options.map((name) => [name, name] as const)}
-              onChange={setAnchor}
-            />
+            <div className="types">
+              <Select
+                label="Type"
+                value={anchor}
+                options={options.map((name) => [name, name] as const)}
+                onChange={setAnchor}
+              />
+            </div>
             <Select label="Steps" value={steps} options={STEPS} onChange={setSteps} />
             <Select label="A pause is" value={gap} options={GAPS} onChange={setGap} />
             <Choice
@@ -137,14 +139,15 @@ function Sankey({ data }: { data: Answer }) {
     [flow, data.direction],
   )
   return (
-    <div className="wide-frame">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+    <section className="wide-frame" tabIndex={0} aria-label="Flow of the paths">
       <Chart
         kind="sankey"
         label={`Paths ${data.direction} ${words(data.anchor)}: the links stand in the table below`}
         option={option}
         height={460}
       />
-    </div>
+    </section>
   )
 }
 

@@ -5,7 +5,7 @@ import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
 import { Pages } from '../parts/pages'
 import { Stat } from '../parts/stat'
-import { Answered } from '../parts/states'
+import { Answered, StatsLoading } from '../parts/states'
 import { count, moment, span, words } from '../view/format'
 import { useView } from '../view/view'
 
@@ -21,7 +21,7 @@ export default function Session() {
       <PageHead title={`Session ${session}`}>
         of <Link href={`/users/${encodeURIComponent(user)}`}>{user}</Link>
       </PageHead>
-      <Answered query={query} height={140}>
+      <Answered query={query} loading={<StatsLoading />}>
         {({ summary }) => (
           <div className="stats">
             <Stat title="Began" value={moment(summary.started_at, view.tz)} note={view.tz} />

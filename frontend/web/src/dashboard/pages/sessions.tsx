@@ -5,9 +5,12 @@ import { LineChart } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
 import { SessionList } from '../parts/session-list'
 import { Stat } from '../parts/stat'
-import { Answered } from '../parts/states'
+import { Answered, CardsLoading, StatsLoading } from '../parts/states'
 import { compact, day, decimal, percent, span } from '../view/format'
 import { usersOf, useView } from '../view/view'
+
+// With a chart in it.
+const CHART_CARD = 288
 
 export default function Sessions() {
   const [view] = useView()
@@ -17,7 +20,18 @@ export default function Sessions() {
       <PageHead title="Sessions">
         Visits: by their ids, and, of events without one, by pauses of half an hour.
       </PageHead>
-      <Answered query={query} height={420} isEmpty={(data) => !data.total.sessions}>
+      <Answered
+        query={query}
+        loading={
+          <div className="stack">
+            <StatsLoading />
+            <div className="halves">
+              <CardsLoading heights={[CHART_CARD, CHART_CARD]} />
+            </div>
+          </div>
+        }
+        isEmpty={(data) => !data.total.sessions}
+      >
         {(data) => <Numbers data={data} />}
       </Answered>
       <Card title="Latest sessions" hint="those with an id, by when they began">

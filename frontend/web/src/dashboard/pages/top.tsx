@@ -31,11 +31,14 @@ export default function TopLists() {
   )
 }
 
+// Ten rows of it.
+const LIST_HEIGHT = 564
+
 function List({ view, by, title, one }: { view: View; by: string; title: string; one: string }) {
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by, limit: 10 })
   return (
     <Card title={title} hint={top.data ? `${count(top.data.distinct_values)} in all` : undefined}>
-      <Answered query={top} height={320} isEmpty={(data) => !data.rows.length}>
+      <Answered query={top} height={LIST_HEIGHT} isEmpty={(data) => !data.rows.length}>
         {(data) => (
           <Ranked
             caption={`${title} with the most events`}
@@ -88,7 +91,7 @@ function MetadataList({ view }: { view: View }) {
     >
       <Answered
         query={top}
-        height={320}
+        height={LIST_HEIGHT}
         isEmpty={(data) => !data.rows.length}
         empty={`No event of this window has ${key} in its metadata.`}
       >

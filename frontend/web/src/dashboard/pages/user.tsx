@@ -10,7 +10,7 @@ import { Pages } from '../parts/pages'
 import { Privacy } from '../parts/privacy'
 import { SessionList } from '../parts/session-list'
 import { Stat } from '../parts/stat'
-import { Answered } from '../parts/states'
+import { Answered, StatsLoading } from '../parts/states'
 import { compact, count, day, span, words } from '../view/format'
 import { bucketOf, eventsOf, useView, windowOf } from '../view/view'
 
@@ -31,7 +31,7 @@ export default function User() {
   return (
     <>
       <PageHead title={user}>What this user did, and what they may decide about it.</PageHead>
-      <Answered query={summary} height={140}>
+      <Answered query={summary} loading={<StatsLoading />}>
         {(data) => <Numbers data={data} />}
       </Answered>
       <div className="halves">

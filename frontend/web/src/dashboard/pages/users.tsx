@@ -5,7 +5,7 @@ import type { ActiveUsers, Top } from '../api/types'
 import { LineChart } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
 import { Stat } from '../parts/stat'
-import { Answered } from '../parts/states'
+import { Answered, CardsLoading, StatsLoading } from '../parts/states'
 import { Table } from '../parts/table'
 import { compact, count, day, percent } from '../view/format'
 import { eventsOf, searchOf, usersOf, useView, type View } from '../view/view'
@@ -16,7 +16,20 @@ export default function Users() {
   return (
     <>
       <PageHead title="Users">Who is active, how often, and who is new.</PageHead>
-      <Answered query={active} height={500} isEmpty={(data) => !data.rows.length}>
+      <Answered
+        query={active}
+        loading={
+          <div className="stack">
+            <StatsLoading />
+            <CardsLoading heights={[368]} />
+            <div className="halves">
+              <CardsLoading heights={[308, 308]} />
+            </div>
+            <CardsLoading heights={[1200]} />
+          </div>
+        }
+        isEmpty={(data) => !data.rows.length}
+      >
         {(data) => <Active data={data} />}
       </Answered>
       <Most view={view} />

@@ -53,6 +53,8 @@ function Purposes({ user }: { user: string }) {
   if (query.isError) return <Failure error={query.error} />
   if (!query.data) return <Loading height={110} />
   const optOut = query.data
+  // As it was just set, before the answer is there.
+  const wanted = change.isPending ? change.variables : {}
   return (
     <fieldset className="purposes" disabled={change.isPending}>
       <legend className="visually-hidden">Purposes</legend>
@@ -60,7 +62,7 @@ function Purposes({ user }: { user: string }) {
         <label key={purpose}>
           <input
             type="checkbox"
-            checked={!optOut[purpose]}
+            checked={!(wanted[purpose] ?? optOut[purpose])}
             onChange={(event) => change.mutate({ [purpose]: !event.target.checked })}
           />
           <span>

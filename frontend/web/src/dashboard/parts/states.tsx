@@ -11,6 +11,26 @@ export function Loading({ height = 120 }: { height?: number }) {
   )
 }
 
+/** As high as what will stand there, so that nothing below moves. */
+export function StatsLoading({ count = 4 }: { count?: number }) {
+  return (
+    <div className="stats" role="status">
+      <span className="visually-hidden">Loading …</span>
+      {Array.from({ length: count }, (_, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: one is like the other
+        <div key={place} className="card stat loading" />
+      ))}
+    </div>
+  )
+}
+
+export function CardsLoading({ heights }: { heights: readonly number[] }) {
+  return heights.map((height, place) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: they don't move
+    <div key={place} className="card loading" style={{ height }} />
+  ))
+}
+
 export function Failure({ error, retry }: { error: Error; retry?: (() => void) | undefined }) {
   return (
     <div className="failure" role="alert">
@@ -47,16 +67,19 @@ export function Answered<T>({
   isEmpty,
   empty,
   height = 120,
+  loading,
   children,
 }: {
   query: UseQueryResult<T, Error>
   isEmpty?: (data: T) => boolean
   empty?: ReactNode
   height?: number
+  /** In place of a block of that height. */
+  loading?: ReactNode
   children: (data: T) => ReactNode
 }) {
   if (query.isError) return <Failure error={query.error} retry={() => query.refetch()} />
-  if (query.data === undefined) return <Loading height={height} />
+  if (query.data === undefined) return loading ?? <Loading height={height} />
   if (isEmpty?.(query.data)) return <Empty>{empty}</Empty>
   return (
     <div className={query.isPlaceholderData ? 'stale' : ''} aria-busy={query.isFetching}>
