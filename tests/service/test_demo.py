@@ -33,6 +33,13 @@ async def count(url: str, statement: str, *values: object) -> int:
     return int(found)
 
 
+def said(*words: str) -> str:
+    """What a command prints, run in this process."""
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+    return done.stdout
+
+
 def test_a_team_once_and_again_beside_a_service(
     server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,16 +58,13 @@ def test_a_team_once_and_again_beside_a_service(
         answer = httpx.get(f"{service.url}/api/events/analytics", params={"days": DAYS + 1})
         assert answer.json()["total_events"] == events
 
-        again = run(url, "demo", *options)
-        assert again.stdout.startswith(f"0 events added, {events} duplicates\n")
-        assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == events
-        assert "0 faults" in run(url, "verify", "--rollups").stdout
-
-        # What it tells to run can be run.
         monkeypatch.setenv("DATABASE_URL", url)
+        assert said("demo", *options).startswith(f"0 events added, {events} duplicates\n")
+        assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == events
+        assert "0 faults" in said("verify", "--rollups")
+        # What it tells to run can be run.
         for story in stories(Demo(USERS, 90, 7, "UTC", now)):
-            asked = CliRunner().invoke(app, shlex.split(story.command)[1:])
-            assert asked.exit_code == 0, story.command
+            assert said(*shlex.split(story.command)[1:]) != ""
 
 
 def test_an_empty_database_is_migrated_first(server_url: str) -> None:
@@ -68,5 +72,5 @@ def test_an_empty_database_is_migrated_first(server_url: str) -> None:
         done = run(url, "demo", "--users", "1", "--days", "900", ACTIVITY_RETENTION_DAYS="8")
         assert "Events are kept for 8 days" in done.stderr
         assert re.match(r"\d+ events added, 0 duplicates\n", done.stdout)
-        wrong = run(url, "demo", "--tz", "Mars/Olympus", code=1)
-        assert "must be an IANA time zone" in wrong.stderr
+        wrong = CliRunner().invoke(app, ["demo", "--tz", "Mars/Olympus"])
+        assert "must be an IANA time zone" in str(wrong.exception)

@@ -84,9 +84,16 @@ def test_people_join_and_some_leave(events: list[DemoEvent]) -> None:
     joined = [email for email, day in first.items() if day > DEMO.start_on + timedelta(days=10)]
     assert set(joined) <= set(newcomers(DEMO))
     assert len(joined) >= 8
-    assert len({first[email].isocalendar().week for email in joined}) >= 5
+    weeks = Counter(first[email].isocalendar().week for email in joined)
+    assert len(weeks) >= 4
+    assert max(weeks.values()) >= 3
     gone = [email for email in joined if last[email] < DEMO.end_on - timedelta(days=14)]
     assert 2 <= len(gone) < len(joined)
+
+
+def test_some_visits_are_glances(events: list[DemoEvent]) -> None:
+    sizes = Counter(Counter(each["session_id"] for each in events).values())
+    assert 0.03 < sizes[1] / sizes.total() < 0.2
 
 
 def test_one_works_at_night(of: Of) -> None:
