@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from app.console import err, out, progress_bar, translated, with_database
 from app.db import Database
@@ -25,8 +24,8 @@ def demo_command(
 ) -> None:
     """Fill the database with the events of a team, and say what is to be found in them.
 
-    The same again adds nothing, and on a later day what is new since. Without options it is a
-    quarter of a year; a small one: `activity-events demo --users 12 --days 30`.
+    The same again adds nothing, and on a later day what is new since. It may run beside the
+    service. A small team: `activity-events demo --users 12 --days 30`.
     """
     now = datetime.now(UTC)
     zone = check_zone(tz)
@@ -39,24 +38,32 @@ def demo_command(
         # There may be no service yet that has migrated it.
         await translated(lambda: migrate_at(database.url, settings))
         with progress_bar("Filling", demo.user_days) as advance:
-            return await fill(demo, database, settings, advance)
+            return await fill(
+                demo, database, settings, on_rejected=lambda *_: None, on_progress=advance
+            )
 
     counts = with_database(run)
-    suppressed = f", {counts.suppressed} suppressed" if counts.suppressed else ""
-    out.print(f"{counts.accepted} events added, {counts.duplicates} duplicates{suppressed}")
+    out.print(
+        f"{counts.accepted} events added, {counts.duplicates} duplicates"
+        + (f", {counts.suppressed} suppressed" if counts.suppressed else "")
+        + (f", {counts.rejected} rejected by the settings" if counts.rejected else ""),
+        highlight=False,
+    )
     _tell(demo)
 
 
 def _tell(demo: Demo) -> None:
-    """The stories, as a table, and where to go from there."""
-    table = Table("who", "what", "from", "to", "where to see it")
+    """The stories, each with the command that shows it, and where to go from there."""
     for story in stories(demo):
-        table.add_row(story.who, story.what, f"{story.first_on}", f"{story.last_on}", story.where)
-    out.print(table)
+        days = f"{story.first_on} to {story.last_on}"
+        out.print(f"\n[bold]{story.who}[/] {story.what}, {days}", highlight=False)
+        out.print(f"  {story.command}", highlight=False, markup=False)
     joined = newcomers(demo)
     if joined:
-        out.print(f"Joined since {demo.start_on}: {', '.join(joined)}", highlight=False)
+        out.print(f"\nJoined since {demo.start_on}: {', '.join(joined)}", highlight=False)
     out.print(
-        f"Days and hours are those of {demo.timezone}. Next: `make run`, then open /dashboard",
+        f"\nUntil {demo.storyline.last_on}, the same command adds just what is new. Then these days"
+        " move on: begin with an empty database.",
         highlight=False,
     )
+    out.print("\nNext: `make run`, then open /dashboard", highlight=False)

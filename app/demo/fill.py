@@ -37,8 +37,12 @@ class Demo:
     now: datetime
 
     @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
     def end_on(self) -> date:
-        return self.now.astimezone(ZoneInfo(self.timezone)).date()
+        return self.now.astimezone(self.zone).date()
 
     @property
     def start_on(self) -> date:
@@ -60,7 +64,7 @@ class Demo:
 def demo_events(demo: Demo) -> Iterator[tuple[int, DemoEvent]]:
     """All events, day by day and in each person by person, in the shape of an import's lines. With
     each comes how many user-days were begun since the one before it."""
-    zone, storyline, people = ZoneInfo(demo.timezone), demo.storyline, demo.people
+    zone, storyline, people = demo.zone, demo.storyline, demo.people
     plans = Plans(storyline, len(people))
     begun = 0
     for count in range(demo.days):
@@ -85,25 +89,35 @@ def events_of_day(
 
 
 async def fill(
-    demo: Demo, database: Database, settings: Settings, on_progress: Callable[[int], None]
+    demo: Demo,
+    database: Database,
+    settings: Settings,
+    *,
+    on_rejected: Callable[[int, Fault], None],
+    on_progress: Callable[[int], None],
 ) -> ImportCounts:
     """Writes all events, and sums up the days that are over, so that reading is fast at once.
 
     Args:
-        on_progress: is told of user-days that are done.
+        on_rejected: is told the number of each event that the settings forbid, and why.
+        on_progress: is told of user-days that are done, in the end of all.
 
     Raises:
         Unavailable: the database failed; the same again goes on.
     """
+    left = demo.user_days
+
+    def progress(user_days: int) -> None:
+        nonlocal left
+        left -= user_days
+        on_progress(user_days)
+
     entries = (
         Entry(number, event, begun) for number, (begun, event) in enumerate(demo_events(demo), 1)
     )
     counts = await import_events(
-        entries, database, settings, demo.now, on_rejected=_refused, on_progress=on_progress
+        entries, database, settings, demo.now, on_rejected=on_rejected, on_progress=progress
     )
+    on_progress(left)
     await sum_up_days(database, demo.now)
     return counts
-
-
-def _refused(number: int, fault: Fault) -> None:
-    raise AssertionError(f"event {number} of the demo can't be kept: {fault.field} {fault.message}")

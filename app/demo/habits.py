@@ -107,12 +107,13 @@ USUAL = Habits()
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """Somebody with a habit of their own: its `key`, and which questions show it."""
+    """Somebody with a habit of their own: its `key`, and the command that shows it, but for whom
+    and when it asks."""
 
     key: str
     first_name: str
     habits: Habits
-    where: str
+    question: str
 
     @property
     def email(self) -> str:
@@ -121,7 +122,7 @@ class Character:
 
 # In this order they come into the team, before everybody else.
 CHARACTERS: tuple[Character, ...] = (
-    Character("night", "nadia", replace(USUAL, rhythm=NIGHT, standup=0.0), "heatmap"),
+    Character("night", "nadia", replace(USUAL, rhythm=NIGHT, standup=0.0), "analytics heatmap"),
     Character(
         "priorities",
         "ulla",
@@ -130,25 +131,25 @@ CHARACTERS: tuple[Character, ...] = (
             projects_a_day=0.6,
             priorities=(("low", 0.02), ("medium", 0.06), ("high", 0.37), ("urgent", 0.55)),
         ),
-        "top: by metadata priority, of project_created",
+        "analytics top --by metadata --key priority --event-type project_created",
     ),
     Character(
         "fast_replies",
         "felix",
-        replace(USUAL, reply_share=0.6, reply_median_minutes=6.0, reply_spread=0.5),
-        "funnel: email_opened, email_replied",
+        replace(USUAL, reply_share=0.6, reply_median_minutes=6.0, reply_spread=0.35),
+        "query --event-type email_opened --event-type email_replied",
     ),
     Character(
         "slow_replies",
         "sven",
         replace(USUAL, reply_share=0.6, reply_median_minutes=180.0, reply_spread=0.3),
-        "funnel: email_opened, email_replied",
+        "query --event-type email_opened --event-type email_replied",
     ),
     Character(
         "archives_newsletters",
         "arno",
         replace(USUAL, newsletter_share=0.5, archives_newsletters=0.96),
-        "paths: after email_opened",
+        'analytics top --event-category email --metadata \'{"label": "newsletter"}\'',
     ),
     Character(
         "tasks",
@@ -157,29 +158,29 @@ CHARACTERS: tuple[Character, ...] = (
             USUAL,
             tasks_a_day=5.0,
             task_median_minutes=90.0,
-            task_spread=0.4,
+            task_spread=0.3,
             tasks_later=0.0,
             tasks_finished=0.96,
         ),
-        "durations: project_subtask_completed",
+        "analytics durations --event-type project_subtask_completed",
     ),
     Character(
         "morning_routine",
         "petra",
         replace(USUAL, rhythm=AFTER_THE_ROUTINE, standup=1.0, morning_routine=True),
-        "paths: after standup_completed",
+        "analytics paths --anchor standup_completed",
     ),
     Character(
         "mobile",
         "milo",
         replace(USUAL, intensity=0.7, devices=(("mobile", 1.0),)),
-        "summary: events by device",
+        "analytics top --by device_type",
     ),
     Character(
         "streak",
         "stella",
         replace(USUAL, attendance=1.0, attendance_weekend=0.0),
-        "timeseries: by day",
+        "analytics timeseries --bucket day",
     ),
     Character(
         "open_threads",
@@ -187,7 +188,7 @@ CHARACTERS: tuple[Character, ...] = (
         replace(
             USUAL, projects_a_day=0.5, projects_finished=0.0, tasks_a_day=3.5, tasks_finished=0.08
         ),
-        "funnel: project_created, project_archived",
+        "analytics top --event-category project",
     ),
 )
 

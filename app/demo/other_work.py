@@ -1,10 +1,11 @@
-"""Standup, calendar, search, dialogs, suggestions, and what the tracker lost."""
+"""Standup, calendar, search, dialogs, suggestions, mere glances, and what the tracker lost."""
 
 from collections.abc import Iterator
 
 from app.demo.storyline import LAUNCH
 from app.demo.streams import chosen, short_hash, stream
-from app.demo.today import Act, Today, step_ms
+from app.demo.today import HOME, Act, Today, step_ms
+from app.schemas.event_types import PAGE_VIEWED
 
 STANDUP_AT_MS = 9 * 3_600_000
 STANDUP_WITHIN_MS = 40 * 60_000
@@ -17,6 +18,7 @@ VIEWS = (("week", 0.5), ("day", 0.3), ("month", 0.2))
 DIALOGS = ("shortcuts", "share", "invite", "filter")
 SUGGESTIONS = ("next_task", "due_date", "reply_draft", "priority")
 LOST_A_DAY = 0.02
+GLANCES_A_DAY = 0.8
 
 
 def other_work(day: Today) -> Iterator[Act]:
@@ -26,6 +28,9 @@ def other_work(day: Today) -> Iterator[Act]:
     yield from _searches(day)
     yield from _dialogs(day)
     yield from _suggestions(day)
+    rng = day.stream("glances")
+    for _ in range(day.how_many(rng, GLANCES_A_DAY)):
+        yield Act(day.habits.rhythm.moment_ms(rng), PAGE_VIEWED, HOME, None, {"page": HOME})
     rng = day.stream("lost")
     for _ in range(day.how_many(rng, LOST_A_DAY)):
         lost = {"count": rng.randint(1, 6), "reason": "age"}

@@ -62,10 +62,11 @@ FIRST_NAMES = [
 ]
 USERS_MAX = 1000
 
-# One in so many was there before; of the others, the week of joining counts from the anchor.
-REGULAR_EVERY = 3
-JOIN_WEEKS = (-10, -6, -8, -4, -2, -9, -5, 1, -7, -3, -1)
-LEAVE_SHARE = 0.45
+# One in so many was there before; of the others, the week of joining counts from the anchor. Some
+# join in the same week: of one alone, nobody sees how many stay.
+REGULAR_EVERY = 4
+JOIN_WEEKS = (-9, -6, -3, -1, -6, -9, -3, 2)
+LEAVE_SHARE = 0.5
 LEAVE_AFTER_WEEKS = ((1, 0.3), (2, 0.25), (3, 0.2), (4, 0.1), (6, 0.1), (8, 0.05))
 REGULARS_LEAVE_SHARE = 0.15
 REGULARS_LEAVE_WEEKS = (-6, -1)

@@ -1,8 +1,8 @@
-"""What is to be found in a demo: who, what, when, and which question shows it."""
+"""What is to be found in a demo: who, what, when, and the command that shows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from app.demo.fill import Demo
 from app.demo.habits import CHARACTERS, Habits
@@ -14,13 +14,13 @@ BUSY_WEIGHT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`who` is an email, or `TEAM`; the local days are inclusive; `where` names a question."""
+    """`who` is an email, or `TEAM`; the local days are inclusive; `command` shows it."""
 
     who: str
     what: str
     first_on: date
     last_on: date
-    where: str
+    command: str
 
 
 def _busy_hours(habits: Habits) -> str:
@@ -56,31 +56,34 @@ WHAT: dict[str, Callable[[Habits], str]] = {
 }
 
 
+TEAM_FUNNEL = (
+    "analytics funnel --step ai_wizard_started --step ai_wizard_completed --step project_created"
+)
+TEAM_LAUNCH = "analytics timeseries --bucket week --event-category ai --split-by event_type"
+
+
 def stories(demo: Demo) -> list[Story]:
     """Those that the demo's people and days show, the team's own first."""
     line, start_on, end_on = demo.storyline, demo.start_on, demo.end_on
+
+    def story(who: str, what: str, question: str, first_on: date, last_on: date) -> Story:
+        whom = "" if who == TEAM else f" --user-email {who}"
+        window = f"--start {first_on} --end {last_on + timedelta(days=1)} --tz {demo.timezone}"
+        command = f"activity-events {question}{whom} {window}"
+        return Story(who, what, first_on, last_on, command)
+
     usual, broken = BROKEN_FUNNEL.completed_usually, BROKEN_FUNNEL.completed_when_broken
+    fails = f"the AI wizard fails: {broken:.0%} complete it, otherwise {usual:.0%}"
+    launch = "AI suggestions are launched, and taken to one by one"
     found = [
-        Story(
-            TEAM,
-            f"the AI wizard fails: {broken:.0%} complete it, otherwise {usual:.0%}",
-            line.broken_first_on,
-            line.broken_last_on,
-            "funnel: ai_wizard_started, ai_wizard_completed, project_created",
-        ),
-        Story(
-            TEAM,
-            "AI suggestions are launched, and taken to one by one",
-            line.launched_on,
-            end_on,
-            "timeseries: ai_suggestion_accepted, ai_suggestion_dismissed",
-        ),
+        story(TEAM, fails, TEAM_FUNNEL, line.broken_first_on, line.broken_last_on),
+        story(TEAM, launch, TEAM_LAUNCH, line.launched_on, end_on),
     ]
     found += [
-        Story(each.email, WHAT[each.key](each.habits), start_on, end_on, each.where)
+        story(each.email, WHAT[each.key](each.habits), each.question, start_on, end_on)
         for each in CHARACTERS[: demo.users]
     ]
-    return [each for each in found if each.first_on >= start_on and each.first_on <= end_on]
+    return [each for each in found if each.first_on >= start_on]
 
 
 def newcomers(demo: Demo) -> list[str]:

@@ -52,6 +52,11 @@ class Storyline:
     broken_last_on: date
     launched_on: date
 
+    @property
+    def last_on(self) -> date:
+        """The last day to be told the same; on the next one, the anchor moves on."""
+        return self.anchor_on + timedelta(weeks=ANCHORS_WEEKS, days=-1)
+
     def is_broken(self, on: date) -> bool:
         return self.broken_first_on <= on <= self.broken_last_on
 

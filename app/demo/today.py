@@ -10,6 +10,7 @@ from app.demo.people import Person
 from app.demo.storyline import Storyline
 from app.demo.streams import some, stream
 
+HOME = "/dashboard"
 VISITS_MIN = 2
 VISITS_MORE = 2.6
 VISIT_MINUTES = (6.0, 32.0)

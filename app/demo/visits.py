@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.demo.streams import chosen, short_hash, uuid7_of
-from app.demo.today import Act, Today
+from app.demo.today import HOME, Act, Today
+from app.schemas.event_types import PAGE_VIEWED
 
-HOME = "/dashboard"
 # Who does nothing for so long comes back in a new session.
 IDLE_MS = 30 * 60_000
 APART_MS = 10
@@ -79,22 +79,25 @@ def _sessions(acts: list[Act]) -> Iterator[list[Act]]:
 
 
 def _with_pages(session: list[Act], day: Today, number: int) -> Iterator[Act]:
-    """With the pages that one goes over on the way; the last one is left at the end."""
+    """With the pages that one goes over on the way. The last one is left at the end, but where
+    there was no more than a glance: whoever closes the window at once sends nothing any more."""
     rng = day.stream(f"pages {number}")
     viewed: _Viewed | None = None
     last_ms = session[0].at_ms - IDLE_MS
     for act in session:
         page = act.page or (viewed.page if viewed else HOME)
-        if viewed is None or page != viewed.page:
+        is_view = act.event_type == PAGE_VIEWED
+        if viewed is None or page != viewed.page or is_view:
             looks_ms = min(rng.randrange(*LOOK_MS), (act.at_ms - last_ms) // 2)
-            at_ms = act.at_ms - looks_ms
+            at_ms = act.at_ms if is_view else act.at_ms - looks_ms
             if viewed is not None:
                 yield _left(viewed, at_ms - 1)
             viewed = _Viewed(page, at_ms)
-            yield Act(at_ms, "page_viewed", page, None, {"page": page})
-        yield act
+            yield Act(at_ms, PAGE_VIEWED, page, None, {"page": page})
+        if not is_view:
+            yield act
         last_ms = act.at_ms
-    if viewed is not None:
+    if viewed is not None and any(act.event_type != PAGE_VIEWED for act in session):
         yield _left(viewed, last_ms + rng.randrange(*STAY_MS))
 
 

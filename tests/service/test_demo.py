@@ -1,0 +1,76 @@
+"""`activity-events demo` as run from a shell, beside a service."""
+
+import asyncio
+import re
+import shlex
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.demo.fill import Demo
+from app.demo.stories import stories
+from tests.conftest import fresh_database, running_service
+from tests.service.test_transfer import run
+
+USERS, DAYS = 6, 8
+OPEN_SUMMARIES = "SELECT count(*) FROM activity_user_day WHERE summary IS NULL AND day < $1"
+
+
+def sleeping_zone(now: datetime) -> str:
+    """Where it is four o'clock: nobody works, so that two moments have the same events."""
+    ahead = (4 - now.hour + 11) % 24 - 11
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
+async def count(url: str, statement: str, *values: object) -> int:
+    connection = await asyncpg.connect(url)
+    found = await connection.fetchval(statement, *values)
+    await connection.close()
+    return int(found)
+
+
+def said(*words: str) -> str:
+    """What a command prints, run in this process."""
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+    return done.stdout
+
+
+def test_a_team_once_and_again_beside_a_service(
+    server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    options = ("--users", str(USERS), "--days", str(DAYS), "--tz", sleeping_zone(now))
+    with fresh_database(server_url) as url, running_service(DATABASE_URL=url) as service:
+        done = run(url, "demo", *options)
+        found = re.match(r"(\d+) events added, 0 duplicates\n", done.stdout)
+        assert found is not None, done.stdout
+        events = int(found[1])
+        assert events > 1_000
+        assert "nadia@example.com works at night, most from 22:00 to 2:00" in done.stdout
+        assert "make run" in done.stdout
+        assert f"{USERS * DAYS}/{USERS * DAYS}" in done.stderr
+        assert asyncio.run(count(url, OPEN_SUMMARIES, now.date())) == 0
+        answer = httpx.get(f"{service.url}/api/events/analytics", params={"days": DAYS + 1})
+        assert answer.json()["total_events"] == events
+
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert said("demo", *options).startswith(f"0 events added, {events} duplicates\n")
+        assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == events
+        assert "0 faults" in said("verify", "--rollups")
+        # What it tells to run can be run.
+        for story in stories(Demo(USERS, 90, 7, "UTC", now)):
+            assert said(*shlex.split(story.command)[1:]) != ""
+
+
+def test_an_empty_database_is_migrated_first(server_url: str) -> None:
+    with fresh_database(server_url, migrated=False) as url:
+        done = run(url, "demo", "--users", "1", "--days", "900", ACTIVITY_RETENTION_DAYS="8")
+        assert "Events are kept for 8 days" in done.stderr
+        assert re.match(r"\d+ events added, 0 duplicates\n", done.stdout)
+        wrong = CliRunner().invoke(app, ["demo", "--tz", "Mars/Olympus"])
+        assert "must be an IANA time zone" in str(wrong.exception)
