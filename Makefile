@@ -10,7 +10,7 @@ HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker lock clean
+.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -68,6 +68,9 @@ bench-pii: $(VENV)/dev.stamp ## How well personal data is found, and what that c
 
 bench-tracker: $(VENV)/dev.stamp frontend ## The tracker: size, cost, the fault matrix, a week
 	$(BIN)/python -m benchmarks.tracker $(ARGS)
+
+bench-dashboard: $(VENV)/dev.stamp frontend ## The dashboard in a browser: its first load, its clicks, its bytes
+	$(BIN)/python -m benchmarks.dashboard $(ARGS)
 
 lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.toml
 	$(call compile,service,build)

@@ -1,5 +1,5 @@
 import { QueryClientProvider } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { Route, Router, Switch } from 'wouter'
 import { useSignInNeeded } from './api/credential'
 import { queryClient } from './api/queries'
@@ -8,17 +8,33 @@ import { SignIn } from './layout/sign-in'
 import { Overview } from './pages/overview'
 import { Failure, Loading } from './parts/states'
 
-const Trends = lazy(() => import('./pages/trends'))
-const TopLists = lazy(() => import('./pages/top'))
-const Users = lazy(() => import('./pages/users'))
-const User = lazy(() => import('./pages/user'))
-const Retention = lazy(() => import('./pages/retention'))
-const Funnel = lazy(() => import('./pages/funnel'))
-const Paths = lazy(() => import('./pages/paths'))
-const Durations = lazy(() => import('./pages/durations'))
-const Sessions = lazy(() => import('./pages/sessions'))
-const Session = lazy(() => import('./pages/session'))
-const Live = lazy(() => import('./pages/live'))
+const PREFETCH_MS = 1_500
+
+// A script of its own for each page: all of them are there before anybody clicks.
+const pages = {
+  Trends: () => import('./pages/trends'),
+  TopLists: () => import('./pages/top'),
+  Users: () => import('./pages/users'),
+  User: () => import('./pages/user'),
+  Retention: () => import('./pages/retention'),
+  Funnel: () => import('./pages/funnel'),
+  Paths: () => import('./pages/paths'),
+  Durations: () => import('./pages/durations'),
+  Sessions: () => import('./pages/sessions'),
+  Session: () => import('./pages/session'),
+  Live: () => import('./pages/live'),
+}
+const Trends = lazy(pages.Trends)
+const TopLists = lazy(pages.TopLists)
+const Users = lazy(pages.Users)
+const User = lazy(pages.User)
+const Retention = lazy(pages.Retention)
+const Funnel = lazy(pages.Funnel)
+const Paths = lazy(pages.Paths)
+const Durations = lazy(pages.Durations)
+const Sessions = lazy(pages.Sessions)
+const Session = lazy(pages.Session)
+const Live = lazy(pages.Live)
 
 export function App() {
   return (
@@ -31,6 +47,11 @@ export function App() {
 }
 
 function Pages() {
+  useEffect(() => {
+    // After what the first page needs.
+    const later = setTimeout(() => Object.values(pages).map((load) => load()), PREFETCH_MS)
+    return () => clearTimeout(later)
+  }, [])
   if (useSignInNeeded()) return <SignIn />
   return (
     <Shell>

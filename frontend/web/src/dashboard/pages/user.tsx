@@ -57,10 +57,10 @@ export default function User() {
           </Pages>
         </Card>
         <div className="stack">
+          <Privacy user={user} />
           <Card title="Sessions">
             <SessionList params={{ ...windowOf(view), user_email: [user] }} tz={view.tz} />
           </Card>
-          <Privacy user={user} />
         </div>
       </div>
     </>
