@@ -46,6 +46,8 @@ export function Result({ data }: { data: Funnel }) {
   )
 }
 
+const STEP_HEIGHT = 60
+
 function FunnelChart({ data }: { data: Funnel }) {
   const option = useCallback(
     (colors: Colors) => ({
@@ -64,7 +66,8 @@ function FunnelChart({ data }: { data: Funnel }) {
           sort: 'none',
           gap: 3,
           top: 4,
-          bottom: 4,
+          // The last, invisible one hangs over.
+          bottom: -STEP_HEIGHT,
           left: 4,
           right: '42%',
           minSize: '2%',
@@ -81,11 +84,23 @@ function FunnelChart({ data }: { data: Funnel }) {
           },
           labelLine: { length: 14, lineStyle: { color: colors.line } },
           itemStyle: { borderWidth: 0 },
-          data: data.steps.map((step, index) => ({
-            name: `${index + 1}. ${step.event_type}`,
-            value: step.users,
-            itemStyle: { color: colors.accent, opacity: 1 - (index * 0.6) / data.steps.length },
-          })),
+          data: [
+            ...data.steps.map((step, index) => ({
+              name: `${index + 1}. ${step.event_type}`,
+              value: step.users,
+              itemStyle: { color: colors.accent, opacity: 1 - (index * 0.6) / data.steps.length },
+            })),
+            // A step is drawn down to the width of the next one: that of the last is its own.
+            {
+              name: '',
+              value: data.steps.at(-1)?.users ?? 0,
+              itemStyle: { opacity: 0 },
+              label: { show: false },
+              labelLine: { show: false },
+              tooltip: { show: false },
+              emphasis: { disabled: true },
+            },
+          ],
         },
       ],
     }),
@@ -97,7 +112,7 @@ function FunnelChart({ data }: { data: Funnel }) {
       kind="funnel"
       label={`Funnel, users by step: ${said}`}
       option={option}
-      height={Math.max(220, data.steps.length * 64)}
+      height={data.steps.length * STEP_HEIGHT + 8}
     />
   )
 }

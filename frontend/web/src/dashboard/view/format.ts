@@ -7,7 +7,7 @@ export const NOTHING = '–'
 
 export const count = (value: number) => whole.format(value)
 export const compact = (value: number) =>
-  Math.abs(value) < 10_000 ? count(value) : short.format(value)
+  Math.abs(value) < 1_000_000 ? count(value) : short.format(value)
 export const decimal = (value: number | null) => (value === null ? NOTHING : tenth.format(value))
 
 export function percent(share: number | null, digits = 1): string {
