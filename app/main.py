@@ -29,6 +29,7 @@ from app.routers import (
     docs,
     export,
     health,
+    insights,
     log,
     pages,
     privacy,
@@ -104,6 +105,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(module.router, prefix="/api/events")
     app.include_router(privacy.router)
     app.include_router(privacy_export.router, prefix="/api/privacy")
+    app.include_router(insights.router)
     app.include_router(health.router)
     app.include_router(docs.router)
     app.include_router(tracker.router)

@@ -66,6 +66,7 @@ CONDITIONS = {
     "app/read/sessions.py",
     "app/read/matching.py",
     "app/read/arrivals.py",
+    "app/read/past.py",
 }
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 

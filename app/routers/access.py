@@ -63,6 +63,8 @@ ACCESS: dict[str, Access] = {
     "session_events": Access(KeyScope.READ, users=True),
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),
+    "insights_context": Access(KeyScope.READ, users=True),
+    "insights_patterns": Access(KeyScope.READ, users=True),
     "cleanup": Access(KeyScope.ADMIN),
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
     "put_opt_out": Access(KeyScope.ADMIN, users=True),

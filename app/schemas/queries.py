@@ -25,7 +25,7 @@ CURSOR_MAX_CHARS = 512
 Values: Any = Field(default_factory=list, max_length=VALUES_MAX)
 
 
-def _one(description: str) -> Any:
+def one(description: str) -> Any:
     """A list, so that a second value is refused: of a plain field, the last one would win."""
     return Field(default_factory=list, max_length=1, description=description)
 
@@ -89,7 +89,7 @@ class EventQuery(EventFilterQuery):
 
 class SessionQuery(Query):
     user_email: Annotated[
-        list[EmailAddress], _one("Whose session, where several users have one of this id.")
+        list[EmailAddress], one("Whose session, where several users have one of this id.")
     ]
     limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
@@ -104,7 +104,7 @@ class SessionsQuery(WindowQuery):
 
 class UserQuery(Query):
     user_email: Annotated[
-        list[EmailAddress], _one("Whose; a user token's own user needs no naming.")
+        list[EmailAddress], one("Whose; a user token's own user needs no naming.")
     ]
 
 
@@ -137,5 +137,5 @@ class CleanupQuery(Query):
         description="Delete events older than so many days; by default the retention setting, or, "
         "with `user_email`, everything of that user.",
     )
-    user_email: Annotated[list[EmailAddress], _one("Only this user's events.")]
+    user_email: Annotated[list[EmailAddress], one("Only this user's events.")]
     dry_run: bool = Field(default=False, description="Count, and delete nothing.")

@@ -190,3 +190,43 @@ export interface SessionAnswer extends EventPage {
     last_page: string | null
   }
 }
+
+export interface Context {
+  purpose: string
+  text: string
+  lines: { section: string; text: string; event_ids: string[]; events: number }[]
+  omitted: number
+  tokens_at_most: number
+  context_hash: string
+  events_read: number
+  truncated: boolean
+  opted_out: boolean
+}
+
+export type Confidence = 'not enough data' | 'low' | 'medium' | 'high'
+
+export interface Finding<T> {
+  value: T | null
+  samples: number
+  confidence: Confidence
+}
+
+interface Median {
+  median_ms: number
+}
+
+export interface Patterns {
+  most_productive_hours: Finding<number[]>
+  preferred_project_priorities: Finding<string[]>
+  avg_task_completion_time: Finding<Median>
+  task_duration: Finding<Median>
+  email_response_time: Finding<Median>
+  feature_usage: Finding<
+    { category: string; events: number; share: number; trend: number | null }[]
+  >
+  focus_sessions: Finding<{ sessions: number; median_length_ms?: number }>
+  streak: Finding<{ longest_days: number; current_days: number }>
+  weekday_profile: Finding<number[]>
+  events_read: number
+  opted_out: boolean
+}

@@ -6,6 +6,7 @@ import { bucketLabel, LineChart, linesOf } from '../charts/lines'
 import { Week } from '../charts/week'
 import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
+import { AiContext, WorkPatterns } from '../parts/insights'
 import { Pages } from '../parts/pages'
 import { Privacy } from '../parts/privacy'
 import { SessionList } from '../parts/session-list'
@@ -45,6 +46,10 @@ export default function User() {
             {(data) => <Week data={data} height={240} />}
           </Answered>
         </Card>
+      </div>
+      <div className="halves">
+        <AiContext params={{ ...windowOf(view), user_email: user }} />
+        <WorkPatterns params={{ ...windowOf(view), user_email: user }} />
       </div>
       <div className="halves">
         <Card title="Timeline" hint="newest first">

@@ -1,0 +1,1 @@
+"""What AI features read and learn: pure functions over what `read` returns."""

@@ -1,0 +1,110 @@
+"""`GET /api/insights/...`: what AI features read of one user, and learn from it."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import PlainTextResponse, Response
+
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
+from app.insights.context import distil
+from app.insights.patterns import learn
+from app.read.past import read_past
+from app.read.window import Window, resolve_window
+from app.routers.access import GuardedRoute
+from app.routers.responses import JsonResponse, errors
+from app.schemas.insights import (
+    ContextAnswer,
+    ContextQuery,
+    InsightQuery,
+    PatternsAnswer,
+    PatternsQuery,
+)
+
+CONTEXT_DAYS = 7
+PATTERNS_DAYS = 30
+# The latest ones of the window.
+CONTEXT_EVENTS_MAX = 2_000
+PATTERNS_EVENTS_MAX = 20_000
+
+router = APIRouter(
+    prefix="/api/insights", tags=["insights"], dependencies=[NoRepeats], route_class=GuardedRoute
+)
+
+
+@router.get(
+    "/context",
+    summary="A user's recent activity, for a prompt",
+    response_model=ContextAnswer,
+    responses={
+        **errors(422, 503),
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+    },
+)
+async def insights_context(
+    query: Annotated[ContextQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
+) -> Response:
+    """The most useful first, within a budget of tokens; every line has the ids of its events.
+
+    What users wrote stands in double quotes, short and escaped, and the text says so. The same
+    events give the same text and hash. Of who has opted out of `ai_context` there is nothing.
+    """
+    email = principal.user(query.user_email)
+    window = _window(query, now, CONTEXT_DAYS)
+    async with database.read() as session:
+        past = await read_past(
+            session, email, window, purpose="ai_context", at_most=CONTEXT_EVENTS_MAX
+        )
+    found = distil(past, window, query.purpose, query.max_tokens)
+    if query.format == "text":
+        return PlainTextResponse(found.text)
+    return JsonResponse({"purpose": query.purpose, **_about(email, window), **asdict(found)})
+
+
+@router.get(
+    "/patterns",
+    summary="How a user works",
+    response_model=PatternsAnswer,
+    responses=errors(422, 503),
+)
+async def insights_patterns(
+    query: Annotated[PatternsQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
+) -> Response:
+    """Learnt from the user's events of the window, each finding with its sample, spread and
+    confidence: `not enough data` rather than a guess. Of who has opted out of `learning` there is
+    nothing."""
+    email = principal.user(query.user_email)
+    window = _window(query, now, PATTERNS_DAYS)
+    async with database.read() as session:
+        past = await read_past(
+            session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
+        )
+    return JsonResponse({**_about(email, window), **asdict(learn(past, window))})
+
+
+def _window(query: InsightQuery, now: datetime, default_days: int) -> Window:
+    return resolve_window(
+        now,
+        days=query.days,
+        start=query.start,
+        end=query.end,
+        tz=query.tz,
+        default_days=default_days,
+    )
+
+
+def _about(email: str, window: Window) -> dict[str, Any]:
+    """Whose, and of when."""
+    return {
+        "user_email": email,
+        "start": window.start,
+        "end": window.end,
+        "timezone": window.timezone,
+    }

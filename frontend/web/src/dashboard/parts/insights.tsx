@@ -1,0 +1,155 @@
+// What AI features see of a user, and learn: as it is, with what it is made of.
+import type { Params } from '../api/client'
+import { useAnswer } from '../api/queries'
+import type { Context, Finding, Patterns } from '../api/types'
+import { NOTHING, percent, span, words } from '../view/format'
+import { useParam } from '../view/view'
+import { Card } from './card'
+import { Choice } from './choice'
+import { Answered } from './states'
+
+const PURPOSES = [
+  ['standup', 'Standup'],
+  ['project_wizard', 'Project wizard'],
+  ['email_categorization', 'Emails'],
+] as const
+
+/** The context as a model gets it; each line leads to its latest event. */
+export function AiContext({ params }: { params: Params }) {
+  const [purpose, setPurpose] = useParam('purpose', 'standup')
+  const query = useAnswer<Context>('/api/insights/context', { ...params, purpose })
+  return (
+    <Card
+      title="What an assistant is told"
+      hint={
+        query.data && !query.data.opted_out
+          ? `at most ${query.data.tokens_at_most} tokens; ${query.data.omitted} lines left out`
+          : '\u00a0'
+      }
+      actions={<Choice label="For" value={purpose} options={PURPOSES} onChange={setPurpose} />}
+    >
+      <Answered
+        query={query}
+        height={320}
+        isEmpty={(data) => !data.lines.length}
+        empty={
+          query.data?.opted_out
+            ? 'This user does not want assistants to read their activity.'
+            : undefined
+        }
+      >
+        {(data) => (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+          <ol className="context" tabIndex={0} aria-label="Lines of the context">
+            {data.lines.map((line, place) => (
+              <li key={`${line.section} ${line.text}`}>
+                <span className="context-number">[{place + 1}]</span> <span>{line.text}</span>{' '}
+                <details>
+                  <summary>
+                    {line.events} {line.events === 1 ? 'event' : 'events'}
+                  </summary>
+                  <code>{line.event_ids.join(' ')}</code>
+                </details>
+              </li>
+            ))}
+          </ol>
+        )}
+      </Answered>
+    </Card>
+  )
+}
+
+export function WorkPatterns({ params }: { params: Params }) {
+  const query = useAnswer<Patterns>('/api/insights/patterns', params)
+  return (
+    <Card title="How they work" hint="learnt from the window, with how sure that is">
+      <Answered
+        query={query}
+        height={320}
+        isEmpty={(data) => !data.events_read}
+        empty={
+          query.data?.opted_out
+            ? 'This user does not want anything to be learnt from their activity.'
+            : undefined
+        }
+      >
+        {(data) => <Findings data={data} />}
+      </Answered>
+    </Card>
+  )
+}
+
+function Findings({ data }: { data: Patterns }) {
+  return (
+    <dl className="findings">
+      <Row
+        title="Most productive"
+        of={data.most_productive_hours}
+        show={(hours) => hours.map(hourName).join(', ')}
+      />
+      <Row
+        title="Priorities"
+        of={data.preferred_project_priorities}
+        show={(names) => names.join(', ')}
+      />
+      <Row
+        title="A task takes"
+        of={data.avg_task_completion_time}
+        show={({ median_ms }) => `${span(median_ms)}, half of them`}
+      />
+      <Row
+        title="An email waits"
+        of={data.email_response_time}
+        show={({ median_ms }) => `${span(median_ms)}, half of them`}
+      />
+      <Row
+        title="Focus"
+        of={data.focus_sessions}
+        show={({ sessions, median_length_ms }) =>
+          sessions ? `${sessions} sessions of ${span(median_length_ms ?? 0)}` : 'no session'
+        }
+      />
+      <Row
+        title="Working days in a row"
+        of={data.streak}
+        show={(streak) => `${streak.current_days} now, ${streak.longest_days} at most`}
+      />
+      <Row
+        title="Uses most"
+        of={data.feature_usage}
+        show={(used) =>
+          used
+            .slice(0, 3)
+            .map((each) => `${words(each.category).toLowerCase()} ${percent(each.share, 0)}`)
+            .join(', ')
+        }
+      />
+    </dl>
+  )
+}
+
+const hourName = (hour: number) => `${String(hour).padStart(2, '0')}:00`
+
+function Row<T>({
+  title,
+  of,
+  show,
+}: {
+  title: string
+  of: Finding<T>
+  show: (value: T) => string
+}) {
+  return (
+    <div>
+      <dt>{title}</dt>
+      <dd>
+        {of.value === null ? NOTHING : show(of.value)}
+        <span className="quiet-text">
+          {of.value === null
+            ? `not enough data (${of.samples})`
+            : `${of.confidence} confidence, ${of.samples} samples`}
+        </span>
+      </dd>
+    </div>
+  )
+}
