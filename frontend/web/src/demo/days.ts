@@ -14,6 +14,14 @@ export function isSameDay(a: Date, b: Date): boolean {
   return dateOf(a) === dateOf(b)
 }
 
+/** The last working days before this one, the latest first. */
+export function workdaysBefore(day: Date, count: number): Date[] {
+  const days: Date[] = []
+  for (let each = addDays(day, -1); days.length < count; each = addDays(each, -1))
+    if (each.getDay() % 6 !== 0) days.push(each)
+  return days
+}
+
 /** The Monday of its week, at midnight. */
 export function mondayOf(day: Date): Date {
   return addDays(day, -((day.getDay() + 6) % 7))

@@ -14,9 +14,9 @@ export function UserSelect({ user, onChange }: { user: User; onChange: (email: s
       <Avatar of={user.full} />
       <span className="visually-hidden">Signed in as</span>
       <select value={user.email} onChange={(event) => onChange(event.target.value)}>
-        {USERS.map(({ email, full }) => (
+        {USERS.map(({ email, first }) => (
           <option key={email} value={email}>
-            {full}
+            {first}
           </option>
         ))}
       </select>

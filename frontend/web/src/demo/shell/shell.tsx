@@ -62,11 +62,11 @@ export function Shell({
         </div>
       </header>
       <div className="body">
-        <div className="top">
+        <section className="top" aria-label="Search and settings">
           <SearchBox />
           <ThemeButton />
           <UserSelect user={user} onChange={onUserChange} />
-        </div>
+        </section>
         <main id="main" ref={main} tabIndex={-1}>
           <PageViews />
           {children}

@@ -1,5 +1,5 @@
 // A week in the life of a small team that is about to launch something.
-import { addDays, dateOf } from '../days'
+import { dateOf, workdaysBefore } from '../days'
 import { SEED_EMAILS } from './seed-emails'
 import type { Goal, HubState, Project, Standup } from './types'
 
@@ -14,9 +14,9 @@ export function seed(now: Date): HubState {
       feedback: null,
       replies: [],
     })),
-    standups: STANDUPS.map((standup, index) => ({
-      ...standup,
-      on: dateOf(addDays(now, -1 - index)),
+    standups: workdaysBefore(now, STANDUPS.length).map((day, index) => ({
+      ...(STANDUPS[index] as (typeof STANDUPS)[0]),
+      on: dateOf(day),
     })),
   }
 }

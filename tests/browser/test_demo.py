@@ -1,0 +1,308 @@
+"""The demo product as a visitor has it; what they did is read from the database."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
+
+from app.routers.pages import is_built
+from benchmarks.tracker_lab import FRONTEND, SETTLE_SECONDS, Lab
+from tests.conftest import LiveServer
+
+AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
+POLL_SECONDS = 0.1
+IMPACTS = ("serious", "critical")
+SIZES = {"wide": (1440, 900), "small": (375, 800)}
+VIEWS = ["", "/projects", "/projects/p-17", "/emails", "/emails/m-8", "/calendar", "/standup"]
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser of their own at the demo."""
+
+    lab: Lab
+    url: str
+    context: BrowserContext
+    # What a page complained of: errors on the console, and what its code did not catch.
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self, path: str = "") -> Page:
+        page = await self.context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._heard)
+        await page.goto(f"{self.url}/demo{path}")
+        await page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    async def stored(self, page: Page, email: str, until: str) -> list[asyncpg.Record]:
+        """All that is stored of the session that the panel shows, once this type is among it."""
+        session_id = await panel(page).locator(".numbers code").inner_text()
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while True:
+                rows: list[asyncpg.Record] = await self.lab.database.fetch(
+                    "SELECT email, event_type, entity_type, entity_id, event_metadata,"
+                    " duration_ms, session_seq"
+                    " FROM activity_event JOIN app_user ON app_user.id = user_id"
+                    " WHERE session_id = $1 ORDER BY event_timestamp, session_seq",
+                    session_id,
+                )
+                if any(row["event_type"] == until for row in rows):
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+        assert {row["email"] for row in rows} == {email}
+        assert [row["session_seq"] for row in rows] == list(range(1, len(rows) + 1))
+        return rows
+
+
+@pytest.fixture
+async def visitor(lab: Lab, service: LiveServer) -> AsyncIterator[Visitor]:
+    if not is_built():
+        pytest.skip("LEFT OUT: the demo is not built (make frontend)")
+    browser = await lab.playwright.chromium.launch(
+        executable_path=lab.chromium, args=["--no-sandbox", "--disable-gpu"]
+    )
+    visitor = Visitor(lab, service.url, await browser.new_context())
+    yield visitor
+    await browser.close()
+    assert visitor.complaints == []
+
+
+def told(rows: Iterable[asyncpg.Record]) -> list[tuple[Any, ...]]:
+    """Each event as (type, entity, metadata)."""
+    return [
+        (
+            row["event_type"],
+            f"{row['entity_type']}/{row['entity_id']}" if row["entity_type"] else None,
+            json.loads(row["event_metadata"] or "{}"),
+        )
+        for row in rows
+    ]
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Activity tracker")
+
+
+async def go(page: Page, name: str) -> None:
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+    await page.get_by_role("heading", level=1).wait_for()
+
+
+async def click(page: Page, name: str) -> None:
+    await page.get_by_role("button", name=name, exact=True).click()
+
+
+def viewed(page: str) -> tuple[Any, ...]:
+    return ("page_viewed", None, {"page": page})
+
+
+def modal(change: str, name: str) -> tuple[Any, ...]:
+    return (f"modal_{change}", None, {"modal": name})
+
+
+async def test_what_a_visitor_does_is_stored_as_they_did_it(visitor: Visitor) -> None:
+    page = await visitor.open()
+    await go(page, "Projects")
+    await click(page, "New project")
+    await page.get_by_label("Title").fill("Moon landing")
+    await page.get_by_label("Priority").select_option("high")
+    await click(page, "Create project")
+    await page.get_by_role("link", name="Spring launch").click()
+    await page.get_by_label("Rehearse the roll-back with support").check()
+
+    await go(page, "Emails")
+    await page.get_by_role("link", name="Can we see the planner").click()
+    await page.get_by_label("Reply to").fill("Gladly.")
+    await click(page, "Send reply")
+    await click(page, "Right")
+
+    await go(page, "Calendar")
+    await click(page, "Month")
+
+    await go(page, "Standup")
+    await click(page, "Start standup")
+    await page.get_by_label("What did you do yesterday?").fill("Wrote tests.")
+    await page.get_by_label("What will you do today?").fill("Run them.")
+    await click(page, "Complete standup")
+    await page.get_by_label("Search", exact=True).fill("launch")
+    await panel(page).get_by_text("search_performed").wait_for()
+    await page.get_by_label("Search", exact=True).fill("")
+    await click(page, "Reset demo")
+
+    rows = await visitor.stored(page, "ada@example.com", until="demo_reset")
+    assert told(rows) == [
+        viewed("/"),
+        viewed("/projects"),
+        modal("opened", "new_project"),
+        (
+            "project_created",
+            "project/p-252",
+            {"title": "Moon landing", "priority": "high", "source": "form"},
+        ),
+        modal("closed", "new_project"),
+        viewed("/projects/:id"),
+        ("project_opened", "project/p-17", {"priority": "urgent"}),
+        (
+            "project_subtask_completed",
+            "subtask/t-212",
+            {
+                "title": "Rehearse the roll-back with support",
+                "project": "p-17",
+                "page": "project",
+            },
+        ),
+        (
+            "project_goal_completed",
+            "goal/g-21",
+            {"title": "Nothing breaks on the day", "project": "p-17"},
+        ),
+        viewed("/emails"),
+        viewed("/emails/:id"),
+        ("email_opened", "email/m-8", {"label": "customer", "unread": True}),
+        ("email_replied", "email/m-8", {"label": "customer", "reply_length": 7}),
+        ("email_feedback_given", "email/m-8", {"label": "customer", "feedback": "up"}),
+        viewed("/calendar"),
+        ("calendar_view_changed", None, {"view": "month", "from": "week"}),
+        viewed("/standup"),
+        ("standup_started", rows[17]["entity_type"] + "/" + rows[17]["entity_id"], {}),
+        (
+            "standup_completed",
+            "standup/" + rows[17]["entity_id"],
+            {"has_blockers": False, "words": 4},
+        ),
+        ("search_performed", None, {"query_length": 6, "results": 1}),
+        ("demo_reset", None, {"open_subtasks": 7}),
+    ]
+    assert re.fullmatch(r"s-\d{4}-\d\d-\d\d", rows[17]["entity_id"])
+    assert rows[18]["duration_ms"] > 0
+
+
+async def test_the_wizard_is_completed_cancelled_and_fails(visitor: Visitor) -> None:
+    page = await visitor.open("/projects")
+    await page.get_by_label("Signed in as").select_option("grace@example.com")
+
+    async def begin() -> None:
+        await click(page, "Plan with AI")
+        await page.get_by_label("What would you like to achieve?").fill("A help centre")
+
+    await begin()
+    await click(page, "Draft a plan")
+    await page.get_by_label("Everybody has heard of it").uncheck()
+    await click(page, "Create project")
+    await page.get_by_role("heading", name="A help centre", level=1).wait_for()
+
+    await go(page, "Projects")
+    await begin()
+    await page.keyboard.press("Escape")
+    await begin()
+    await page.get_by_label("Make the AI fail").check()
+    await click(page, "Draft a plan")
+    await page.get_by_role("alert").wait_for()
+    await click(page, "Close")
+    await go(page, "Standup")
+    await click(page, "Skip today")
+
+    rows = await visitor.stored(page, "grace@example.com", until="standup_skipped")
+    wizard = {"wizard": "project"}
+    outcome = {"project": "p-252", "accepted": 2, "suggested": 3}
+    goal = {"suggestion": "goal"}
+    project = "project/p-252"
+    error = {"reason": "error", "step": "thinking", "error": "model_unavailable"}
+    opened, closed = modal("opened", "ai_wizard"), modal("closed", "ai_wizard")
+    started = ("ai_wizard_started", None, wizard)
+    assert told(rows)[:-1] == [
+        started,
+        opened,
+        ("ai_suggestion_accepted", project, {**goal, "title": "We know what good looks like"}),
+        ("ai_suggestion_accepted", project, {**goal, "title": "A first version is in use"}),
+        ("ai_suggestion_dismissed", project, {**goal, "title": "Everybody has heard of it"}),
+        (
+            "project_created",
+            project,
+            {"title": "A help centre", "priority": "medium", "source": "wizard"},
+        ),
+        ("ai_wizard_completed", None, {**wizard, **outcome}),
+        closed,
+        viewed("/projects/:id"),
+        ("project_opened", project, {"priority": "medium"}),
+        viewed("/projects"),
+        started,
+        opened,
+        ("ai_wizard_cancelled", None, {"reason": "user", "step": "describe"}),
+        closed,
+        started,
+        opened,
+        ("ai_wizard_cancelled", None, error),
+        closed,
+        viewed("/standup"),
+    ]
+    (completed,) = [row for row in rows if row["event_type"] == "ai_wizard_completed"]
+    # The AI alone thinks for most of a second.
+    assert completed["duration_ms"] >= 900
+
+
+async def test_what_is_done_in_a_tunnel_arrives_after_it_once(visitor: Visitor) -> None:
+    page = await visitor.open("/emails/m-7")
+    await page.get_by_label("Signed in as").select_option("linus@example.com")
+    await page.get_by_role("switch", name="Go offline").check()
+    tracker = panel(page)
+    await tracker.get_by_text("offline,").wait_for()
+    await page.get_by_label("Sorted as").select_option("customer")
+    await click(page, "Archive")
+    await page.get_by_role("link", name="Your statement").click()
+    await tracker.get_by_text("Last error: no answer").wait_for()
+    assert await tracker.locator("[data-fate=queued]").count() >= 5
+    await page.close()
+    page = await visitor.open("/calendar")
+    await page.get_by_role("button", name="Day", exact=True).click()
+
+    rows = await visitor.stored(page, "linus@example.com", until="calendar_view_changed")
+    assert told(rows) == [
+        ("email_categorized", "email/m-7", {"label": "customer", "from": "team"}),
+        ("email_archived", "email/m-7", {"label": "customer"}),
+        viewed("/emails"),
+        viewed("/emails/:id"),
+        ("email_opened", "email/m-6", {"label": "finance", "unread": True}),
+        viewed("/calendar"),
+        ("calendar_view_changed", None, {"view": "day", "from": "week"}),
+    ]
+    await page.locator("[data-fate=acknowledged]").nth(1).wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_everybody_can_use_it(visitor: Visitor, size: str, theme: str) -> None:
+    page = await visitor.open()
+    width, height = SIZES[size]
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    for path in VIEWS:
+        await page.goto(f"{visitor.url}/demo{path}")
+        await page.get_by_role("heading", level=1).wait_for()
+        assert await problems(page) == [], path
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+    await page.goto(f"{visitor.url}/demo/projects")
+    await click(page, "Plan with AI")
+    assert await problems(page) == []
+
+
+async def problems(page: Page) -> list[str]:
+    """What axe finds that is serious, or worse."""
+    await page.evaluate(AXE.read_text())
+    found: dict[str, Any] = await page.evaluate("axe.run()")
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found["violations"]
+        if each["impact"] in IMPACTS
+        for node in each["nodes"]
+    ]
