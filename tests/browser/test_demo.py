@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterable
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
 
 from app.routers.pages import is_built
 from benchmarks.tracker_lab import FRONTEND, SETTLE_SECONDS, Lab
-from tests.conftest import LiveServer
+from tests.conftest import LiveServer, fresh_database, running_service
 
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
+KEY = "ae_write_" + secrets.token_hex(24)
 POLL_SECONDS = 0.1
 IMPACTS = ("serious", "critical")
 SIZES = {"wide": (1440, 900), "small": (375, 800)}
@@ -75,6 +77,16 @@ async def visitor(lab: Lab, service: LiveServer) -> AsyncIterator[Visitor]:
     yield visitor
     await browser.close()
     assert visitor.complaints == []
+
+
+@pytest.fixture(scope="module")
+def guarded(server_url: str) -> Iterator[LiveServer]:
+    """A service that is no more in local mode."""
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_WRITE_KEYS=KEY) as server,
+    ):
+        yield server
 
 
 def told(rows: Iterable[asyncpg.Record]) -> list[tuple[Any, ...]]:
@@ -277,6 +289,18 @@ async def test_what_is_done_in_a_tunnel_arrives_after_it_once(visitor: Visitor) 
         ("calendar_view_changed", None, {"view": "day", "from": "week"}),
     ]
     await page.locator("[data-fate=acknowledged]").nth(1).wait_for()
+
+
+async def test_a_service_with_keys_is_given_one(visitor: Visitor, guarded: LiveServer) -> None:
+    visitor.url = guarded.url
+    page = await visitor.open()
+    await panel(page).get_by_text("Last error: 401").wait_for()
+    # The browser itself reports a refused request.
+    visitor.complaints = [each for each in visitor.complaints if "401" not in each]
+    await panel(page).get_by_role("textbox", name="Write key").fill(KEY)
+    await panel(page).get_by_role("button", name="Use").click()
+    await panel(page).get_by_text("online, 0 queued").wait_for()
+    assert await panel(page).get_by_text("Last error").count() == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

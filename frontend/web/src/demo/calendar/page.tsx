@@ -7,6 +7,7 @@ import { EventDialog } from './event-dialog'
 import type { CalendarEvent } from './events'
 import { Month } from './month'
 import { TimeGrid } from './time-grid'
+import './calendar.css'
 
 const VIEWS = ['day', 'week', 'month'] as const
 export type View = (typeof VIEWS)[number]

@@ -4,6 +4,7 @@ import { LabelTag, Missing, PageHead } from '../parts/pieces'
 import { useHub } from '../state/store'
 import type { Email } from '../state/types'
 import { OpenEmail } from './open-email'
+import './emails.css'
 
 /** The list, and beside it the one that is open; on a small screen either. */
 export function EmailsPage({ id }: { id?: string | undefined }) {

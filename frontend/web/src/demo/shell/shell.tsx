@@ -8,6 +8,7 @@ import { ResetButton, ThemeButton, UserSelect } from './corner'
 import { PageViews } from './page-views'
 import { isAt, PAGES } from './pages'
 import { SearchBox } from './search-box'
+import './shell.css'
 
 export function Shell({
   user,

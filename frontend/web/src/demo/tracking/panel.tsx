@@ -6,6 +6,7 @@ import { KeyField } from './key-field'
 import { RecentList } from './recent-list'
 import { enterTunnel, leaveTunnel } from './tunnel'
 import type { User } from './user'
+import './panel.css'
 
 const COLLAPSED_KEPT_AS = 'workhub-panel'
 const WIDE = '(min-width: 1200px)'

@@ -8,9 +8,8 @@ const RECENT_MAX = 10
 export interface RecentEvent {
   number: number
   type: string
-  /** `project p-17`, where it happened to something. */
+  /** `p-17`, where it happened to something. */
   entity: string
-  at: number
 }
 
 let recent: readonly RecentEvent[] = []
@@ -19,10 +18,9 @@ let recent: readonly RecentEvent[] = []
 export const recentEvents = () => recent
 
 function note(event: TrackedEvent): TrackedEvent {
-  const { type, entityType = '', entityId = '' } = event
   const number = (recent[0]?.number ?? 0) + 1
-  const entity = `${entityType} ${entityId}`.trim()
-  recent = [{ number, type, entity, at: Date.now() }, ...recent].slice(0, RECENT_MAX)
+  const entity = String(event.entityId ?? '')
+  recent = [{ number, type: event.type, entity }, ...recent].slice(0, RECENT_MAX)
   return event
 }
 
