@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Much of the tests' time is waiting: more than there are cores.
-TEST_PROCESSES ?= 3
+# Each with a PostgreSQL of its own, some with a browser.
+TEST_PROCESSES ?= 2
 FRONTEND := frontend/node_modules/.package-lock.json
 FRONTEND_SOURCES := $(shell find frontend/tracker frontend/web -name node_modules -prune -o -name dist -prune -o -type f -print)
 HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)

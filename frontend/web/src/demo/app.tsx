@@ -1,109 +1,40 @@
-// The app's frame: one tracker for the page, one place where page views are recorded.
-import { ActivityTrackerProvider, useActivityTracker } from '@activity-events/tracker/react'
-import { lazy, Suspense, useEffect } from 'react'
-import { Link, Route, Router, Switch, useLocation } from 'wouter'
-import { setTheme, useTheme } from '../theme'
-import { Panel } from './panel'
-import { Search } from './search'
-import { HubProvider } from './store'
-import { USERS, useUser, writeKey } from './user'
-import { Calendar } from './views/calendar'
-import { Emails } from './views/emails'
-import { Home } from './views/home'
-import { ProjectPage } from './views/project'
-import { Projects } from './views/projects'
-import { Standup } from './views/standup'
-
-const Wizard = lazy(() => import('./wizard'))
-
-const VIEWS = [
-  ['/', 'Today'],
-  ['/projects', 'Projects'],
-  ['/emails', 'Emails'],
-  ['/calendar', 'Calendar'],
-  ['/standup', 'Standup'],
-] as const
+import { ActivityTrackerProvider } from '@activity-events/tracker/react'
+import { Route, Router, Switch } from 'wouter'
+import { CalendarPage } from './calendar/page'
+import { EmailsPage } from './emails/page'
+import { HomePage } from './home/page'
+import { Missing } from './parts/pieces'
+import { ProjectPage } from './projects/project'
+import { ProjectsPage } from './projects/projects'
+import { Shell } from './shell/shell'
+import { StandupPage } from './standup/page'
+import { HubProvider } from './state/store'
+import { tracker } from './tracking/tracker'
+import { useSignedIn } from './tracking/user'
 
 export function App() {
-  const [user, setUser] = useUser()
+  const [user, signIn] = useSignedIn()
   return (
-    <ActivityTrackerProvider userEmail={user} {...(writeKey() ? { key: writeKey() } : {})}>
+    <ActivityTrackerProvider tracker={tracker} userEmail={user.email}>
       <HubProvider>
         <Router base="/demo">
-          <Frame user={user} onUser={setUser} />
+          <Shell user={user} onUserChange={signIn}>
+            <Switch>
+              <Route path="/">
+                <HomePage user={user} />
+              </Route>
+              <Route path="/projects" component={ProjectsPage} />
+              <Route path="/projects/:id">{({ id }) => <ProjectPage id={id} key={id} />}</Route>
+              <Route path="/emails/:id?">{({ id }) => <EmailsPage id={id} />}</Route>
+              <Route path="/calendar" component={CalendarPage} />
+              <Route path="/standup" component={StandupPage} />
+              <Route>
+                <Missing what="page" />
+              </Route>
+            </Switch>
+          </Shell>
         </Router>
       </HubProvider>
     </ActivityTrackerProvider>
-  )
-}
-
-function Frame({ user, onUser }: { user: string; onUser: (email: string) => void }) {
-  const [location] = useLocation()
-  const theme = useTheme()
-  const { trackPageView } = useActivityTracker()
-  useEffect(() => {
-    trackPageView(location)
-  }, [location, trackPageView])
-  return (
-    <div className="hub">
-      <header className="hub-head">
-        <p className="hub-brand">Workhub</p>
-        <nav aria-label="Views">
-          <ul>
-            {VIEWS.map(([path, name]) => (
-              <li key={path}>
-                <Link
-                  href={path}
-                  aria-current={
-                    path === '/'
-                      ? location === '/'
-                        ? 'page'
-                        : undefined
-                      : location.startsWith(path)
-                        ? 'page'
-                        : undefined
-                  }
-                >
-                  {name}
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </nav>
-        <Search />
-        <label className="hub-user">
-          <span className="visually-hidden">You are</span>
-          <select className="input" value={user} onChange={(event) => onUser(event.target.value)}>
-            {USERS.map((email) => (
-              <option key={email}>{email}</option>
-            ))}
-          </select>
-        </label>
-        <button
-          type="button"
-          className="button small quiet"
-          onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
-        >
-          {theme === 'dark' ? 'Light' : 'Dark'}
-        </button>
-      </header>
-      <main className="hub-main">
-        <Switch>
-          <Route path="/" component={Home} />
-          <Route path="/projects" component={Projects} />
-          <Route path="/projects/:id" component={ProjectPage} />
-          <Route path="/emails" component={Emails} />
-          <Route path="/calendar" component={Calendar} />
-          <Route path="/standup" component={Standup} />
-          <Route>
-            <h1>There is no such page</h1>
-          </Route>
-        </Switch>
-        <Suspense>
-          <Wizard />
-        </Suspense>
-      </main>
-      <Panel user={user} />
-    </div>
   )
 }

@@ -2,12 +2,10 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { startTheme } from '../theme'
 import '../theme.css'
-import { App } from './app'
 import './demo.css'
-import { startNetwork } from './network'
+import { App } from './app'
 
 startTheme()
-startNetwork()
 const root = document.getElementById('root')
 if (root)
   createRoot(root).render(

@@ -1,0 +1,40 @@
+import { EVENT_TYPES, useActivityTracker } from '@activity-events/tracker/react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
+
+/**
+ * A modal dialog. However it is closed (a button, Escape), `onClose` hears of it once; and that it
+ * was opened and closed is recorded here, for all dialogs of Workhub.
+ */
+export function Modal({
+  modal,
+  title,
+  onClose,
+  children,
+}: {
+  /** What it is called in the events. */
+  modal: string
+  title: string
+  onClose: () => void
+  children: (close: () => void) => ReactNode
+}) {
+  const { track } = useActivityTracker()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
+
+  useEffect(() => {
+    if (!dialog.current?.open) dialog.current?.showModal()
+    track(EVENT_TYPES.MODAL_OPENED, { metadata: { modal } })
+  }, [track, modal])
+
+  function closed() {
+    onClose()
+    track(EVENT_TYPES.MODAL_CLOSED, { metadata: { modal } })
+  }
+
+  return (
+    <dialog ref={dialog} className="modal" aria-labelledby={id} onClose={closed}>
+      <h2 id={id}>{title}</h2>
+      {children(() => dialog.current?.close())}
+    </dialog>
+  )
+}
