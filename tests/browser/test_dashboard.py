@@ -170,6 +170,24 @@ async def test_an_event_is_live_within_two_seconds(browser: Browser, demo: LiveS
         await expect(look.page.get_by_text('"event_category": "email"')).to_be_visible()
 
 
+async def test_what_is_done_in_the_demo_is_live_at_once(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        hub = look.page
+        await hub.goto(f"{demo.url}/demo/emails")
+        live = await hub.context.new_page()
+        await live.goto(
+            f"{demo.url}/dashboard/live?user_email={quote(ADA)}&event_type=email_opened"
+        )
+        await expect(live.get_by_role("heading", name="Live", level=2)).to_be_visible()
+        await hub.bring_to_front()
+        async with hub.expect_response("**/api/events/log/batch") as answering:
+            await hub.get_by_role("main").get_by_role("listitem").get_by_role("link").first.click()
+        assert (await answering.value).status == 200
+        await expect(live.get_by_role("button", name="Email opened").first).to_be_visible(
+            timeout=2_000
+        )
+
+
 async def test_a_session_from_list_to_timeline(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         listed = await look.get("/api/events/sessions", days=30, limit=25)

@@ -53,7 +53,7 @@ def test_data_outlives_a_stop_and_the_database_stops_with_the_service(tmp_path: 
     with running_service(ACTIVITY_DATA_DIR=str(tmp_path)) as server:
         assert f"API        {server.url}/api/events/" in server.greeting
         assert f"API docs   {server.url}/docs" in server.greeting
-        assert f"Data  {tmp_path}" in server.greeting
+        assert f"Data       {tmp_path}" in server.greeting
         log_one(server, "project_created")
         postmaster = postmaster_of(tmp_path)
     assert server.process.returncode == 0

@@ -40,7 +40,9 @@ function trackerOfPage(options: TrackerOptions): Tracker {
   return tracker
 }
 
-export interface ActivityTrackerProviderProps extends TrackerOptions {
+export interface ActivityTrackerProviderProps extends Omit<TrackerOptions, 'key'> {
+  /** The tracker's `key`: a prop of that name is React's own, and never arrives. */
+  writeKey?: string | undefined
   /** A tracker of your own, instead of the page's. */
   tracker?: Tracker
   children?: ReactNode
@@ -48,8 +50,8 @@ export interface ActivityTrackerProviderProps extends TrackerOptions {
 
 /** Sets the endpoint, key and user once; below it, `useActivityTracker()` needs nothing. */
 export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
-  const { tracker: given, children, ...options } = props
-  const tracker = given ?? trackerOfPage(options)
+  const { tracker: given, children, writeKey, ...options } = props
+  const tracker = given ?? trackerOfPage({ ...options, key: writeKey })
   useUser(tracker, options.userEmail)
   return createElement(Context.Provider, { value: tracker }, children)
 }

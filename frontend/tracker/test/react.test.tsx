@@ -143,6 +143,35 @@ test('a tracker of one’s own goes in by the provider', async () => {
   await act(async () => tracker.shutdown())
 })
 
+test('a key goes in by the provider, under a name that React does not take', async () => {
+  const sent: string[] = []
+  vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
+    sent.push(String(init.body))
+    return new Response('{"results": []}', { headers: { 'content-type': 'application/json' } })
+  })
+  let tracker: ReturnType<typeof useActivityTracker> | undefined
+  function Page() {
+    tracker = useActivityTracker()
+    return null
+  }
+  await act(async () =>
+    root.render(
+      <ActivityTrackerProvider
+        userEmail="ada@example.com"
+        namespace={namespace}
+        writeKey="ae_write_x"
+      >
+        <Page />
+      </ActivityTrackerProvider>,
+    ),
+  )
+  await act(async () => {
+    tracker?.track('clicked', { immediate: true })
+    await tracker?.flush()
+  })
+  expect(JSON.parse(sent[0] as string).key).toBe('ae_write_x')
+})
+
 test('it renders on a server', () => {
   function Page() {
     const { queueSize, status } = useActivityTracker('ada@example.com')

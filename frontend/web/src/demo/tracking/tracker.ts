@@ -1,5 +1,4 @@
-// The one tracker of Workhub. A product needs only `createTracker({ key })`, or the options at
-// `ActivityTrackerProvider`; what is noted here besides is for the panel in the corner.
+// The one tracker of Workhub. A product needs only the options at `ActivityTrackerProvider`; what is noted here besides is for the panel in the corner.
 import { createTracker, type TrackedEvent } from '@activity-events/tracker/react'
 
 const KEY_KEPT_AS = 'workhub-write-key'
