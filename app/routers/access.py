@@ -64,6 +64,7 @@ ACCESS: dict[str, Access] = {
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),
     "insights_context": Access(KeyScope.READ, users=True),
+    "insights_next_actions": Access(KeyScope.READ, users=True),
     "insights_patterns": Access(KeyScope.READ, users=True),
     "cleanup": Access(KeyScope.ADMIN),
     "get_opt_out": Access(KeyScope.ADMIN, users=True),

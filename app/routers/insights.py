@@ -9,15 +9,21 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.insights.context import distil
+from app.insights.next_actions import predict
 from app.insights.patterns import learn
+from app.read.analytics.top import top
+from app.read.filters import EventFilter
 from app.read.past import read_past
 from app.read.window import Window, resolve_window
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
+from app.schemas.event_types import KNOWN_TYPES
 from app.schemas.insights import (
     ContextAnswer,
     ContextQuery,
     InsightQuery,
+    NextActionsAnswer,
+    NextActionsQuery,
     PatternsAnswer,
     PatternsQuery,
 )
@@ -27,6 +33,9 @@ PATTERNS_DAYS = 30
 # The latest ones of the window.
 CONTEXT_EVENTS_MAX = 2_000
 PATTERNS_EVENTS_MAX = 20_000
+NEXT_DAYS = 90
+NEXT_EVENTS_MAX = 2_000
+EVERYBODY_DAYS = 30
 
 router = APIRouter(
     prefix="/api/insights", tags=["insights"], dependencies=[NoRepeats], route_class=GuardedRoute
@@ -87,6 +96,32 @@ async def insights_patterns(
             session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
         )
     return JsonResponse({**_about(email, window), **asdict(learn(past, window))})
+
+
+@router.get(
+    "/next-actions",
+    summary="What a user is likely to do next",
+    response_model=NextActionsAnswer,
+    responses=errors(422, 503),
+)
+async def insights_next_actions(
+    query: Annotated[NextActionsQuery, Query()],
+    database: DatabaseDep,
+    now: NowDep,
+    principal: PrincipalDep,
+) -> Response:
+    """Probabilities of the next types of events, learnt from the user's own, and, where those say
+    nothing, from everybody's. Of who has opted out of `learning` there is nothing."""
+    email = principal.user(query.user_email)
+    window = resolve_window(now, days=NEXT_DAYS)
+    async with database.read() as session:
+        past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
+        known = await top(
+            session, EventFilter(), resolve_window(now, days=EVERYBODY_DAYS), limit=100
+        )
+    everybody = {row.value: row.share for row in known.rows if row.value in KNOWN_TYPES}
+    found = predict(past, now, everybody, query.limit)
+    return JsonResponse({"user_email": email, **asdict(found)})
 
 
 def _window(query: InsightQuery, now: datetime, default_days: int) -> Window:

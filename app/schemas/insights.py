@@ -9,7 +9,7 @@ from pydantic import Field
 from app.schemas.answers import Answer, example
 from app.schemas.email import EmailAddress
 from app.schemas.examples import AT, ID
-from app.schemas.queries import WindowQuery, one
+from app.schemas.queries import Query, WindowQuery, one
 
 TOKENS_MAX = 32_000
 
@@ -36,6 +36,13 @@ class ContextQuery(InsightQuery):
 
 class PatternsQuery(InsightQuery):
     pass
+
+
+class NextActionsQuery(Query):
+    user_email: Annotated[
+        list[EmailAddress], one("Whose; a user token's own user needs no naming.")
+    ]
+    limit: int = Field(default=3, ge=1, le=20)
 
 
 class LineOut(Answer):
@@ -151,4 +158,43 @@ class PatternsAnswer(Answer):
     weekday_profile: FindingOut = Field(description="The share of each weekday, Monday first.")
     events_read: int
     truncated: bool
+    opted_out: bool
+
+
+class NextActionOut(Answer):
+    event_type: str
+    probability: float
+    entity_type: str | None
+    entity_id: str | None = Field(description="Where the user mostly stays with the same thing.")
+
+
+class NextActionsAnswer(Answer):
+    model_config = example(
+        user_email="ada@example.com",
+        actions=[
+            {
+                "event_type": "email_archived",
+                "probability": 0.62,
+                "entity_type": "email",
+                "entity_id": "m-7",
+            }
+        ],
+        after=["", "email_opened"],
+        samples=41,
+        confidence="medium",
+        source="user",
+        events_read=412,
+        opted_out=False,
+    )
+
+    user_email: str
+    actions: list[NextActionOut]
+    after: list[str] = Field(
+        description="The longest series of types up to now that was seen before; an empty text is "
+        "the beginning of a session."
+    )
+    samples: int = Field(description="How often something followed it.")
+    confidence: Confidence
+    source: Literal["user", "everybody", "nothing"]
+    events_read: int
     opted_out: bool

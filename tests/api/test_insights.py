@@ -96,3 +96,19 @@ async def test_of_nobody_and_of_whom(client: httpx.AsyncClient) -> None:
     assert (body["text"], body["lines"], body["opted_out"]) == ("", [], False)
     answer = await client.get(f"{HOST}/api/insights/context")
     assert error_of(answer, 422)["code"] == "invalid_request"
+
+
+async def test_next_actions(client: httpx.AsyncClient, log: Log) -> None:
+    await a_day(log)
+    url = f"{HOST}/api/insights/next-actions"
+    body: Json = (await client.get(url, params={"user_email": ADA, "limit": 1})).json()
+    assert body["events_read"] == 12
+    (action,) = body["actions"]
+    # The day is over: a session begins as that one did.
+    assert (action["event_type"], body["after"], body["source"]) == ("email_opened", [""], "user")
+    other: Json = (await client.get(url, params={"user_email": BOB})).json()
+    assert other["source"] == "everybody"
+    assert {each["event_type"]: each["probability"] for each in other["actions"]} == {
+        "email_opened": 0.5,
+        "email_replied": 0.5,
+    }

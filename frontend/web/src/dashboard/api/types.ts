@@ -230,3 +230,17 @@ export interface Patterns {
   events_read: number
   opted_out: boolean
 }
+
+export interface NextActions {
+  actions: {
+    event_type: string
+    probability: number
+    entity_type: string | null
+    entity_id: string | null
+  }[]
+  after: string[]
+  samples: number
+  confidence: Confidence
+  source: 'user' | 'everybody' | 'nothing'
+  opted_out: boolean
+}

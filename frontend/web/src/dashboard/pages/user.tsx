@@ -6,7 +6,7 @@ import { bucketLabel, LineChart, linesOf } from '../charts/lines'
 import { Week } from '../charts/week'
 import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
-import { AiContext, WorkPatterns } from '../parts/insights'
+import { AiContext, Next, WorkPatterns } from '../parts/insights'
 import { Pages } from '../parts/pages'
 import { Privacy } from '../parts/privacy'
 import { SessionList } from '../parts/session-list'
@@ -49,7 +49,10 @@ export default function User() {
       </div>
       <div className="halves">
         <AiContext params={{ ...windowOf(view), user_email: user }} />
-        <WorkPatterns params={{ ...windowOf(view), user_email: user }} />
+        <div className="stack">
+          <Next user={user} />
+          <WorkPatterns params={{ ...windowOf(view), user_email: user }} />
+        </div>
       </div>
       <div className="halves">
         <Card title="Timeline" hint="newest first">

@@ -1,7 +1,7 @@
 // What AI features see of a user, and learn: as it is, with what it is made of.
 import type { Params } from '../api/client'
 import { useAnswer } from '../api/queries'
-import type { Context, Finding, Patterns } from '../api/types'
+import type { Context, Finding, NextActions, Patterns } from '../api/types'
 import { NOTHING, percent, span, words } from '../view/format'
 import { useParam } from '../view/view'
 import { Card } from './card'
@@ -152,4 +152,46 @@ function Row<T>({
       </dd>
     </div>
   )
+}
+
+/** What is likely to come next, and what that is made of. */
+export function Next({ user }: { user: string }) {
+  const query = useAnswer<NextActions>('/api/insights/next-actions', { user_email: user, limit: 4 })
+  return (
+    <Card title="What comes next" hint={query.data ? madeOf(query.data) : '\u00a0'}>
+      <Answered
+        query={query}
+        height={150}
+        isEmpty={(data) => !data.actions.length}
+        empty="There is nothing to go by."
+      >
+        {(data) => (
+          <ol className="next">
+            {data.actions.map((action) => (
+              <li key={action.event_type}>
+                <span>
+                  {words(action.event_type)}
+                  {action.entity_id && (
+                    <span className="quiet-text">
+                      {' '}
+                      {action.entity_type}/{action.entity_id}
+                    </span>
+                  )}
+                </span>
+                <span className="next-share">{percent(action.probability, 0)}</span>
+                <span className="share-bar" style={{ width: `${action.probability * 100}%` }} />
+              </li>
+            ))}
+          </ol>
+        )}
+      </Answered>
+    </Card>
+  )
+}
+
+function madeOf(data: NextActions): string {
+  if (data.source === 'everybody') return 'by what everybody does'
+  if (data.source === 'nothing') return ''
+  const after = data.after.map((type) => (type ? words(type).toLowerCase() : 'a session begins'))
+  return `${after.length ? `after ${after.join(', ')}; ` : ''}${data.confidence} confidence, ${data.samples} samples`
 }
