@@ -30,7 +30,7 @@ export function AiContext({ params }: { params: Params }) {
     >
       <Answered
         query={query}
-        height={320}
+        height={510}
         isEmpty={(data) => !data.lines.length}
         empty={
           query.data?.opted_out
@@ -65,7 +65,7 @@ export function WorkPatterns({ params }: { params: Params }) {
     <Card title="How they work" hint="learnt from the window, with how sure that is">
       <Answered
         query={query}
-        height={320}
+        height={400}
         isEmpty={(data) => !data.events_read}
         empty={
           query.data?.opted_out
