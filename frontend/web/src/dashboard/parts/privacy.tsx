@@ -38,6 +38,8 @@ export function Privacy({ user }: { user: string }) {
 
 function Purposes({ user }: { user: string }) {
   const key = ['opt-out', user]
+  // As it was just set, before the answer is there.
+  const [wanted, setWanted] = useState<Partial<OptOut>>({})
   const query = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => get<OptOut>('/api/privacy/opt-out', { user_email: user }, signal),
@@ -45,16 +47,15 @@ function Purposes({ user }: { user: string }) {
   const change = useMutation({
     mutationFn: async (body: Partial<OptOut>): Promise<OptOut> =>
       (await request('PUT', '/api/privacy/opt-out', { user_email: user }, { body })).json(),
-    onSuccess: async (answer) => {
+    onSuccess: (answer) => {
       queryClient.setQueryData(key, answer)
-      await queryClient.invalidateQueries()
+      queryClient.invalidateQueries()
     },
+    onSettled: () => setWanted({}),
   })
   if (query.isError) return <Failure error={query.error} />
   if (!query.data) return <Loading height={110} />
   const optOut = query.data
-  // As it was just set, before the answer is there.
-  const wanted = change.isPending ? change.variables : {}
   return (
     <fieldset className="purposes" disabled={change.isPending}>
       <legend className="visually-hidden">Purposes</legend>
@@ -63,7 +64,11 @@ function Purposes({ user }: { user: string }) {
           <input
             type="checkbox"
             checked={!(wanted[purpose] ?? optOut[purpose])}
-            onChange={(event) => change.mutate({ [purpose]: !event.target.checked })}
+            onChange={(event) => {
+              const choice = { [purpose]: !event.target.checked }
+              setWanted(choice)
+              change.mutate(choice)
+            }}
           />
           <span>
             {title} <span className="quiet-text">{hint}</span>
