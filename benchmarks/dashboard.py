@@ -147,7 +147,7 @@ def show(result: dict[str, Any], events: int) -> None:
     for name, took in result["interactions_ms"].items():
         table.add_row(name, f"{took['median']:.0f} ms", f"{took['max']:.0f} ms")
     table.add_row("scripts before the first paint, gzip", f"{result['entry_gzip_bytes']:,} B", "")
-    table.add_row("with the charts of the page", f"{result['first_page_gzip_bytes']:,} B", "")
+    table.add_row("with the charts, and what is fetched ahead", f"{result['first_page_gzip_bytes']:,} B", "")
     console.print(table)
 
 
