@@ -25,6 +25,13 @@ describe('a funnel’s step', () => {
     expect(parseStep('{broken')).toEqual({ eventType: '{broken', conditions: [] })
   })
 
+  it('keeps the kinds of its values, however often it is read', () => {
+    const text =
+      '{"event_type":"a","metadata":{"n":"5","t":"true","q":"\\"x\\"","o":{"b":1},"l":[1,"2"],"z":null}}'
+    expect(formatStep(parseStep(text))).toBe(text)
+    expect(formatStep(parseStep(formatStep(parseStep(text))))).toBe(text)
+  })
+
   it('can be moved', () => {
     expect(moved(['a', 'b', 'c'], 2, 0)).toEqual(['c', 'a', 'b'])
     expect(moved(['a', 'b', 'c'], 0, 1)).toEqual(['b', 'a', 'c'])

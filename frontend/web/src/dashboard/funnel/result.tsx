@@ -117,7 +117,7 @@ function FunnelChart({ data }: { data: Funnel }) {
   )
 }
 
-const COLUMNS: Column<FunnelStep>[] = [
+const columnsOf = (steps: number): Column<FunnelStep>[] => [
   {
     title: 'Step',
     value: (row) => row.event_type,
@@ -139,7 +139,7 @@ const COLUMNS: Column<FunnelStep>[] = [
   {
     title: 'Dropped',
     value: (row) => row.dropped,
-    show: (row) => (row.dropped === row.users ? NOTHING : count(row.dropped)),
+    show: (row) => (row.step === steps ? NOTHING : count(row.dropped)),
     isNumber: true,
   },
   {
@@ -158,7 +158,7 @@ function Steps({ caption, file, steps }: { caption: string; file: string; steps:
       file={file}
       rows={steps}
       keyOf={(row) => String(row.step)}
-      columns={COLUMNS}
+      columns={columnsOf(steps.length)}
     />
   )
 }
@@ -177,7 +177,7 @@ function Groups({ data }: { data: Funnel }) {
       file="funnel-by-group"
       rows={rows}
       keyOf={(row) => `${row.group} ${row.step}`}
-      columns={[{ title: 'Group', value: (row) => row.group }, ...COLUMNS]}
+      columns={[{ title: 'Group', value: (row) => row.group }, ...columnsOf(data.steps.length)]}
     />
   )
 }

@@ -20,7 +20,7 @@ export function parseStep(text: string): Step {
       eventType: String(event_type ?? ''),
       conditions: Object.entries(metadata ?? {}).map(([key, value]) => ({
         key,
-        value: typeof value === 'string' ? value : JSON.stringify(value),
+        value: fieldOf(value),
       })),
     }
   } catch {
@@ -36,9 +36,22 @@ export function formatStep(step: Step): string {
   return JSON.stringify({ event_type: step.eventType, metadata })
 }
 
+const LITERAL = /^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/
+
+/** What stands in a field: JSON where it is some, else text. */
 function meantBy(text: string): unknown {
-  if (!/^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/.test(text)) return text
-  return JSON.parse(text)
+  if (LITERAL.test(text)) return JSON.parse(text)
+  if (!/^["{[]/.test(text)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** The other way round: a text that would be taken for JSON stands in quotes. */
+function fieldOf(value: unknown): string {
+  return typeof value === 'string' && meantBy(value) === value ? value : JSON.stringify(value)
 }
 
 const WIZARD = ['ai_wizard_started', 'ai_wizard_completed', 'project_created']

@@ -111,7 +111,7 @@ function Sankey({ data }: { data: Answer }) {
           {
             type: 'sankey',
             left: 4,
-            right: data.direction === 'after' ? 130 : 4,
+            right: 130, // the labels of the last ones
             top: 8,
             bottom: 8,
             nodeGap: 10,
@@ -136,7 +136,7 @@ function Sankey({ data }: { data: Answer }) {
         ],
       }
     },
-    [flow, data.direction],
+    [flow],
   )
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
