@@ -122,7 +122,22 @@ def _open(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
 
 
 def _projects(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
-    return _by_entity(events, zone, "projects", lambda event: event.entity_type == "project")
+    by_entity: dict[tuple[str, str], list[PastEvent]] = {}
+    for event in events:
+        if event.entity is not None and event.entity_type == "project":
+            by_entity.setdefault(event.entity, []).append(event)
+    lines = []
+    for entity, found in sorted(
+        by_entity.items(), key=lambda each: (-len(each[1]), each[1][-1].event_timestamp, each[0])
+    ):
+        title = next((event.title for event in reversed(found) if event.title), None)
+        priority = next((event.priority for event in reversed(found) if event.priority), None)
+        about = f" {quoted(title)}" if title else ""
+        rank = f" (priority {quoted(priority)})" if priority else ""
+        counts = _counted(Counter(event.event_type for event in found))
+        said = f"{entity_name(entity)}{about}{rank}: {counts}, last {_when(found[-1], zone)}"
+        lines.append(_line("projects", said, found))
+    return lines
 
 
 def _emails(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
@@ -180,30 +195,6 @@ def _patterns(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
             f" {share}% of {firsts[before_type]}"
         )
         lines.append(_line("patterns", said, found))
-    return lines
-
-
-def _by_entity(
-    events: Sequence[PastEvent],
-    zone: ZoneInfo,
-    section: Section,
-    wanted: Callable[[PastEvent], bool],
-) -> list[Line]:
-    by_entity: dict[tuple[str, str], list[PastEvent]] = {}
-    for event in events:
-        if event.entity is not None and wanted(event):
-            by_entity.setdefault(event.entity, []).append(event)
-    lines = []
-    for entity, found in sorted(
-        by_entity.items(), key=lambda each: (-len(each[1]), each[1][-1].event_timestamp, each[0])
-    ):
-        title = next((event.title for event in reversed(found) if event.title), None)
-        priority = next((event.priority for event in reversed(found) if event.priority), None)
-        about = f" {quoted(title)}" if title else ""
-        rank = f" (priority {quoted(priority)})" if priority else ""
-        counts = _counted(Counter(event.event_type for event in found))
-        said = f"{entity_name(entity)}{about}{rank}: {counts}, last {_when(found[-1], zone)}"
-        lines.append(_line(section, said, found))
     return lines
 
 

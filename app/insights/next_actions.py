@@ -6,8 +6,8 @@ zero-frequency problem", method C): a context that was followed by many differen
 itself less, and hands on to the shorter one; the shortest, to what everybody does.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -26,7 +26,10 @@ ENTITY_SHARE_MIN = 0.6
 BEGINNING = ""
 
 Source = Literal["user", "everybody", "nothing"]
+Types = tuple[str, ...]
 Followers = dict[str, float]
+Counts = dict[Types, Followers]
+Seen = dict[Types, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +63,22 @@ def predict(past: Past, now: datetime, everybody: Mapping[str, float], limit: in
     Args:
         everybody: what everybody does: types and their shares.
     """
-    counts, seen = _counted(past.events, now)
-    context = _current(past.events, now)
-    shares = {name: share for name, share in everybody.items() if not past.opted_out and share > 0}
-    probabilities = dict(shares)
+    counts, seen, context = _counted(past.events, now)
+    probabilities = {} if past.opted_out else dict(everybody)
     after: tuple[str, ...] = ()
-    for order in range(min(ORDER_MAX, len(context)) + 1):
-        key = context[len(context) - order :]
-        followers = counts.get(key)
-        if followers:
+    for key in _suffixes(context):
+        if followers := counts.get(key):
             probabilities = _blended(followers, probabilities)
             after = key
     samples = seen.get(after, 0)
+    stays = _stays(past.events)
     ranked = sorted(probabilities, key=lambda name: (-probabilities[name], name))[:limit]
     return Prediction(
         actions=tuple(
-            NextAction(name, round(probabilities[name], 4), *_entity(past.events, name))
+            NextAction(name, round(probabilities[name], 4), *stays.get(name, (None, None)))
             for name in ranked
         ),
-        after=after if samples else (),
+        after=after,
         samples=samples,
         confidence=confidence_of(samples),
         source="user" if samples else "everybody" if ranked else "nothing",
@@ -87,39 +87,31 @@ def predict(past: Past, now: datetime, everybody: Mapping[str, float], limit: in
     )
 
 
-def _counted(
-    events: Sequence[PastEvent], now: datetime
-) -> tuple[dict[tuple[str, ...], Followers], dict[tuple[str, ...], int]]:
-    """What followed each context, weighed by its age; and how often anything did."""
-    counts: dict[tuple[str, ...], Followers] = defaultdict(lambda: defaultdict(float))
-    seen: dict[tuple[str, ...], int] = defaultdict(int)
-    context: tuple[str, ...] = (BEGINNING,)
+def _counted(events: Sequence[PastEvent], now: datetime) -> tuple[Counts, Seen, Types]:
+    """What followed each context, weighed by its age; how often anything did; and the context of
+    this moment, which after a pause is the beginning of a session."""
+    counts: Counts = defaultdict(lambda: defaultdict(float))
+    seen: Seen = defaultdict(int)
+    context: Types = (BEGINNING,)
     before: PastEvent | None = None
     for event in events:
         if before is not None and not _goes_on(before, event):
             context = (BEGINNING,)
         weight = 0.5 ** ((now - event.event_timestamp) / HALF_LIFE)
-        for order in range(min(ORDER_MAX, len(context)) + 1):
-            key = context[len(context) - order :]
+        for key in _suffixes(context):
             counts[key][event.event_type] += weight
             seen[key] += 1
         context = (*context, event.event_type)[-ORDER_MAX:]
         before = event
-    return counts, seen
+    if before is not None and now - before.event_timestamp > PAUSE:
+        context = (BEGINNING,)
+    return counts, seen, context
 
 
-def _current(events: Sequence[PastEvent], now: datetime) -> tuple[str, ...]:
-    """Where the user is: their last types, or the beginning of a session after a pause."""
-    if not events or now - events[-1].event_timestamp > PAUSE:
-        return (BEGINNING,)
-    context: tuple[str, ...] = ()
-    for event, before in zip(reversed(events), [*reversed(events[:-1]), None], strict=True):
-        context = (event.event_type, *context)
-        if len(context) == ORDER_MAX:
-            return context
-        if before is None or not _goes_on(before, event):
-            return (BEGINNING, *context)
-    return context
+def _suffixes(context: Types) -> Iterator[Types]:
+    """The contexts of every length, the empty one first."""
+    for order in range(len(context) + 1):
+        yield context[len(context) - order :]
 
 
 def _goes_on(before: PastEvent, event: PastEvent) -> bool:
@@ -139,16 +131,19 @@ def _blended(followers: Followers, shorter: dict[str, float]) -> dict[str, float
     }
 
 
-def _entity(events: Sequence[PastEvent], event_type: str) -> tuple[str | None, str | None]:
-    """The last event's thing, where the user mostly stays with it for what comes next."""
+def _stays(events: Sequence[PastEvent]) -> dict[str, tuple[str | None, str | None]]:
+    """The last event's thing, for each type at which the user mostly stays with it."""
     if not events or events[-1].entity is None:
-        return None, None
+        return {}
     last = events[-1]
-    stayed = steps = 0
+    steps: Counter[str] = Counter()
+    stayed: Counter[str] = Counter()
     for before, event in pairwise(events):
-        if before.event_type == last.event_type and event.event_type == event_type:
-            steps += 1
-            stayed += before.entity is not None and before.entity == event.entity
-    if steps < ENTITY_SAMPLES_MIN or stayed < ENTITY_SHARE_MIN * steps:
-        return None, None
-    return last.entity_type, last.entity_id
+        if before.event_type == last.event_type:
+            steps[event.event_type] += 1
+            stayed[event.event_type] += before.entity is not None and before.entity == event.entity
+    return {
+        name: (last.entity_type, last.entity_id)
+        for name, times in steps.items()
+        if times >= ENTITY_SAMPLES_MIN and stayed[name] >= ENTITY_SHARE_MIN * times
+    }

@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from app.insights.work import threads
@@ -230,16 +230,15 @@ def _streak(events: Sequence[PastEvent], window: Window) -> Finding:
     """Working days (Monday to Friday) without a gap: the longest, and the one up to now. Today
     ends none while it lasts."""
     active = {event.event_timestamp.astimezone(window.zone).date() for event in events}
-    days = [day for day in window.local_days() if day.weekday() < 5]
+    days = window.local_days()
     longest = running = 0
     for day in days:
-        running = running + 1 if day in active else _after_gap(day, days[-1], running)
+        if day in active and day.weekday() < 5:
+            running += 1
+        elif day.weekday() < 5 and day != days[-1]:
+            running = 0
         longest = max(longest, running)
     return _finding({"longest_days": longest, "current_days": running}, len(active))
-
-
-def _after_gap(day: date, last: date, running: int) -> int:
-    return running if day == last else 0
 
 
 def _weekdays(events: Sequence[PastEvent], window: Window) -> Finding:

@@ -13,7 +13,6 @@ BEGINNINGS: dict[str, frozenset[str]] = {
     "ai_wizard_started": frozenset({"ai_wizard_completed", "ai_wizard_cancelled"}),
     "email_opened": frozenset({"email_replied", "email_archived"}),
 }
-COMPLETIONS = frozenset({"completed", "replied", "archived"})
 # Of types that are not known: `x_started` and `x_created` begin what `x_completed` ends.
 BEGINNING_WORDS = ("started", "created")
 

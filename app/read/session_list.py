@@ -1,7 +1,6 @@
 """Sessions, page by page."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -10,19 +9,8 @@ from app.models import ActivitySession, AppUser
 from app.read.conditions import SESSION_KEY, sessions_before, started_in
 from app.read.cursor import SessionCursor, decode_session_cursor
 from app.read.filters import EventFilter, of_users
+from app.read.sessions import ListedSession, length_ms
 from app.read.window import Window
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSession:
-    """Times are aware UTC."""
-
-    session_id: str
-    user_email: str | None
-    started_at: datetime
-    ended_at: datetime
-    duration_ms: int
-    total_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +53,19 @@ async def list_sessions(
     )
     rows = (await session.execute(page)).all()
     more, rows = len(rows) > limit, rows[:limit]
-    last = rows[-1][0] if rows else None
-    return SessionPage(
-        [
-            ListedSession(
-                row.session_id,
-                email,
-                row.started_at,
-                row.ended_at,
-                round((row.ended_at - row.started_at).total_seconds() * 1000),
-                row.events,
-            )
-            for row, email in rows
-        ],
-        SessionCursor(
-            window.start, window.end, last.started_at, last.user_id, last.session_id
-        ).encode()
-        if more and last is not None
-        else None,
-    )
+    sessions = [
+        ListedSession(
+            row.session_id,
+            email,
+            row.started_at,
+            row.ended_at,
+            length_ms(row.started_at, row.ended_at),
+            row.events,
+        )
+        for row, email in rows
+    ]
+    return SessionPage(sessions, _after(rows[-1][0], window).encode() if more else None)
+
+
+def _after(last: ActivitySession, window: Window) -> SessionCursor:
+    return SessionCursor(window.start, window.end, last.started_at, last.user_id, last.session_id)

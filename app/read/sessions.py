@@ -14,11 +14,8 @@ TYPES_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SessionSummary:
-    """Times are aware UTC; `events_by_type` descends by count, then by name.
-
-    `user_id` is for what is read next.
-    """
+class ListedSession:
+    """Times are aware UTC."""
 
     session_id: str
     user_email: str | None
@@ -26,6 +23,12 @@ class SessionSummary:
     ended_at: datetime
     duration_ms: int
     total_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary(ListedSession):
+    """`events_by_type` descends by count, then by name; `user_id` is for what is read next."""
+
     events_by_type: dict[str, int]
     device_type: str | None
     first_page: str | None
@@ -109,7 +112,7 @@ async def session_summary(session: ReadSession, filter_: EventFilter) -> Session
         user_email=kept.email,
         started_at=kept.started_at,
         ended_at=kept.ended_at,
-        duration_ms=round((kept.ended_at - kept.started_at).total_seconds() * 1000),
+        duration_ms=length_ms(kept.started_at, kept.ended_at),
         total_events=kept.events,
         events_by_type={row.event_type: row.events for row in by_type},
         device_type=first.device_type if first else None,
@@ -117,3 +120,8 @@ async def session_summary(session: ReadSession, filter_: EventFilter) -> Session
         last_page=first.last_page if first else None,
         user_id=kept.user_id,
     )
+
+
+def length_ms(started_at: datetime, ended_at: datetime) -> int:
+    """From a session's first event to its last."""
+    return round((ended_at - started_at).total_seconds() * 1000)

@@ -7,6 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones, reset_tzpath
 
 from app.errors import InvalidRequest
+from app.schemas.queries import WindowQuery
 
 WINDOW_MAX_DAYS = 3660
 AN_INSTANT = timedelta(microseconds=1)
@@ -100,6 +101,18 @@ def resolve_window(
     # An event that is stamped with this very moment belongs to the last days, too.
     end_at = now + AN_INSTANT
     return Window(end_at - timedelta(days=days), end_at, zone)
+
+
+def window_of(query: WindowQuery, now: datetime, *, default_days: int | None = None) -> Window:
+    """The window of a request's query; see `resolve_window`."""
+    return resolve_window(
+        now,
+        days=query.days,
+        start=query.start,
+        end=query.end,
+        tz=query.tz,
+        default_days=default_days,
+    )
 
 
 def _instant(field: str, value: str, zone: str) -> datetime:

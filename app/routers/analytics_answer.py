@@ -16,7 +16,7 @@ from app.db import ReadSession
 from app.deps import now_of, principal_of, service_of
 from app.read.answer import About, Table
 from app.read.filters import EventFilter, event_filter
-from app.read.window import Window, resolve_window
+from app.read.window import Window, window_of
 from app.routers.responses import JSON_OPTIONS
 from app.schemas.analytics_queries import UsersQuery
 from app.schemas.queries import EventFilterQuery
@@ -57,14 +57,7 @@ async def answer(
     Questions about all users, and about users rather than events, are heavy.
     """
     now, principal = now_of(request), principal_of(request)
-    window = resolve_window(
-        now,
-        days=query.days,
-        start=query.start,
-        end=query.end,
-        tz=query.tz,
-        default_days=DAYS_DEFAULT,
-    )
+    window = window_of(query, now, default_days=DAYS_DEFAULT)
     users = principal.users(query.user_email)
     filter_ = EventFilter(user_email=users)
     if isinstance(query, EventFilterQuery):

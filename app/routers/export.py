@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.deps import NoRepeats, NowDep, ServiceDep
 from app.read.export import ExportRequest, open_export
 from app.read.filters import event_filter
-from app.read.window import resolve_window
+from app.read.window import window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import FILES, ExportResponse, errors
 from app.schemas.queries import ExportQuery
@@ -33,7 +33,7 @@ async def export_events(
     ends cleanly is whole. Broken Parquet can't be read at all: ask for it again, or in parts, by
     `limit` and `after`. 503 where too many exports are running.
     """
-    window = resolve_window(now, days=query.days, start=query.start, end=query.end, tz=query.tz)
+    window = window_of(query, now)
     request = ExportRequest(
         event_filter(query, tuple(query.user_email)),
         window,

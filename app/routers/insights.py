@@ -1,7 +1,6 @@
 """`GET /api/insights/...`: what AI features read of one user, and learn from it."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,14 +13,13 @@ from app.insights.patterns import learn
 from app.read.analytics.top import top
 from app.read.filters import EventFilter
 from app.read.past import read_past
-from app.read.window import Window, resolve_window
+from app.read.window import Window, resolve_window, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.event_types import KNOWN_TYPES
 from app.schemas.insights import (
     ContextAnswer,
     ContextQuery,
-    InsightQuery,
     NextActionsAnswer,
     NextActionsQuery,
     PatternsAnswer,
@@ -63,7 +61,7 @@ async def insights_context(
     events give the same text and hash. Of who has opted out of `ai_context` there is nothing.
     """
     email = principal.user(query.user_email)
-    window = _window(query, now, CONTEXT_DAYS)
+    window = window_of(query, now, default_days=CONTEXT_DAYS)
     async with database.read() as session:
         past = await read_past(
             session, email, window, purpose="ai_context", at_most=CONTEXT_EVENTS_MAX
@@ -90,7 +88,7 @@ async def insights_patterns(
     confidence: `not enough data` rather than a guess. Of who has opted out of `learning` there is
     nothing."""
     email = principal.user(query.user_email)
-    window = _window(query, now, PATTERNS_DAYS)
+    window = window_of(query, now, default_days=PATTERNS_DAYS)
     async with database.read() as session:
         past = await read_past(
             session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
@@ -122,17 +120,6 @@ async def insights_next_actions(
     everybody = {row.value: row.share for row in known.rows if row.value in KNOWN_TYPES}
     found = predict(past, now, everybody, query.limit)
     return JsonResponse({"user_email": email, **asdict(found)})
-
-
-def _window(query: InsightQuery, now: datetime, default_days: int) -> Window:
-    return resolve_window(
-        now,
-        days=query.days,
-        start=query.start,
-        end=query.end,
-        tz=query.tz,
-        default_days=default_days,
-    )
 
 
 def _about(email: str, window: Window) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.read.events import list_events
 from app.read.filters import event_filter
-from app.read.window import resolve_window
+from app.read.window import window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import EventPageAnswer
@@ -35,7 +35,7 @@ async def query_events(
     Follow `next_cursor` for more: pages neither skip nor repeat while events arrive, and keep the
     first page's window.
     """
-    window = resolve_window(now, days=query.days, start=query.start, end=query.end, tz=query.tz)
+    window = window_of(query, now)
     async with database.read() as session:
         page = await list_events(
             session,

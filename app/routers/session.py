@@ -11,7 +11,7 @@ from app.read.events import list_events
 from app.read.filters import EventFilter
 from app.read.session_list import list_sessions
 from app.read.sessions import session_summary
-from app.read.window import AN_INSTANT, Window, resolve_window
+from app.read.window import AN_INSTANT, Window, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SessionAnswer, SessionPageAnswer
@@ -34,7 +34,7 @@ async def list_of_sessions(
     principal: PrincipalDep,
 ) -> Response:
     """Those that began in the window, newest first. Follow `next_cursor` for more."""
-    window = resolve_window(now, days=query.days, start=query.start, end=query.end, tz=query.tz)
+    window = window_of(query, now)
     filter_ = EventFilter(user_email=principal.users(query.user_email), own=principal.is_user)
     async with database.read() as session:
         page = await list_sessions(session, filter_, window, limit=query.limit, cursor=query.cursor)

@@ -123,19 +123,6 @@ class EventPageAnswer(Answer):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
-class SessionSummaryOut(Answer):
-    session_id: str
-    user_email: str | None
-    started_at: datetime
-    ended_at: datetime
-    duration_ms: int
-    total_events: int
-    events_by_type: dict[str, int]
-    device_type: str | None
-    first_page: str | None
-    last_page: str | None
-
-
 class ListedSessionOut(Answer):
     session_id: str
     user_email: str | None
@@ -143,6 +130,13 @@ class ListedSessionOut(Answer):
     ended_at: datetime
     duration_ms: int
     total_events: int
+
+
+class SessionSummaryOut(ListedSessionOut):
+    events_by_type: dict[str, int]
+    device_type: str | None
+    first_page: str | None
+    last_page: str | None
 
 
 class SessionPageAnswer(Answer):

@@ -30,12 +30,7 @@ LISTED_SESSION: dict[str, Any] = {
     "total_events": 1,
 }
 SESSION: dict[str, Any] = {
-    "session_id": "s-7f3a",
-    "user_email": "ada@example.com",
-    "started_at": AT,
-    "ended_at": AT,
-    "duration_ms": 0,
-    "total_events": 1,
+    **LISTED_SESSION,
     "events_by_type": {"project_created": 1},
     "device_type": "desktop",
     "first_page": None,
