@@ -17,7 +17,6 @@ export default defineConfig({
   build: {
     outDir: here('../../app/static/web'),
     emptyOutDir: true,
-    manifest: true,
     // A chunk of charts is loaded by the pages that draw it.
     chunkSizeWarningLimit: 700,
     rolldownOptions: { input: [here('dashboard.html'), here('demo.html')] },

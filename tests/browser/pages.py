@@ -38,8 +38,6 @@ class Look:
     page: Page
     server: LiveServer
     complaints: list[str] = field(default_factory=list)
-    # Who acts on it, where that matters.
-    email: str = ""
 
     async def at(self, path: str) -> None:
         """Goes there, and waits until all of it is drawn."""
@@ -81,9 +79,7 @@ class Look:
         assert await page.locator(".failure").count() == 0
         assert await page.title() != ""
         assert await page.locator("h1").count() == 1
-        await page.evaluate(text_of(AXE))
-        found: list[str] = await page.evaluate(RUN_AXE)
-        assert found == []
+        assert await problems(page) == []
         shift: float = await page.evaluate("window.shift")
         assert shift <= SHIFT_MAX
         width: int = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -91,6 +87,13 @@ class Look:
 
     async def screenshot(self, name: str) -> None:
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+async def problems(page: Page) -> list[str]:
+    """What axe finds that is serious, or worse."""
+    await page.evaluate(text_of(AXE))
+    found: list[str] = await page.evaluate(RUN_AXE)
+    return found
 
 
 def text_of(path: Path) -> str:

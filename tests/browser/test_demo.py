@@ -13,14 +13,13 @@ import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
 
 from app.routers.pages import is_built
-from benchmarks.tracker_lab import FRONTEND, SETTLE_SECONDS, Lab
+from benchmarks.tracker_lab import SETTLE_SECONDS, Lab
+from tests.browser.pages import NARROW, WIDE, problems
 from tests.conftest import LiveServer, fresh_database, running_service
 
-AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 KEY = "ae_write_" + secrets.token_hex(24)
 POLL_SECONDS = 0.1
-IMPACTS = ("serious", "critical")
-SIZES = {"wide": (1440, 900), "small": (375, 800)}
+SIZES = {"wide": WIDE, "small": NARROW}
 VIEWS = ["", "/projects", "/projects/p-17", "/emails", "/emails/m-8", "/calendar", "/standup"]
 
 
@@ -318,15 +317,3 @@ async def test_everybody_can_use_it(visitor: Visitor, size: str, theme: str) -> 
     await page.goto(f"{visitor.url}/demo/projects")
     await click(page, "Plan with AI")
     assert await problems(page) == []
-
-
-async def problems(page: Page) -> list[str]:
-    """What axe finds that is serious, or worse."""
-    await page.evaluate(AXE.read_text())
-    found: dict[str, Any] = await page.evaluate("axe.run()")
-    return [
-        f"{each['id']}: {node['html']}"
-        for each in found["violations"]
-        if each["impact"] in IMPACTS
-        for node in each["nodes"]
-    ]

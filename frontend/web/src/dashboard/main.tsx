@@ -1,15 +1,5 @@
-import { StrictMode } from 'react'
-import { createRoot } from 'react-dom/client'
-import { startTheme } from '../theme'
-import '../theme.css'
+import { start } from '../start'
 import './dashboard.css'
 import { App } from './app'
 
-startTheme()
-const root = document.getElementById('root')
-if (root)
-  createRoot(root).render(
-    <StrictMode>
-      <App />
-    </StrictMode>,
-  )
+start(<App />)

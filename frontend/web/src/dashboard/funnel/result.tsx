@@ -1,6 +1,5 @@
 // What came of a funnel: drawn, in numbers, and who.
 import { useCallback, useState } from 'react'
-import { Link } from 'wouter'
 import type { Params } from '../api/client'
 import { useAnalytics } from '../api/queries'
 import type { Funnel, FunnelStep } from '../api/types'
@@ -11,6 +10,7 @@ import { Choice } from '../parts/choice'
 import { Stat } from '../parts/stat'
 import { Answered } from '../parts/states'
 import { type Column, Table } from '../parts/table'
+import { UserLink } from '../parts/user-link'
 import { compact, count, NOTHING, percent, span, words } from '../view/format'
 
 export function Result({ data }: { data: Funnel }) {
@@ -224,7 +224,7 @@ export function Who({ steps, params }: { steps: readonly FunnelStep[]; params: P
               {
                 title: 'User',
                 value: (email) => email,
-                show: (email) => <Link href={`/users/${encodeURIComponent(email)}`}>{email}</Link>,
+                show: (email) => <UserLink email={email} />,
               },
             ]}
           />

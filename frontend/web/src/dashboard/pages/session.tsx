@@ -1,4 +1,4 @@
-import { Link, useParams } from 'wouter'
+import { useParams } from 'wouter'
 import { useAnswer } from '../api/queries'
 import type { ActivityEvent, SessionAnswer } from '../api/types'
 import { Card, PageHead } from '../parts/card'
@@ -6,6 +6,7 @@ import { EventList } from '../parts/event-list'
 import { Pages } from '../parts/pages'
 import { Stat } from '../parts/stat'
 import { Answered, StatsLoading } from '../parts/states'
+import { UserLink } from '../parts/user-link'
 import { count, moment, span, words } from '../view/format'
 import { useView } from '../view/view'
 
@@ -19,7 +20,7 @@ export default function Session() {
   return (
     <>
       <PageHead title={`Session ${session}`}>
-        of <Link href={`/users/${encodeURIComponent(user)}`}>{user}</Link>
+        of <UserLink email={user} />
       </PageHead>
       <Answered query={query} loading={<StatsLoading />}>
         {({ summary }) => (

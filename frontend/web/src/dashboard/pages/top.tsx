@@ -1,11 +1,11 @@
-import { Link } from 'wouter'
 import { useAnalytics } from '../api/queries'
 import type { Top } from '../api/types'
 import { Card, PageHead } from '../parts/card'
 import { Ranked } from '../parts/ranked'
 import { Answered } from '../parts/states'
+import { UserLink } from '../parts/user-link'
 import { count } from '../view/format'
-import { eventsOf, searchOf, useParam, useView, type View } from '../view/view'
+import { eventsOf, useParam, useView, type View } from '../view/view'
 
 const LISTS = [
   { by: 'event_type', title: 'Types', one: 'Type' },
@@ -47,9 +47,7 @@ function List({ view, by, title, one }: { view: View; by: string; title: string;
             file={`top-${title.toLowerCase()}`}
             show={(row) =>
               by === 'user' && row.value ? (
-                <Link href={`/users/${encodeURIComponent(row.value)}${searchOf(view)}`}>
-                  {row.value}
-                </Link>
+                <UserLink email={row.value} />
               ) : row.entity_type ? (
                 `${row.entity_type}/${row.value}`
               ) : (

@@ -1,14 +1,16 @@
 import { type FormEvent, useMemo } from 'react'
-import { Link, useLocation } from 'wouter'
+import { useLocation } from 'wouter'
 import { useAnalytics } from '../api/queries'
 import type { ActiveUsers, Top } from '../api/types'
 import { LineChart } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
+import { Ranked } from '../parts/ranked'
 import { Stat } from '../parts/stat'
 import { Answered, CardsLoading, StatsLoading } from '../parts/states'
 import { Table } from '../parts/table'
+import { UserLink, useUserPath } from '../parts/user-link'
 import { compact, count, day, percent } from '../view/format'
-import { eventsOf, searchOf, usersOf, useView, type View } from '../view/view'
+import { eventsOf, usersOf, useView, type View } from '../view/view'
 
 export default function Users() {
   const [view] = useView()
@@ -137,11 +139,12 @@ const wholePercent = (value: number) => percent(value, 0)
 
 function Most({ view }: { view: View }) {
   const [, navigate] = useLocation()
+  const userPath = useUserPath()
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by: 'user', limit: 50 })
   const open = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const email = String(new FormData(event.currentTarget).get('email')).trim()
-    navigate(`/users/${encodeURIComponent(email)}${searchOf(view)}`)
+    navigate(userPath(email))
   }
   return (
     <Card
@@ -166,34 +169,12 @@ function Most({ view }: { view: View }) {
     >
       <Answered query={top} height={300} isEmpty={(data) => !data.rows.length}>
         {(data) => (
-          <Table
+          <Ranked
             caption="Users with the most events"
+            title="User"
+            data={data}
             file="users"
-            rows={data.rows}
-            keyOf={(row) => String(row.value)}
-            columns={[
-              {
-                title: 'User',
-                value: (row) => row.value,
-                show: (row) => (
-                  <Link href={`/users/${encodeURIComponent(row.value ?? '')}${searchOf(view)}`}>
-                    {row.value}
-                  </Link>
-                ),
-              },
-              {
-                title: 'Events',
-                value: (row) => row.events,
-                show: (row) => count(row.events),
-                isNumber: true,
-              },
-              {
-                title: 'Share',
-                value: (row) => row.share,
-                show: (row) => percent(row.share),
-                isNumber: true,
-              },
-            ]}
+            show={(row) => row.value && <UserLink email={row.value} />}
           />
         )}
       </Answered>

@@ -1,15 +1,12 @@
-/** One of a few, as buttons in a row. */
-export function Choice<T extends string>({
-  label,
-  value,
-  options,
-  onChange,
-}: {
+interface Choosing<T extends string> {
   label: string
   value: T
   options: readonly (readonly [T, string])[]
   onChange: (value: T) => void
-}) {
+}
+
+/** One of a few, as buttons in a row. */
+export function Choice<T extends string>({ label, value, options, onChange }: Choosing<T>) {
   return (
     <fieldset className="choice">
       <legend className="visually-hidden">{label}</legend>
@@ -29,17 +26,7 @@ export function Choice<T extends string>({
 }
 
 /** One of many, as a select. */
-export function Select<T extends string>({
-  label,
-  value,
-  options,
-  onChange,
-}: {
-  label: string
-  value: T
-  options: readonly (readonly [T, string])[]
-  onChange: (value: T) => void
-}) {
+export function Select<T extends string>({ label, value, options, onChange }: Choosing<T>) {
   return (
     <label className="field">
       <span>{label}</span>

@@ -1,8 +1,8 @@
 // Events as a timeline: what, on what, when; the rest on request.
 import { useState } from 'react'
-import { Link } from 'wouter'
 import type { ActivityEvent } from '../api/types'
 import { moment, span, words } from '../view/format'
+import { UserLink } from './user-link'
 
 export function EventList({
   events,
@@ -59,9 +59,7 @@ function EventItem({
         {event.duration_ms !== null && (
           <span className="quiet-text">{span(event.duration_ms)}</span>
         )}
-        {showUser && (
-          <Link href={`/users/${encodeURIComponent(event.user_email)}`}>{event.user_email}</Link>
-        )}
+        {showUser && <UserLink email={event.user_email} />}
         {isOpen && <pre>{JSON.stringify(event, null, 2)}</pre>}
       </div>
     </li>

@@ -4,6 +4,7 @@ import type { SessionPage, SessionRow } from '../api/types'
 import { count, moment, span } from '../view/format'
 import { Pages } from './pages'
 import { Table } from './table'
+import { UserLink } from './user-link'
 
 export const sessionPath = (row: { user_email: string; session_id: string }) =>
   `/sessions/${encodeURIComponent(row.user_email)}/${encodeURIComponent(row.session_id)}`
@@ -41,11 +42,7 @@ export function SessionList({
                   {
                     title: 'User',
                     value: (row: SessionRow) => row.user_email,
-                    show: (row: SessionRow) => (
-                      <Link href={`/users/${encodeURIComponent(row.user_email)}`}>
-                        {row.user_email}
-                      </Link>
-                    ),
+                    show: (row: SessionRow) => <UserLink email={row.user_email} />,
                   },
                 ]
               : []),
