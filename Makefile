@@ -10,7 +10,7 @@ HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard lock clean
+.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-tracker: $(VENV)/dev.stamp frontend ## The tracker: size, cost, the fault 
 
 bench-dashboard: $(VENV)/dev.stamp frontend ## The dashboard in a browser: its first load, its clicks, its bytes
 	$(BIN)/python -m benchmarks.dashboard $(ARGS)
+
+bench-predict: $(VENV)/dev.stamp ## How well the next event is foretold, beside simpler models and scikit-learn's
+	$(BIN)/python -m benchmarks.predict $(ARGS)
 
 lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.toml
 	$(call compile,service,build,ai)

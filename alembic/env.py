@@ -8,6 +8,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection
 
+import app.models_insights  # noqa: F401 (its tables are of the same metadata)
 from app.db import create_engine
 from app.models import Base
 from app.privacy.partitions import ensure_partitions, is_partition

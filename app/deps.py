@@ -13,6 +13,7 @@ from app.auth.rates import Rates
 from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
+from app.insights.current import CurrentEverybody
 from app.read.export import ExportSlots
 from app.read.feed import Feed
 from app.schemas.queries import EventQuery
@@ -35,6 +36,7 @@ class Service:
     rates: Rates
     exports: ExportSlots
     feed: Feed
+    everybody: CurrentEverybody
     head_revision: str
 
 

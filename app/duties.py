@@ -14,6 +14,7 @@ from app.db import Database
 from app.errors import ActivityError
 from app.ingest.arrivals import forget_arrivals
 from app.ingest.summaries import sum_up_days
+from app.insights.calibration import score_all
 from app.models import Duty as DutyRecord
 from app.privacy.erase import finish_erasures
 from app.privacy.opt_out import finish_opt_outs
@@ -71,12 +72,17 @@ async def _summaries(database: Database, _: Settings, now: datetime) -> None:
     await sum_up_days(database, now)
 
 
+async def _predictions(database: Database, _: Settings, now: datetime) -> None:
+    await score_all(database, now)
+
+
 DUTIES = (
     Duty("partitions", timedelta(hours=6), _partitions),
     Duty("unfinished", timedelta(hours=1), _unfinished),
     Duty(RETENTION, timedelta(days=1), _retention),
     Duty("arrivals", timedelta(minutes=1), _arrivals),
     Duty("summaries", timedelta(minutes=1), _summaries),
+    Duty("predictions", timedelta(hours=1), _predictions),
 )
 
 

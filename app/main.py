@@ -19,6 +19,7 @@ from app.deps import Service
 from app.duties import Duties
 from app.edge import Cors, Edge, Gzip
 from app.ingest.writer import GroupWriter
+from app.insights.current import CurrentEverybody
 from app.migrate import head_revision
 from app.read.export import ExportSlots
 from app.read.feed import Feed
@@ -63,12 +64,14 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         writer = GroupWriter(database, settings)
         writer.start()
         feed = Feed(database, settings)
+        everybody = CurrentEverybody(database)
         app.state.service = Service(
             settings=settings,
             database=database,
             writer=writer,
             exports=ExportSlots(settings.exports_max),
             feed=feed,
+            everybody=everybody,
             auth=Authenticator(settings, database),
             rates=rates,
             head_revision=head_revision(),
@@ -80,6 +83,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             duties.cancel()
             with suppress(asyncio.CancelledError):
                 await duties
+            await everybody.close()
             await feed.close()
             await writer.close()
             await database.dispose()

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, PrimaryKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import app.models_insights  # noqa: F401 (its tables are of the same metadata)
 from app.migrate import current_revision, head_revision
 from app.models import Base
 from app.privacy.partitions import PARENT, existing_partitions, is_partition, needed_months

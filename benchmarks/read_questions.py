@@ -20,6 +20,8 @@ PATHS: dict[str, tuple[str, dict[str, object]]] = {
     "durations": ("/api/events/analytics/durations", {}),
     "query": ("/api/events/", {"limit": 100}),
 }
+# Of one user each, and of as many days as they are asked of.
+INSIGHTS = (("context", 7), ("context", 30), ("patterns", 30), ("next-actions", 90))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def questions(typical: int, busiest: int, session: str) -> list[Question]:
                 found.append(
                     Question(f"{kind}.{label}.{days}d", kind, who, days, f"{path}?{query}")
                 )
+    for label, who in (("user", typical), ("busiest", busiest)):
+        for kind, days in INSIGHTS:
+            window = {} if kind == "next-actions" else {"days": days}
+            query = urlencode({"user_email": f"user{who}@example.com", **window})
+            path = f"/api/insights/{kind}?{query}"
+            found.append(Question(f"{kind}.{label}.{days}d", kind, who, days, path))
     path = f"/api/events/session/{session}?user_email=user{typical}@example.com"
     found.append(Question("session.user.7d", "session", typical, 7, path))
     return found

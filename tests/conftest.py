@@ -115,6 +115,7 @@ async def truncate(url: str) -> None:
         " DELETE FROM activity_rollup; DELETE FROM activity_user_day;"
         " DELETE FROM activity_session; DELETE FROM activity_arrival;"
         " DELETE FROM erasure; DELETE FROM duty;"
+        " DELETE FROM served_prediction; DELETE FROM prediction_score;"
         " ALTER TABLE app_user ALTER COLUMN id RESTART",
     )
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     {"settings", "errors", "programs"},
     {"schemas", "models", "totals", "embedded"},
+    {"models_insights"},
     {"db"},
     {"ingest", "read", "privacy", "auth"},
     {"insights", "demo"},
@@ -67,6 +68,7 @@ CONDITIONS = {
     "app/read/matching.py",
     "app/read/arrivals.py",
     "app/read/past.py",
+    "app/read/sample.py",
 }
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 

@@ -102,6 +102,8 @@ async def test_up_down_and_up_again(url: str) -> None:
         "activity_user_day",
         "activity_session",
         "activity_arrival",
+        "served_prediction",
+        "prediction_score",
         "api_key",
         "erasure",
         "service_secret",

@@ -1,35 +1,36 @@
-"""What a user is likely to do next: a Markov model of variable order over their own events.
+"""What a user is likely to do next, by a Markov model (`app/insights/markov.py`) over their own
+events and, below, what everybody does (`app/insights/everybody.py`).
 
-The last types of events in a session are the context; what followed it before, weighs the less the
-longer ago it was. Contexts of every length are blended as Witten and Bell do it (1991, "The
-zero-frequency problem", method C): a context that was followed by many different things trusts
-itself less, and hands on to the shorter one; the shortest, to what everybody does.
+The user's part is counted when it is asked for, from the latest events: the newest one counts, and
+who is erased or opts out leaves nothing behind.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
+from math import exp, log
 from typing import Literal
 
+from app.insights.everybody import PAUSE, USER_HALF_LIFE, Everybody, goes_on
+from app.insights.markov import (
+    BEGINNING,
+    ORDER_MAX,
+    Types,
+    chained,
+    followers_of,
+    logarithms,
+    pooled,
+)
 from app.insights.patterns import Confidence, confidence_of
 from app.read.past import Past, PastEvent
 
-ORDER_MAX = 3
-HALF_LIFE = timedelta(days=14)
-PAUSE = timedelta(minutes=30)
 # Of so many of these steps, this share stayed with the same thing: then the next one will.
 ENTITY_SAMPLES_MIN = 5
 ENTITY_SHARE_MIN = 0.6
-# Stands before the first event of a session.
-BEGINNING = ""
 
 Source = Literal["user", "everybody", "nothing"]
-Types = tuple[str, ...]
-Followers = dict[str, float]
-Counts = dict[Types, Followers]
-Seen = dict[Types, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,78 +58,83 @@ class Prediction:
     opted_out: bool
 
 
-def predict(past: Past, now: datetime, everybody: Mapping[str, float], limit: int) -> Prediction:
-    """The likeliest next types of events.
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """All that may come next: `probabilities` of types descend, then go by name, and add up to one.
+    `seen` says how often something followed the user's context, for each of its lengths."""
+
+    probabilities: dict[str, float]
+    context: Types
+    seen: tuple[int, ...]
+
+    @property
+    def rested(self) -> bool:
+        """Whether the user's session is over, or never was."""
+        return self.context == (BEGINNING,)
+
+
+def outlook(events: Sequence[PastEvent], now: datetime, everybody: Everybody) -> Outlook:
+    """How likely each type is to come next.
 
     Args:
-        everybody: what everybody does: types and their shares.
+        events: one user's latest, ascending by time.
     """
-    counts, seen, context = _counted(past.events, now)
-    probabilities = {} if past.opted_out else dict(everybody)
-    after: tuple[str, ...] = ()
-    for key in _suffixes(context):
-        if followers := counts.get(key):
-            probabilities = _blended(followers, probabilities)
-            after = key
-    samples = seen.get(after, 0)
+    series, weights, context = _series(events, now)
+    own, seen = followers_of(series, weights, context)
+    types = sorted({*everybody.types, *own[0]})
+    if not types:
+        return Outlook({}, context, tuple(seen))
+    theirs = chained(everybody.followers(context), types, [1 / len(types)] * len(types))
+    logs = logarithms([*theirs, *chained(own, types, theirs[0])])
+    shares = zip(types, pooled(logs, everybody.weights[len(context) - 1]), strict=True)
+    ranked = sorted(shares, key=lambda each: (-each[1], each[0]))
+    return Outlook(dict(ranked), context, tuple(seen))
+
+
+def predict(past: Past, found: Outlook, limit: int) -> Prediction:
+    """The likeliest next types of events, and how well they are founded."""
+    if past.opted_out:
+        return Prediction((), (), 0, confidence_of(0), "nothing", 0, opted_out=True)
+    order = max((n for n, times in enumerate(found.seen) if times), default=0)
+    samples = found.seen[order]
     stays = _stays(past.events)
-    ranked = sorted(probabilities, key=lambda name: (-probabilities[name], name))[:limit]
     return Prediction(
         actions=tuple(
-            NextAction(name, round(probabilities[name], 4), *stays.get(name, (None, None)))
-            for name in ranked
+            NextAction(name, round(share, 4), *stays.get(name, (None, None)))
+            for name, share in list(found.probabilities.items())[:limit]
         ),
-        after=after,
+        after=found.context[len(found.context) - order :],
         samples=samples,
         confidence=confidence_of(samples),
-        source="user" if samples else "everybody" if ranked else "nothing",
+        source="user" if samples else "everybody" if found.probabilities else "nothing",
         events_read=len(past.events),
-        opted_out=past.opted_out,
+        opted_out=False,
     )
 
 
-def _counted(events: Sequence[PastEvent], now: datetime) -> tuple[Counts, Seen, Types]:
-    """What followed each context, weighed by its age; how often anything did; and the context of
-    this moment, which after a pause is the beginning of a session."""
-    counts: Counts = defaultdict(lambda: defaultdict(float))
-    seen: Seen = defaultdict(int)
-    context: Types = (BEGINNING,)
+def _series(events: Sequence[PastEvent], now: datetime) -> tuple[list[str], list[float], Types]:
+    """The types with the beginnings of sessions, each with its weight, and the context of this
+    moment, which after a pause is the beginning of a session."""
+    series: list[str] = []
+    weights: list[float] = []
+    fading = -log(2) / USER_HALF_LIFE.total_seconds()
     before: PastEvent | None = None
     for event in events:
-        if before is not None and not _goes_on(before, event):
-            context = (BEGINNING,)
-        weight = 0.5 ** ((now - event.event_timestamp) / HALF_LIFE)
-        for key in _suffixes(context):
-            counts[key][event.event_type] += weight
-            seen[key] += 1
-        context = (*context, event.event_type)[-ORDER_MAX:]
+        if before is None or not goes_on(
+            before.event_timestamp, before.session_id, event.event_timestamp, event.session_id
+        ):
+            series.append(BEGINNING)
+            weights.append(0.0)
+        series.append(event.event_type)
+        weights.append(exp(fading * (now - event.event_timestamp).total_seconds()))
         before = event
-    if before is not None and now - before.event_timestamp > PAUSE:
-        context = (BEGINNING,)
-    return counts, seen, context
-
-
-def _suffixes(context: Types) -> Iterator[Types]:
-    """The contexts of every length, the empty one first."""
-    for order in range(len(context) + 1):
-        yield context[len(context) - order :]
-
-
-def _goes_on(before: PastEvent, event: PastEvent) -> bool:
-    """Whether two events in a row are of one session."""
-    if before.session_id is not None and event.session_id is not None:
-        return before.session_id == event.session_id
-    return event.event_timestamp - before.event_timestamp <= PAUSE
-
-
-def _blended(followers: Followers, shorter: dict[str, float]) -> dict[str, float]:
-    """What followed a context, with what is known of the shorter one: as many different followers,
-    so much of the weight goes there."""
-    total, distinct = sum(followers.values()), len(followers) if shorter else 0
-    return {
-        name: (followers.get(name, 0.0) + distinct * shorter.get(name, 0.0)) / (total + distinct)
-        for name in followers.keys() | shorter.keys()
-    }
+    if before is None or now - before.event_timestamp > PAUSE:
+        series.append(BEGINNING)
+        weights.append(0.0)
+    context = series[-ORDER_MAX:]
+    if BEGINNING in context:
+        context = context[len(context) - 1 - context[::-1].index(BEGINNING) :]
+    return series, weights, tuple(context)
 
 
 def _stays(events: Sequence[PastEvent]) -> dict[str, tuple[str | None, str | None]]:

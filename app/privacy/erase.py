@@ -19,6 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.db import Database, WriteSession
 from app.errors import Unavailable
 from app.models import ActivityEvent, ActivitySession, ActivityUserDay, AppUser, Erasure
+from app.models_insights import PredictionScore, ServedPrediction
 from app.privacy.cleanup import delete_some
 from app.privacy.persons import hash_of, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
@@ -28,9 +29,11 @@ TABLES: dict[str, InstrumentedAttribute[int]] = {
     "activity_event": ActivityEvent.user_id,
     "activity_session": ActivitySession.user_id,
     "activity_user_day": ActivityUserDay.user_id,
+    "served_prediction": ServedPrediction.user_id,
+    "prediction_score": PredictionScore.user_id,
     "app_user": AppUser.id,
 }
-DERIVED = ("activity_session", "activity_user_day")
+DERIVED = tuple(table for table in TABLES if table not in {"activity_event", "app_user"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ async def finish_erasure(
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
         remaining = dict.fromkeys(TABLES, 0)
         if erasure.user_id is not None:
-            for column in (ActivityUserDay.user_id, ActivitySession.user_id, AppUser.id):
+            for table in (*DERIVED, "app_user"):
+                column = TABLES[table]
                 await session.execute(delete(column.class_).where(column == erasure.user_id))
             for table, column in TABLES.items():
                 count = select(func.count()).where(column == erasure.user_id)
@@ -170,7 +174,7 @@ async def _count(database: Database, column: InstrumentedAttribute[int], user_id
 
 
 async def _note_derived(database: Database, erasure_id: UUID, user_id: int) -> None:
-    """How many sessions and days there were before any went; one that goes on finds fewer."""
+    """How much there was of it before any of it went; one that goes on finds less."""
     found = {table: await _count(database, TABLES[table], user_id) for table in DERIVED}
     async with database.transaction() as session:
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)

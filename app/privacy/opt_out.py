@@ -3,15 +3,16 @@
 - `analytics`: nothing is recorded any more, and what was is hidden from all analytics. The user's
   share is taken off the totals, and put back when they opt in again.
 - `ai_context`: hidden from what assistants read.
-- `learning`: hidden from what is learned.
+- `learning`: hidden from what is learned; what was foretold is forgotten.
 """
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from app.db import Database, WriteSession
 from app.models import AppUser, Erasure
+from app.models_insights import PredictionScore, ServedPrediction
 from app.privacy.persons import last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
 from app.totals import ADD_TO_ROLLUPS, BUCKET
@@ -79,6 +80,9 @@ async def set_opt_out(database: Database, settings: Settings, email: str, change
             await session.execute(ADD_SHARE, {"user_id": holder.id, "sign": 1})
             holder.counted = True
         found = _of(holder)
+        if isinstance(holder, AppUser) and (found.analytics or found.learning):
+            for table in (ServedPrediction, PredictionScore):
+                await session.execute(delete(table).where(table.user_id == holder.id))
         take_off = isinstance(holder, AppUser) and found.analytics and holder.counted
         await session.flush()
     if take_off:

@@ -21,6 +21,7 @@ from app.models import (
     AppUser,
     Duty,
 )
+from app.models_insights import PredictionScore
 from app.privacy.cleanup import clean_up, lock_sessions, recount_sessions
 from app.privacy.partitions import (
     PARENT,
@@ -94,6 +95,9 @@ async def enforce_retention(
     on_deleted(events)
     for name in sorted(doomed):
         await _drop(database, name)
+    async with database.transaction() as session:
+        too_old = PredictionScore.day < before.date()
+        await session.execute(delete(PredictionScore).where(too_old))
     rest = await clean_up(
         database, before=before, user_email=None, dry_run=False, on_deleted=on_deleted
     )

@@ -41,11 +41,13 @@ class PastEvent:
 @dataclass(frozen=True, slots=True)
 class Past:
     """`events` ascend by `(event_timestamp, event_id)`; none where the user has opted out of what
-    they are wanted for, or isn't known. `truncated` says that older ones were left out."""
+    they are wanted for, or isn't known. `truncated` says that older ones were left out; `user_id`
+    is None for who isn't known."""
 
     events: tuple[PastEvent, ...] = ()
     truncated: bool = False
     opted_out: bool = False
+    user_id: int | None = None
 
 
 LAST_EVENTS = text(
@@ -55,7 +57,7 @@ LAST_EVENTS = text(
         OR analytics_opt_out AS opted_out
       FROM app_user WHERE email = :email
     )
-    SELECT who.opted_out, event.*
+    SELECT who.id, who.opted_out, event.*
     FROM who LEFT JOIN LATERAL (
       SELECT event_id, event_timestamp, event_type, event_category, event_action, entity_type,
         entity_id, session_id, duration_ms, event_metadata ->> 'title' AS title,
@@ -93,12 +95,13 @@ async def read_past(
     if not rows:
         return Past()
     if rows[0].opted_out:
-        return Past(opted_out=True)
+        return Past(opted_out=True, user_id=rows[0].id)
     found = [row for row in rows if row.event_id is not None]
     kept = found[:at_most]
-    return Past(tuple(_event(row) for row in reversed(kept)), truncated=len(found) > at_most)
+    events = tuple(_event(row) for row in reversed(kept))
+    return Past(events, truncated=len(found) > at_most, user_id=rows[0].id)
 
 
 def _event(row: Row[Any]) -> PastEvent:
-    fields: tuple[Any, ...] = tuple(row[2:])
+    fields: tuple[Any, ...] = tuple(row[3:])
     return PastEvent(str(row.event_id), *fields)

@@ -63,6 +63,7 @@ ACCESS: dict[str, Access] = {
     "session_events": Access(KeyScope.READ, users=True),
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),
+    "insights_calibration": Access(KeyScope.READ, users=True),
     "insights_context": Access(KeyScope.READ, users=True),
     "insights_next_actions": Access(KeyScope.READ, users=True),
     "insights_patterns": Access(KeyScope.READ, users=True),

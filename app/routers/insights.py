@@ -6,18 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ServiceDep
 from app.insights.context import distil
-from app.insights.next_actions import predict
+from app.insights.foretell import foretell, how_foretold
 from app.insights.patterns import learn
-from app.read.analytics.top import top
-from app.read.filters import EventFilter
 from app.read.past import read_past
-from app.read.window import Window, resolve_window, window_of
+from app.read.window import Window, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
-from app.schemas.event_types import KNOWN_TYPES
 from app.schemas.insights import (
+    CalibrationAnswer,
+    CalibrationQuery,
     ContextAnswer,
     ContextQuery,
     NextActionsAnswer,
@@ -31,9 +30,7 @@ PATTERNS_DAYS = 30
 # The latest ones of the window.
 CONTEXT_EVENTS_MAX = 2_000
 PATTERNS_EVENTS_MAX = 20_000
-NEXT_DAYS = 90
-NEXT_EVENTS_MAX = 2_000
-EVERYBODY_DAYS = 30
+CALIBRATION_DAYS = 30
 
 router = APIRouter(
     prefix="/api/insights", tags=["insights"], dependencies=[NoRepeats], route_class=GuardedRoute
@@ -104,22 +101,35 @@ async def insights_patterns(
 )
 async def insights_next_actions(
     query: Annotated[NextActionsQuery, Query()],
+    service: ServiceDep,
+    now: NowDep,
+    principal: PrincipalDep,
+) -> Response:
+    """Probabilities of the next types of events, learnt from the user's own on top of everybody's.
+    Each answer is scored when the user's next event comes. Of who has opted out of `learning` there
+    is nothing."""
+    email = principal.user(query.user_email)
+    found = await foretell(service.database, service.everybody, email, now, query.limit)
+    return JsonResponse({"user_email": email, **asdict(found)})
+
+
+@router.get(
+    "/next-actions/calibration",
+    summary="How the predictions came out",
+    response_model=CalibrationAnswer,
+    responses=errors(422, 503),
+)
+async def insights_calibration(
+    query: Annotated[CalibrationQuery, Query()],
     database: DatabaseDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Probabilities of the next types of events, learnt from the user's own, and, where those say
-    nothing, from everybody's. Of who has opted out of `learning` there is nothing."""
-    email = principal.user(query.user_email)
-    window = resolve_window(now, days=NEXT_DAYS)
-    async with database.read() as session:
-        past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
-        known = await top(
-            session, EventFilter(), resolve_window(now, days=EVERYBODY_DAYS), limit=100
-        )
-    everybody = {row.value: row.share for row in known.rows if row.value in KNOWN_TYPES}
-    found = predict(past, now, everybody, query.limit)
-    return JsonResponse({"user_email": email, **asdict(found)})
+    """Of the answers of `next-actions`, as far as the next event has come: a user's, or all."""
+    email = next(iter(principal.users(query.user_email)), None)
+    window = window_of(query, now, default_days=CALIBRATION_DAYS)
+    found = await how_foretold(database, email, window, now)
+    return JsonResponse({"start": window.start, "end": window.end, **asdict(found)})
 
 
 def _about(email: str, window: Window) -> dict[str, Any]:

@@ -45,6 +45,12 @@ class NextActionsQuery(Query):
     limit: int = Field(default=3, ge=1, le=20)
 
 
+class CalibrationQuery(WindowQuery):
+    user_email: Annotated[
+        list[EmailAddress], one("Whose predictions; without, everybody's, or a user token's own.")
+    ]
+
+
 class LineOut(Answer):
     section: Literal["summary", "completed", "open", "projects", "emails", "runs", "patterns"]
     text: str
@@ -198,3 +204,49 @@ class NextActionsAnswer(Answer):
     source: Literal["user", "everybody", "nothing"]
     events_read: int
     opted_out: bool
+
+
+class BinOut(Answer):
+    low: float
+    high: float
+    predictions: int
+    mean_probability: float | None = Field(description="Of the first choices.")
+    hit_rate: float | None = Field(description="How often the first choice came.")
+
+
+class CalibrationAnswer(Answer):
+    model_config = example(
+        start=AT,
+        end=AT,
+        predictions=412,
+        pending=3,
+        hit_at_1=0.62,
+        hit_at_3=0.83,
+        brier=0.51,
+        log_loss=1.09,
+        calibration_error=0.03,
+        bins=[
+            {
+                "low": 0.6,
+                "high": 0.7,
+                "predictions": 412,
+                "mean_probability": 0.65,
+                "hit_rate": 0.62,
+            }
+        ],
+    )
+
+    start: datetime
+    end: datetime
+    predictions: int = Field(description="Scored ones that were served on these days (UTC).")
+    pending: int = Field(description="Served ones whose next event hasn't come.")
+    hit_at_1: float | None = Field(description="How often the first choice came.")
+    hit_at_3: float | None = Field(description="How often one of the first three came.")
+    brier: float | None = Field(
+        description="The mean of the summed squared errors over all types: 0 is best, 2 worst."
+    )
+    log_loss: float | None = Field(description="The mean of -ln of what came; 0 is best.")
+    calibration_error: float | None = Field(
+        description="How far `mean_probability` and `hit_rate` are apart, on the average."
+    )
+    bins: list[BinOut] = Field(description="By the first choice's probability, in tenths.")

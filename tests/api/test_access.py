@@ -144,6 +144,7 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "DELETE /api/privacy/user": ("admin", True),
         "GET /api/insights/context": ("read", True),
         "GET /api/insights/next-actions": ("read", True),
+        "GET /api/insights/next-actions/calibration": ("read", True),
         "GET /api/insights/patterns": ("read", True),
         "GET /health/live": (None, None),
         "GET /health/ready": (None, None),
@@ -204,7 +205,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 24
+    assert walked == 25
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

@@ -108,7 +108,5 @@ async def test_next_actions(client: httpx.AsyncClient, log: Log) -> None:
     assert (action["event_type"], body["after"], body["source"]) == ("email_opened", [""], "user")
     other: Json = (await client.get(url, params={"user_email": BOB})).json()
     assert other["source"] == "everybody"
-    assert {each["event_type"]: each["probability"] for each in other["actions"]} == {
-        "email_opened": 0.5,
-        "email_replied": 0.5,
-    }
+    assert [each["event_type"] for each in other["actions"]] == ["email_opened", "email_replied"]
+    assert sum(each["probability"] for each in other["actions"]) == pytest.approx(1, abs=1e-4)

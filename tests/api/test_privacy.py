@@ -113,12 +113,16 @@ async def test_erased_everything_is_gone_and_the_receipt_says_so(
         "activity_event": 3,
         "activity_session": 0,
         "activity_user_day": 1,
+        "served_prediction": 0,
+        "prediction_score": 0,
         "app_user": 1,
     }
     assert receipt["remaining"] == {
         "activity_event": 0,
         "activity_session": 0,
         "activity_user_day": 0,
+        "served_prediction": 0,
+        "prediction_score": 0,
         "app_user": 0,
     }
     signed = {name: value for name, value in receipt.items() if name != "sha256"}
@@ -177,6 +181,8 @@ async def test_somebody_unknown_can_opt_out_and_be_erased(client: httpx.AsyncCli
         "activity_event": 0,
         "activity_session": 0,
         "activity_user_day": 0,
+        "served_prediction": 0,
+        "prediction_score": 0,
         "app_user": 0,
     }
     late = (await client.post("/log", json={**ADAS, **event(event_timestamp=HOUR_AGO)})).json()

@@ -92,6 +92,7 @@ async def test_the_service_keeps_its_own(database: Database) -> None:
         DUTY,
         "arrivals",
         "summaries",
+        "predictions",
     ]
     await store(database, row(1, at="2026-11-20 09:00"))
     settings = Settings(retention_days=365)

@@ -80,6 +80,8 @@ def test_erase_and_cleanup(url: str) -> None:
         "activity_event": 2,
         "activity_session": 0,
         "activity_user_day": 1,
+        "served_prediction": 0,
+        "prediction_score": 0,
         "app_user": 1,
     }
     assert command(url, "cleanup", "--dry-run").stdout.startswith("0 events from before ")

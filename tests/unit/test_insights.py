@@ -3,47 +3,23 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from app.insights.context import Context, distil
-from app.insights.next_actions import predict
 from app.insights.patterns import learn
 from app.insights.quoting import QUOTED_MAX_CHARS, entity_name, quoted, type_name
 from app.insights.tokens import tokens_at_most
 from app.insights.work import open_threads
 from app.read.past import Past, PastEvent
 from app.read.window import Window
-from app.schemas.event_types import category_and_action
+from tests.unit.past import MONDAY, event, on
 
-# A Monday, in Berlin ten in the morning.
-MONDAY = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 WINDOW = Window(MONDAY - timedelta(days=3), MONDAY + timedelta(days=4), "Europe/Berlin")
 BARE = re.compile(r'"(?:[^"\\]|\\.)*"')
-
-
-def event(number: int, event_type: str, minutes: float = 0, **fields: Any) -> PastEvent:
-    category, action = category_and_action(event_type)
-    given: dict[str, Any] = {
-        "entity_type": None,
-        "entity_id": None,
-        "session_id": "s",
-        "duration_ms": None,
-        "title": None,
-        "label": None,
-        "priority": None,
-        "page": None,
-        **fields,
-    }
-    at = MONDAY + timedelta(minutes=minutes)
-    return PastEvent(str(UUID(int=number)), at, event_type, category, action, **given)
-
-
-def on(kind: str, identifier: str) -> dict[str, str]:
-    return {"entity_type": kind, "entity_id": identifier}
 
 
 def context(events: Sequence[PastEvent], purpose: Any = "standup", most: int = 1500) -> Context:
@@ -239,74 +215,3 @@ def test_a_streak() -> None:
     found = learn(Past(tuple(events)), window)
     # A Friday is missing; today is a Monday, on which nothing has happened yet.
     assert found.streak.value == {"longest_days": 5, "current_days": 5}
-
-
-def everyday(*types: str, days: int = 10) -> list[PastEvent]:
-    """The same session on each of the days before Monday."""
-    return [
-        event(day * 100 + n, name, -24 * 60 * (days - day) + n, session_id=f"s-{day}")
-        for day in range(days)
-        for n, name in enumerate(types)
-    ]
-
-
-def test_what_always_follows_is_next() -> None:
-    morning = ("page_viewed", "standup_started", "standup_completed", "email_opened")
-    events = everyday(*morning, days=20)
-    begun = [*events, event(9000, "page_viewed", 0, session_id="today")]
-    found = predict(Past(tuple(begun)), MONDAY, {"project_opened": 1.0}, 3)
-    assert found.actions[0].event_type == "standup_started"
-    assert found.actions[0].probability > 0.8
-    assert found.after == ("", "page_viewed")
-    assert (found.samples, found.confidence, found.source) == (20, "medium", "user")
-    # After a pause, a session begins.
-    fresh = predict(Past(tuple(events)), MONDAY, {}, 1)
-    assert (fresh.actions[0].event_type, fresh.after) == ("page_viewed", ("",))
-    assert sum(each.probability for each in found.actions) <= 1
-
-
-def test_probabilities_are_witten_and_bell_s() -> None:
-    # One event, at this moment: nothing has aged.
-    events = [event(1, "email_opened", 0)]
-    found = predict(Past(tuple(events)), MONDAY, {"project_opened": 0.75, "email_opened": 0.25}, 5)
-    # Of order 0: one follower, seen once: half of the weight goes to what everybody does.
-    # What began the session is no context of what comes next: that has never been followed.
-    assert {each.event_type: each.probability for each in found.actions} == {
-        "email_opened": 0.625,
-        "project_opened": 0.375,
-    }
-
-
-def test_what_is_long_ago_weighs_less() -> None:
-    old = [event(n, "email_opened", -60 * 24 * 60 + n * 60, session_id=f"o{n}") for n in range(8)]
-    new = [event(50 + n, "project_opened", -24 * 60 + n, session_id=f"n{n}") for n in range(4)]
-    found = predict(Past((*old, *new)), MONDAY, {}, 2)
-    assert [each.event_type for each in found.actions] == ["project_opened", "email_opened"]
-
-
-def test_the_next_one_stays_with_its_thing() -> None:
-    events = []
-    for n in range(6):
-        thing = on("email", f"m-{n}")
-        events += [
-            event(10 * n, "email_opened", -600 + 10 * n, **thing, session_id=f"s{n}"),
-            event(10 * n + 1, "email_archived", -599 + 10 * n, **thing, session_id=f"s{n}"),
-        ]
-    events.append(event(99, "email_opened", 0, **on("email", "m-new"), session_id="today"))
-    found = predict(Past(tuple(events)), MONDAY, {}, 1)
-    (action,) = found.actions
-    assert (action.event_type, action.entity_type, action.entity_id) == (
-        "email_archived",
-        "email",
-        "m-new",
-    )
-
-
-def test_of_nobody_it_is_what_everybody_does() -> None:
-    found = predict(Past(), MONDAY, {"email_opened": 0.6, "project_opened": 0.4}, 1)
-    assert [(each.event_type, each.probability) for each in found.actions] == [
-        ("email_opened", 0.6)
-    ]
-    assert (found.source, found.samples, found.confidence) == ("everybody", 0, "not enough data")
-    assert predict(Past(opted_out=True), MONDAY, {"a": 1.0}, 3).actions == ()
-    assert predict(Past(), MONDAY, {}, 3).source == "nothing"

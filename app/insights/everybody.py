@@ -1,0 +1,176 @@
+"""What everybody does next: learnt from a sample of users now and then, kept in memory.
+
+Nothing of it is stored, so that who is erased or opts out is out of it with the next learning. A
+type that is none of the known ones counts only where several users have it: what one user's events
+are called is nobody else's to read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.insights.markov import (
+    BEGINNING,
+    ORDER_MAX,
+    Types,
+    Weights,
+    chained,
+    corrected,
+    logarithms,
+    pooled,
+    suffixes,
+)
+from app.read.sample import SampledEvent
+from app.schemas.event_types import KNOWN_TYPES
+
+HALF_LIFE = timedelta(days=90)
+USER_HALF_LIFE = timedelta(days=30)
+PAUSE = timedelta(minutes=30)
+USERS_MIN = 5
+# The weights are learnt from so many of the latest events: that is what takes time.
+WEIGHED_MAX = 4_000
+# A context of two types or more that was seen just once says nothing.
+SEEN_MIN = 2
+
+# Where learning begins, for contexts of one to three types: what it led to on the data sets of
+# `benchmarks/predict.py`, rounded.
+WEIGHTS: tuple[Weights, ...] = (
+    (0.0, 0.2, 0.2, 0.2, 0.1, 0.2, 0.2, 0.2),
+    (0.0, 0.1, 0.25, 0.25, 0.0, 0.1, 0.15, 0.15),
+    (-0.1, 0.05, 0.2, 0.5, 0.1, 0.05, 0.05, 0.15),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """`contexts` has what followed each context, weighed by its age; `weights` are those of the
+    pool, by the length of the context less one."""
+
+    types: tuple[str, ...] = ()
+    contexts: dict[Types, dict[str, float]] = field(default_factory=dict)
+    weights: tuple[Weights, ...] = WEIGHTS
+    events: int = 0
+    users: int = 0
+
+    def followers(self, context: Types) -> list[dict[str, float]]:
+        """For each length of the context."""
+        return [self.contexts.get(key, {}) for key in suffixes(context)]
+
+
+NOBODY = Everybody()
+
+
+def goes_on(before: datetime, session: str | None, at: datetime, its_session: str | None) -> bool:
+    """Whether two events in a row are of one session."""
+    if session is not None and its_session is not None:
+        return session == its_session
+    return at - before <= PAUSE
+
+
+@dataclass(slots=True)
+class _User:
+    context: Types = (BEGINNING,)
+    at: datetime | None = None
+    session: str | None = None
+    contexts: dict[Types, dict[str, float]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    )
+
+
+class Learner:
+    """Learns from a sample in small steps, so that whoever runs it can do other things between."""
+
+    def __init__(self, sample: Sequence[SampledEvent]) -> None:
+        """
+        Args:
+            sample: events of some users, ascending by time.
+        """
+        self._sample = sample
+        self._types = tuple(sorted({event.event_type for event in sample}))
+        self._common = _common(sample)
+        self._index = {name: n for n, name in enumerate(self._types)}
+        self._contexts: dict[Types, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._seen: dict[Types, int] = defaultdict(int)
+        self._users: dict[int, _User] = defaultdict(_User)
+        self._weights = list(WEIGHTS)
+
+    def steps(self) -> Iterator[None]:
+        """One event a step."""
+        if not self._sample:
+            return
+        first = self._sample[0].event_timestamp
+        weighed_from = len(self._sample) - WEIGHED_MAX
+        for n, event in enumerate(self._sample):
+            user = self._users[event.user_id]
+            if user.at is None or not goes_on(
+                user.at, user.session, event.event_timestamp, event.session_id
+            ):
+                user.context = (BEGINNING,)
+            since = event.event_timestamp - first
+            if n >= weighed_from:
+                self._weigh(user, event, since)
+            self._count(user, event, since)
+            yield
+
+    def _weigh(self, user: _User, event: SampledEvent, since: timedelta) -> None:
+        length, types = len(user.context), self._types
+        # What is counted later weighs more than what was counted first: here, it is the present.
+        ours, theirs = 0.5 ** (since / HALF_LIFE), 0.5 ** (since / USER_HALF_LIFE)
+        keys = list(suffixes(user.context))
+        everybody = chained(
+            [_scaled(self._contexts.get(key), ours) for key in keys],
+            types,
+            [1 / len(types)] * len(types),
+        )
+        own = chained(
+            [_scaled(user.contexts.get(key), theirs) for key in keys], types, everybody[0]
+        )
+        logs = logarithms([*everybody, *own])
+        weights = self._weights[length - 1]
+        shares = pooled(logs, weights)
+        came = self._index[event.event_type]
+        self._weights[length - 1] = corrected(weights, logs, shares, came)
+
+    def _count(self, user: _User, event: SampledEvent, since: timedelta) -> None:
+        ours, theirs = 2 ** (since / HALF_LIFE), 2 ** (since / USER_HALF_LIFE)
+        name = event.event_type
+        for key in suffixes(user.context):
+            user.contexts[key][name] += theirs
+            if name in self._common and self._common.issuperset(key):
+                self._contexts[key][name] += ours
+                self._seen[key] += 1
+        user.context = (*user.context, name)[-ORDER_MAX:]
+        user.at, user.session = event.event_timestamp, event.session_id
+
+    def learnt(self, now: datetime) -> Everybody:
+        """What the steps so far have taught."""
+        if not self._sample:
+            return NOBODY
+        scale = 0.5 ** ((now - self._sample[0].event_timestamp) / HALF_LIFE)
+        contexts = {
+            key: _scaled(found, scale)
+            for key, found in self._contexts.items()
+            if len(key) < 2 or self._seen[key] >= SEEN_MIN
+        }
+        return Everybody(
+            tuple(sorted(self._common - {BEGINNING})),
+            contexts,
+            tuple(self._weights),
+            len(self._sample),
+            len(self._users),
+        )
+
+
+def _common(sample: Sequence[SampledEvent]) -> set[str]:
+    """The types that may be told to others."""
+    users: dict[str, set[int]] = defaultdict(set)
+    for event in sample:
+        users[event.event_type].add(event.user_id)
+    return {BEGINNING} | {
+        name for name, who in users.items() if name in KNOWN_TYPES or len(who) >= USERS_MIN
+    }
+
+
+def _scaled(followers: dict[str, float] | None, scale: float) -> dict[str, float]:
+    return {name: count * scale for name, count in followers.items()} if followers else {}

@@ -1,0 +1,62 @@
+"""A prediction, from the reading of the events to the noting of what was said."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.db import Database
+from app.insights.calibration import (
+    NOTHING_SCORED,
+    Calibration,
+    calibration,
+    note_served,
+    score_served,
+)
+from app.insights.current import CurrentEverybody
+from app.insights.next_actions import Outlook, Prediction, outlook, predict
+from app.models import AppUser
+from app.read.past import Past, read_past
+from app.read.window import Window, resolve_window
+
+NEXT_DAYS = 90
+NEXT_EVENTS_MAX = 2_000
+
+
+async def foretell(
+    database: Database, current: CurrentEverybody, email: str, now: datetime, limit: int
+) -> Prediction:
+    """What a user is likely to do next, from their last 2,000 events of 90 days; it is scored when
+    their next event comes."""
+    window = resolve_window(now, days=NEXT_DAYS)
+    async with database.read() as session:
+        past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
+    found = outlook(past.events, now, await current.get(now))
+    if past.user_id is not None and not past.opted_out and found.probabilities:
+        await _note(database, past.user_id, past, found, now)
+    return predict(past, found, limit)
+
+
+async def _note(
+    database: Database, user_id: int, past: Past, found: Outlook, now: datetime
+) -> None:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    after = past.events[-1].event_timestamp if past.events else midnight
+    async with database.transaction() as session:
+        await score_served(session, now, user_id)
+        await note_served(session, user_id, after, found.rested, now, found.probabilities)
+
+
+async def how_foretold(
+    database: Database, email: str | None, window: Window, now: datetime
+) -> Calibration:
+    """How well predictions came out; what has come by now is counted in."""
+    user_id = None
+    if email is not None:
+        async with database.read() as session:
+            user_id = await session.scalar(select(AppUser.id).where(AppUser.email == email))
+        if user_id is None:
+            return NOTHING_SCORED
+    async with database.transaction() as session:
+        await score_served(session, now, user_id)
+    async with database.read() as session:
+        return await calibration(session, window, user_id)
