@@ -43,7 +43,7 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)

@@ -43,6 +43,8 @@ LOCK_WAIT_MS = 50
 LOCK_PAUSE_SECONDS = 0.1
 LOCK_ATTEMPTS = 100
 
+NOT_DURABLE = text("SET LOCAL synchronous_commit = off")
+
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
 DATA_EXCEPTION_CLASS = "22"
@@ -140,10 +142,14 @@ class Database:
             raise translate(error) from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[WriteSession]:
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[WriteSession]:
         """One unit of work: committed when the block ends, rolled back when it raises.
 
         The commit has returned before the block is left: what is answered afterwards is kept.
+
+        Args:
+            durable: else a crash of the server may lose what was committed in its last second,
+                and nobody waits for its disk.
 
         Raises:
             Unavailable: no connection was to be had, or it was lost; nothing is known to be kept.
@@ -153,6 +159,8 @@ class Database:
                 WriteSession(self._write_engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
+                if not durable:
+                    await session.execute(NOT_DURABLE)
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error

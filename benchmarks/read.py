@@ -71,8 +71,8 @@ def history(events: int, folder: Path | None) -> Iterator[str]:
         done = data / "filled"
         server = embedded.start(data, SERVER)
         try:
+            asyncio.run(migrate_at(server.url(), SETTINGS))
             if not done.exists():
-                asyncio.run(migrate_at(server.url(), SETTINGS))
                 console.print(f"making {events:,} events ...")
                 fill(server.url(), events, datetime.now(UTC), SETTINGS)
                 done.touch()

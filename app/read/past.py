@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from app.db import ReadSession
 from app.read.window import Window
@@ -12,9 +12,9 @@ from app.read.window import Window
 Purpose = Literal["ai_context", "learning"]
 
 
-@dataclass(frozen=True, slots=True)
-class PastEvent:
-    """An event, with what of its metadata says something to others: texts, or None."""
+class PastEvent(NamedTuple):
+    """An event, with what of its metadata says something to others: texts, or None. (A tuple, as
+    thousands are made for each question.)"""
 
     event_id: str
     event_timestamp: datetime
@@ -59,14 +59,14 @@ LAST_EVENTS = text(
     )
     SELECT who.id, who.opted_out, event.*
     FROM who LEFT JOIN LATERAL (
-      SELECT event_id, event_timestamp, event_type, event_category, event_action, entity_type,
+      SELECT event_id::text, event_timestamp, event_type, event_category, event_action, entity_type,
         entity_id, session_id, duration_ms, event_metadata ->> 'title' AS title,
         event_metadata ->> 'label' AS label, event_metadata ->> 'priority' AS priority,
         event_metadata ->> 'page' AS page
       FROM activity_event
       WHERE user_id = who.id AND NOT who.opted_out
         AND event_timestamp >= :start AND event_timestamp < :end
-      ORDER BY event_timestamp DESC, event_id DESC LIMIT :at_most
+      ORDER BY event_timestamp DESC, activity_event.event_id DESC LIMIT :at_most
     ) AS event ON true
     """
 )
@@ -98,10 +98,5 @@ async def read_past(
         return Past(opted_out=True, user_id=rows[0].id)
     found = [row for row in rows if row.event_id is not None]
     kept = found[:at_most]
-    events = tuple(_event(row) for row in reversed(kept))
+    events = tuple(PastEvent._make(row[2:]) for row in reversed(kept))
     return Past(events, truncated=len(found) > at_most, user_id=rows[0].id)
-
-
-def _event(row: Row[Any]) -> PastEvent:
-    fields: tuple[Any, ...] = tuple(row[3:])
-    return PastEvent(str(row.event_id), *fields)

@@ -97,5 +97,5 @@ async def test_the_service_keeps_its_own(database: Database) -> None:
     await store(database, row(1, at="2026-11-20 09:00"))
     settings = Settings(retention_days=365)
     await Duties(database, settings, lambda: NOW).look()
-    assert await scalar(database, "SELECT count(*) FROM duty") == 5
+    assert await scalar(database, "SELECT count(*) FROM duty") == 6
     assert await scalar(database, "SELECT count(*) FROM activity_event") == 1
