@@ -65,14 +65,16 @@ def distil(past: Past, window: Window, purpose: ContextPurpose, max_tokens: int)
     zone = window.zone
     kept: list[Line] = []
     omitted = 0
-    text = PREFACE
+    text, tokens = PREFACE, tokens_at_most(PREFACE)
     for line in _lines(past.events, zone, purpose) if past.events else ():
-        longer = f"{text}\n[{len(kept) + 1}] {line.text}"
-        if tokens_at_most(longer) > max_tokens:
+        # No piece that is counted as one reaches over the end of a line.
+        more = f"\n[{len(kept) + 1}] {line.text.rstrip()}"
+        more_tokens = tokens_at_most(more)
+        if tokens + more_tokens > max_tokens:
             omitted += 1
             continue
         kept.append(line)
-        text = longer
+        text, tokens = text + more, tokens + more_tokens
     if not kept:
         text = ""
     cited = "\n".join(",".join(line.event_ids) for line in kept)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.read.past import PastEvent
 
@@ -54,6 +55,7 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
     yield from found
 
 
+@lru_cache(maxsize=1_000)
 def _ends_of(event_type: str) -> frozenset[str]:
     known = BEGINNINGS.get(event_type)
     if known is not None:
@@ -62,7 +64,8 @@ def _ends_of(event_type: str) -> frozenset[str]:
     return frozenset({f"{stem}_completed"}) if stem and word in BEGINNING_WORDS else frozenset()
 
 
-def _ended_by(event_type: str) -> list[str]:
+@lru_cache(maxsize=1_000)
+def _ended_by(event_type: str) -> tuple[str, ...]:
     found = [begun for begun, ends in BEGINNINGS.items() if event_type in ends]
     stem, _, word = event_type.rpartition("_")
     if stem and word == "completed":
@@ -71,4 +74,4 @@ def _ended_by(event_type: str) -> list[str]:
             for each in (f"{stem}_{begun}" for begun in BEGINNING_WORDS)
             if each not in BEGINNINGS
         ]
-    return found
+    return tuple(found)
