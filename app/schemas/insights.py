@@ -46,7 +46,9 @@ class NextActionsQuery(Query):
 
 
 class LineOut(Answer):
-    section: Literal["summary", "completed", "open", "projects", "emails", "runs", "patterns"]
+    section: Literal[
+        "summary", "days", "completed", "open", "projects", "emails", "runs", "patterns"
+    ]
     text: str
     event_ids: list[UUID] = Field(description="Of the events that it is about, the latest first.")
     events: int = Field(description="How many those are, listed or not.")
