@@ -13,6 +13,7 @@ from app.auth.rates import Rates
 from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
+from app.insights.generate import Generator
 from app.read.export import ExportSlots
 from app.read.feed import Feed
 from app.schemas.queries import EventQuery
@@ -35,6 +36,7 @@ class Service:
     rates: Rates
     exports: ExportSlots
     feed: Feed
+    generator: Generator | None
     head_revision: str
 
 
@@ -49,6 +51,10 @@ def _database(request: Request) -> Database:
 
 def _settings(request: Request) -> Settings:
     return service_of(request).settings
+
+
+def _generator(request: Request) -> Generator | None:
+    return service_of(request).generator
 
 
 def now_of(request: Request) -> datetime:
@@ -72,6 +78,7 @@ def _no_repeats(request: Request) -> None:
 ServiceDep = Annotated[Service, Depends(service_of)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+GeneratorDep = Annotated[Generator | None, Depends(_generator)]
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
 NowDep = Annotated[datetime, Depends(now_of)]
 NoRepeats = Depends(_no_repeats)
