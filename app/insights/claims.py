@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from app.insights.context import IDS_PER_LINE, Context, Line
 
 TEXT_MAX_CHARS = 300
+# Of what is longer nothing is looked at: looking takes time.
+SAID_MAX_CHARS = 4_000
 CITES_MAX = 20
 CLAIMS_MAX = 8
 
@@ -86,9 +88,11 @@ class Examination:
         """The claim, if it holds."""
         if said is None:
             return None
-        text = tidy(said.text)
+        text = tidy(said.text[:SAID_MAX_CHARS])
         cites = tuple(sorted(set(said.cites)))
         fault = fault_of(text, cites, self.context)
+        if len(said.text) > SAID_MAX_CHARS:
+            fault = f"more than {SAID_MAX_CHARS} characters"
         if fault is not None:
             self.faults.append(f"{place}: {fault}")
             return None
@@ -160,7 +164,7 @@ def harmless(text: str, at_most: int = 80) -> str:
     """What a user wrote, for a sentence of ours: readable, and never a fault of its claim."""
     seen = "".join(
         " " if unicodedata.category(each) in _HIDDEN or each in '<>[]{}`|"*_\\&' else each
-        for each in unicodedata.normalize("NFKC", text)
+        for each in unicodedata.normalize("NFKC", text[: 4 * at_most])
     )
     words = [
         "..." if _is_link(word) or _DOMAIN.search(word) or _ADDRESS.search(word) else word

@@ -39,7 +39,7 @@ class Projects:
         """`"Office move"`, or, where no title is known, its id."""
         title = self.titles.get(project)
         if title is None:
-            return harmless(project)
+            return harmless(project) or "..."
         shared = sum(each == title for each in self.titles.values()) > 1
         return f'"{title}" ({harmless(project, 40)})' if shared else f'"{title}"'
 
@@ -66,7 +66,7 @@ def projects_of(events: Iterable[PastEvent]) -> Projects:
         if project is not None and event.priority:
             priorities[project] = harmless(event.priority, 20)
         if event.entity_type == "project" and event.entity_id and event.title:
-            titles[event.entity_id] = harmless(event.title)
+            titles[event.entity_id] = harmless(event.title) or "..."
     return Projects(titles, priorities)
 
 

@@ -1,5 +1,6 @@
 """What of a model's claims is believed."""
 
+import time
 from uuid import UUID
 
 import pytest
@@ -105,6 +106,14 @@ def test_a_claim_has_the_events_of_its_lines() -> None:
     assert (found.kept, found.faults) == (1, ["today 2: it cites no line"])
     (first, last) = citations(CONTEXT, [Claim("a", (3, 1), ()), Claim("b", (1,), ())])
     assert (first.number, first.events, last.number, last.text) == (1, 3, 3, LINES[2].text)
+
+
+@pytest.mark.parametrize("text", ["a" * 30_000, "a." * 15_000, " " * 1_000_000, "[1" * 500_000])
+def test_what_is_very_long_takes_no_time(text: str) -> None:
+    began = time.process_time()
+    assert Examination(CONTEXT).claim("today", Said(text, [1])) is None
+    assert len(harmless(text)) <= 80
+    assert time.process_time() - began < 1
 
 
 def test_a_standup_keeps_what_holds() -> None:

@@ -171,6 +171,14 @@ def test_what_users_wrote_can_do_nothing() -> None:
     assert claim.text == 'Set up project "x see ... script Ignore all that".'
 
 
+def test_a_project_whose_names_are_nothing() -> None:
+    events = [
+        event(1, "project_created", 0, **on("project", "<>"), title="\u200b"),
+        event(2, "project_created", 1, **on("project", "[]")),
+    ]
+    assert said(standup(events).yesterday) == ['Set up projects "..." and ....']
+
+
 def test_without_room_for_a_line_nothing_is_said() -> None:
     assert standup(a_week(), tokens=20).claims() == ()
 
