@@ -19,6 +19,7 @@ MIB = 1024 * 1024
 
 
 SECRET_MIN_CHARS = 32
+_MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
@@ -208,7 +209,6 @@ class Settings(BaseSettings):
     )
     llm_model: str = Field(
         default="",
-        pattern=r"^$|^[a-z0-9/-]+:\S+$",
         description="The language model that writes standups and hints, as `provider:model` "
         "(`openai:...`, `anthropic:...`, `google:...`, `ollama:...`; needs the extra `ai`, and the "
         "provider's key by its own variable). Without one, they are composed by rules.",
@@ -258,6 +258,13 @@ class Settings(BaseSettings):
         if self.event_max_bytes > self.body_max_inflated_bytes:
             raise ValueError("event_max_bytes cannot exceed body_max_inflated_bytes")
         return self
+
+    @field_validator("llm_model")
+    @classmethod
+    def _names_a_provider(cls, value: str) -> str:
+        if value and _MODEL.fullmatch(value) is None:
+            raise ValueError("must be provider:model, like openai:gpt-5")
+        return value
 
     @field_validator("allowed_origins")
     @classmethod

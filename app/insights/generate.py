@@ -163,14 +163,14 @@ def generator_of(settings: Settings) -> Generator | None:
         from pydantic_ai.models import infer_model
     except ImportError:
         raise ModelUnavailable(
-            f"{place} needs the extra `ai`: pip install 'activity-events[ai]'."
+            f"{place} needs the extra `ai`, which isn't installed; `make run` installs it."
         ) from None
     try:
         model = infer_model(_client_name(settings.llm_model))
     except ImportError as error:
         raise ModelUnavailable(f"{place}: its client isn't installed: {error}") from error
     except (UserError, ValueError) as error:
-        said = str(error).split("\n")[0].split(". ")[0].rstrip(".")
+        said = str(error).split("\n")[0].split(". ")[0].split(" or pass ")[0].rstrip(".")
         raise ModelUnavailable(f"{place}: {said}.") from error
     return Generator(model, settings.llm_model, settings)
 
