@@ -319,3 +319,36 @@ def test_of_nobody_it_is_what_everybody_does() -> None:
     assert (found.source, found.samples, found.confidence) == ("everybody", 0, "not enough data")
     assert predict(Past(opted_out=True), MONDAY, {"a": 1.0}, 3).actions == ()
     assert predict(Past(), MONDAY, {}, 3).source == "nothing"
+
+
+def test_of_many_open_things_the_newest_and_the_oldest_are_told_and_emails_last() -> None:
+    tasks = [
+        event(n, "project_subtask_created", n, **on("subtask", f"t-{n}")) for n in range(1, 21)
+    ]
+    email = event(30, "email_opened", 30, **on("email", "m-1"))
+    meeting = event(31, "calendar_event_created", 31, **on("calendar_event", "c-1"))
+
+    def told(events: list[PastEvent]) -> list[str]:
+        lines = [line for line in context(events).lines if line.section == "open"]
+        return [" ".join(line.text.split()[5:7]).removeprefix("subtask ") for line in lines]
+
+    assert told([*tasks, email, meeting]) == [
+        f"t-{n}" for n in (20, 19, 18, 17, 16, 15, 14, 13, 4, 3, 2, 1)
+    ]
+    assert told([*tasks[:2], email, meeting]) == ["t-2", "t-1", "m-1 since"]
+
+
+def test_a_line_for_each_day_with_what_was_done_most() -> None:
+    events = [
+        event(1, "page_viewed", 0),
+        event(2, "email_opened", 24 * 60),
+        event(3, "email_opened", 24 * 60 + 1),
+        event(4, "email_archived", 24 * 60 + 2),
+        # In Berlin the next day has begun.
+        event(5, "email_opened", 2 * 24 * 60 - 10 * 60),
+    ]
+    lines = [line.text for line in context(events).lines if line.section == "days"]
+    assert lines == [
+        "Wed 18 Nov: email opened x1",
+        "Tue 17 Nov: email opened x2, email archived x1",
+    ]
