@@ -40,7 +40,13 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-PROCESS_EDGES = {"app/cli.py", "app/duties.py", "app/ingest/writer.py"}  # command line, loops
+# Command line, loops, and what a model's provider sends.
+PROCESS_EDGES = {
+    "app/cli.py",
+    "app/duties.py",
+    "app/ingest/writer.py",
+    "app/insights/generate.py",
+}
 COMMITTING = {"app/db.py", "app/migrate.py"}
 PYDANTIC = (
     "app/schemas/",

@@ -85,7 +85,7 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
         if next_language == "json":
             assert_like(json.loads(answer), json.loads(expected))
             compared += 1
-    assert compared == 10
+    assert compared == 11
 
 
 def bash(folder: Path, *lines: str) -> str:
