@@ -21,7 +21,7 @@ from tests.conftest import LiveServer, fresh_database, running_service
 
 Json = dict[str, Any]
 FORWARD, LOSE = "forward", "lose"
-PATIENT = Backoff(attempts=60, base_seconds=0.1, cap_seconds=0.5, asked_max_seconds=30)
+PATIENT = Backoff(attempts=200, base_seconds=0.1, cap_seconds=0.5, asked_max_seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -377,6 +377,24 @@ def test_what_is_on_its_way_takes_room_until_it_is_settled() -> None:
     assert box.counts() == Counts(tracked=5, delivered=0, dropped=4, waiting=1)
 
 
+def test_what_was_rejected_is_dropped_by_reason() -> None:
+    box = outbox()
+    for number in range(5):
+        box.add(Encoded(f"id-{number}", b""), 0)
+    statuses = ["empty", None, "too_long", "empty", None]
+    batch = box.take()
+    drops = box.settle(
+        batch,
+        [
+            Verdict(each.event_id, "rejected" if code else "duplicate", code)
+            for each, code in zip(batch, statuses, strict=True)
+        ],
+    )
+    found = {drop.reason: [each.event_id for each in drop.events] for drop in drops}
+    assert found == {"empty": ["id-0", "id-3"], "too_long": ["id-2"]}
+    assert box.counts() == Counts(tracked=5, delivered=2, dropped=3, waiting=0)
+
+
 def test_what_was_abandoned_is_not_counted_again() -> None:
     box = outbox()
     for _ in range(3):
