@@ -197,7 +197,7 @@ async def test_questions(service: Service, connect: Connect, email: str) -> None
     assert context.answer["purpose"] == "project_wizard"
     assert (await client("patterns", email, days=5))["events_read"] == 3
     following = await client("next_actions", email, limit=1)
-    assert [action["event_type"] for action in following["actions"]] == ["project_created"]
+    assert (len(following["actions"]), following["events_read"]) == (1, 3)
 
 
 @pytest.mark.parametrize(
