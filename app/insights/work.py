@@ -44,17 +44,17 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
         place = event.entity or event.session_id
         if place is None:
             continue
-        for begun_type in _ended_by(event.event_type):
+        for begun_type in ended_by(event.event_type):
             number = running.pop((begun_type, place), None)
             if number is not None:
                 found[number] = Thread(found[number].begun, event)
-        if _ends_of(event.event_type) and (event.event_type, place) not in running:
+        if ends_of(event.event_type) and (event.event_type, place) not in running:
             running[event.event_type, place] = len(found)
             found.append(Thread(event, None))
     yield from found
 
 
-def _ends_of(event_type: str) -> frozenset[str]:
+def ends_of(event_type: str) -> frozenset[str]:
     known = BEGINNINGS.get(event_type)
     if known is not None:
         return known
@@ -62,7 +62,7 @@ def _ends_of(event_type: str) -> frozenset[str]:
     return frozenset({f"{stem}_completed"}) if stem and word in BEGINNING_WORDS else frozenset()
 
 
-def _ended_by(event_type: str) -> list[str]:
+def ended_by(event_type: str) -> list[str]:
     found = [begun for begun, ends in BEGINNINGS.items() if event_type in ends]
     stem, _, word = event_type.rpartition("_")
     if stem and word == "completed":
