@@ -18,8 +18,6 @@ SuggestionKind = Literal["email_rule", "sequence", "dropped", "email_hours", "sc
 CANDIDATES_MAX = 20
 Z_95 = 1.959964
 WEEK = timedelta(days=7)
-# Categories in which nothing is done that could be done otherwise.
-NO_WORK = frozenset({"navigation", "tracker"})
 
 Key = TypeVar("Key", str, tuple[str, str], tuple[str, int])
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from app.insights.evidence import NO_WORK, Candidate, Hit, Threshold, largest
+from app.insights.evidence import Candidate, Hit, Threshold, largest
 from app.insights.quoting import quoted, type_name
-from app.insights.work import ends_of, threads
+from app.insights.work import Thread, ends_of
 from app.read.past import PastEvent
 
 # An email's end belongs to its opening within this time.
@@ -19,7 +19,7 @@ EMAIL_ENDS = {
 }
 A_STEP = timedelta(minutes=1)
 # Nobody is as quick as that: it is the app that does the second.
-BY_THE_APP_WITHIN = timedelta(seconds=1)
+BY_THE_APP_WITHIN_S = 1
 BY_THE_APP = {("ai_wizard_completed", "project_created")}
 # What is done with others says nothing of how much is left lying; instead, `ENDED_MIN`.
 LEFT = Threshold(lift=None)
@@ -29,11 +29,11 @@ ENDED_MIN = 3
 THINGS = {"project_created": "projects", "project_subtask_created": "sub-tasks"}
 
 
-def email_rules(events: Sequence[PastEvent], now: datetime) -> Iterator[Candidate]:
+def email_rules(threads: Sequence[Thread], now: datetime) -> Iterator[Candidate]:
     """Emails of a label, and what is done with them soon after they are opened; against emails of
     all other labels. Each email counts once; one that has only just been opened, not yet."""
     emails: dict[tuple[str, str], tuple[str, PastEvent | None]] = {}
-    for thread in threads(events):
+    for thread in threads:
         begun, end = thread.begun, thread.ended
         if begun.event_type != "email_opened" or begun.entity is None:
             continue
@@ -63,22 +63,21 @@ def email_rules(events: Sequence[PastEvent], now: datetime) -> Iterator[Candidat
         )
 
 
-def sequences(events: Sequence[PastEvent]) -> Iterator[Candidate]:
+def sequences(acts: Sequence[PastEvent]) -> Iterator[Candidate]:
     """One thing done within a minute after another; against how often it follows others."""
-    acts = [event for event in events if event.event_category not in NO_WORK]
     firsts = Counter(event.event_type for event in acts)
     seconds: Counter[str] = Counter()
     pairs: defaultdict[tuple[str, str], list[Hit]] = defaultdict(list)
-    gaps: defaultdict[tuple[str, str], list[timedelta]] = defaultdict(list)
+    gaps_s: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for before, after in pairwise(acts):
         gap = after.event_timestamp - before.event_timestamp
         if gap <= A_STEP and before.session_id == after.session_id:
             pair = before.event_type, after.event_type
             seconds[after.event_type] += 1
             pairs[pair].append(Hit(after.event_timestamp, after))
-            gaps[pair].append(gap)
+            gaps_s[pair].append(gap.total_seconds())
     for pair in largest({pair: len(hits) for pair, hits in pairs.items() if not _is_one(*pair)}):
-        if statistics.median(gaps[pair]) < BY_THE_APP_WITHIN:
+        if statistics.median(gaps_s[pair]) < BY_THE_APP_WITHIN_S:
             continue
         first, second = pair
         yield Candidate(
@@ -97,24 +96,27 @@ def _is_one(first: str, second: str) -> bool:
     return first == second or is_end or (first, second) in BY_THE_APP
 
 
-def things_left(events: Sequence[PastEvent], now: datetime) -> Iterator[Candidate]:
+def things_left(
+    threads: Sequence[Thread], events: Sequence[PastEvent], now: datetime
+) -> Iterator[Candidate]:
     """Things begun two weeks ago or before, not ended, and untouched for two weeks; `at` is when
     those were over."""
     touched = {event.entity: event.event_timestamp for event in events if event.entity is not None}
+    rested_at = now - RESTS
     begun: Counter[str] = Counter()
     ended: Counter[str] = Counter()
     left: defaultdict[str, list[Hit]] = defaultdict(list)
-    for thread in threads(events):
+    for thread in threads:
         first = thread.begun
         # An email that was read needs no end.
         if first.entity is None or first.event_category == "email":
             continue
-        if now - first.event_timestamp < RESTS:
+        if first.event_timestamp > rested_at:
             continue
         begun[first.event_type] += 1
         if thread.ended is not None:
             ended[first.event_type] += 1
-        elif now - touched[first.entity] >= RESTS:
+        elif touched[first.entity] <= rested_at:
             left[first.event_type].append(Hit(touched[first.entity] + RESTS, first))
     for name in largest({name: begun[name] for name in left if ended[name] >= ENDED_MIN}):
         things = THINGS.get(name) or f"what {type_name(name)} began"

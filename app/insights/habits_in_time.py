@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.insights.evidence import NO_WORK, Candidate, Hit, Threshold, largest
+from app.insights.evidence import Candidate, Hit, Threshold, largest
 from app.insights.patterns import PRODUCTIVE
 from app.insights.quoting import type_name
 from app.insights.work import ended_by
@@ -25,25 +26,40 @@ PRODUCTIVE_MIN = 20
 SLOT_MINUTES = 30
 WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
+
+class Moment(NamedTuple):
+    """An event, its day, and the minute of that day."""
+
+    event: PastEvent
+    day: date
+    minute: int
+
+
 Done = Mapping[date, Sequence[tuple[int, PastEvent]]]
 
 
-def email_hours(events: Sequence[PastEvent], zone: ZoneInfo) -> Iterator[Candidate]:
+def by_the_clock(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Moment]:
+    """The events, with their days and minutes."""
+    found = []
+    for event in events:
+        local = event.event_timestamp.astimezone(zone)
+        found.append(Moment(event, local.date(), local.hour * 60 + local.minute))
+    return found
+
+
+def email_hours(moments: Sequence[Moment]) -> Iterator[Candidate]:
     """The hours of the day in which most other work is done, where they go to email; against all
     other hours. An hour of a day counts if enough is done in it."""
     done: Counter[int] = Counter()
     acts: Counter[tuple[date, int]] = Counter()
     emails: defaultdict[tuple[date, int], list[PastEvent]] = defaultdict(list)
-    for event in events:
-        if event.event_category in NO_WORK:
-            continue
-        local = event.event_timestamp.astimezone(zone)
-        hour = local.date(), local.hour
+    for event, day, minute in moments:
+        hour = day, minute // 60
         acts[hour] += 1
         if event.event_category == "email":
             emails[hour].append(event)
         elif event.event_action in PRODUCTIVE:
-            done[local.hour] += 1
+            done[hour[1]] += 1
     if done.total() < PRODUCTIVE_MIN:
         return
     best = sorted(done, key=lambda hour: (-done[hour], hour))[:BEST_HOURS]
@@ -66,11 +82,11 @@ def email_hours(events: Sequence[PastEvent], zone: ZoneInfo) -> Iterator[Candida
 
 @dataclass(frozen=True, slots=True)
 class _Calendar:
-    """When the user was there, by day and hour, and what they did at which minutes of a day."""
+    """On how many days the user was there at each hour, and what they did at which minutes."""
 
     today: date
     minute: int
-    hours: frozenset[tuple[date, int]]
+    hours: Counter[int]
     days: frozenset[date]
     done: Mapping[str, Done]
 
@@ -80,10 +96,10 @@ class _Calendar:
         return self.days - {self.today} if waits else self.days
 
 
-def schedules(events: Sequence[PastEvent], now: datetime, zone: ZoneInfo) -> Iterator[Candidate]:
+def schedules(moments: Sequence[Moment], here: datetime) -> Iterator[Candidate]:
     """What is done around the same time of each day, against all other hours that the user is
-    there; and of each week, against the same time of other weekdays."""
-    calendar = _calendar(events, now, zone)
+    there; and of each week, against the same time of other weekdays. `here` is now in the zone."""
+    calendar = _calendar(moments, here)
     # What ends something goes with its beginning.
     done = {
         name: days
@@ -99,33 +115,38 @@ def schedules(events: Sequence[PastEvent], now: datetime, zone: ZoneInfo) -> Ite
         yield _weekly(name, weekday, done[name], calendar)
 
 
-def _calendar(events: Sequence[PastEvent], now: datetime, zone: ZoneInfo) -> _Calendar:
+def _calendar(moments: Sequence[Moment], here: datetime) -> _Calendar:
     hours: set[tuple[date, int]] = set()
     done: dict[str, dict[date, list[tuple[int, PastEvent]]]] = {}
-    for event in events:
-        local = event.event_timestamp.astimezone(zone)
-        day = local.date()
-        hours.add((day, local.hour))
-        if event.event_category not in NO_WORK:
-            minute = local.hour * 60 + local.minute
-            done.setdefault(event.event_type, {}).setdefault(day, []).append((minute, event))
-    here = now.astimezone(zone)
-    days = frozenset(day for day, _ in hours)
-    return _Calendar(here.date(), here.hour * 60 + here.minute, frozenset(hours), days, done)
+    for event, day, minute in moments:
+        hours.add((day, minute // 60))
+        done.setdefault(event.event_type, {}).setdefault(day, []).append((minute, event))
+    return _Calendar(
+        today=here.date(),
+        minute=here.hour * 60 + here.minute,
+        hours=Counter(hour for _, hour in hours),
+        days=frozenset(day for day, _ in hours),
+        done=done,
+    )
 
 
 def _daily(name: str, done: Done, calendar: _Calendar) -> Candidate:
     usual = _usual_minute(done)
     hits = _around(usual, done)
-    elsewhere = [hour for hour in calendar.hours if abs(hour[1] * 60 + 30 - usual) >= 60]
-    with_it = {(day, minute // 60) for day, found in done.items() for minute, _ in found}
+    elsewhere = [hour for hour in calendar.hours if abs(hour * 60 + 30 - usual) >= 60]
+    with_it = Counter(
+        hour for found in done.values() for hour in {minute // 60 for minute, _ in found}
+    )
     return Candidate(
         kind="schedule",
         opening=f"Each day around {_clock(usual)} you do {type_name(name)}",
         advice="it could be scheduled",
         hits=list(hits.values()),
         out_of=len(calendar.days_until(usual, hits)),
-        otherwise=(sum(hour in with_it for hour in elsewhere), len(elsewhere)),
+        otherwise=(
+            sum(with_it[hour] for hour in elsewhere),
+            sum(calendar.hours[hour] for hour in elsewhere),
+        ),
         minute=usual,
     )
 

@@ -19,12 +19,15 @@ from app.insights.evidence import (
     weigh,
 )
 from app.insights.habits import email_rules, sequences, things_left
-from app.insights.habits_in_time import SLOT_MINUTES, email_hours, schedules
+from app.insights.habits_in_time import SLOT_MINUTES, by_the_clock, email_hours, schedules
+from app.insights.work import threads
 from app.read.past import Past
 
 SUGGESTIONS_MAX = 5
 OF_A_KIND_MAX = 2
 IDS_MAX = 20
+# Categories in which nothing is done that could be done otherwise.
+NO_WORK = frozenset({"navigation", "tracker"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ def suggest(past: Past, now: datetime, zone: ZoneInfo) -> tuple[Suggestion, ...]
 
 
 def _candidates(past: Past, now: datetime, zone: ZoneInfo) -> Iterator[Candidate]:
-    events = past.events
-    yield from email_rules(events, now)
-    yield from sequences(events)
-    yield from things_left(events, now)
-    yield from email_hours(events, zone)
-    yield from schedules(events, now, zone)
+    acts = [event for event in past.events if event.event_category not in NO_WORK]
+    found = list(threads(acts))
+    yield from email_rules(found, now)
+    yield from sequences(acts)
+    yield from things_left(found, past.events, now)
+    moments = by_the_clock(acts, zone)
+    yield from email_hours(moments)
+    yield from schedules(moments, now.astimezone(zone))
 
 
 def _is_said(candidate: Candidate, kept: list[Candidate]) -> bool:

@@ -13,6 +13,11 @@ BEGINNINGS: dict[str, frozenset[str]] = {
     "ai_wizard_started": frozenset({"ai_wizard_completed", "ai_wizard_cancelled"}),
     "email_opened": frozenset({"email_replied", "email_archived"}),
 }
+# The same, from the end.
+BEGUN_BY = {
+    end: tuple(begun for begun, ends in BEGINNINGS.items() if end in ends)
+    for end in frozenset[str]().union(*BEGINNINGS.values())
+}
 # Of types that are not known: `x_started` and `x_created` begin what `x_completed` ends.
 BEGINNING_WORDS = ("started", "created")
 
@@ -55,6 +60,7 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
 
 
 def ends_of(event_type: str) -> frozenset[str]:
+    """The types that end what this one begins; none where it begins nothing."""
     known = BEGINNINGS.get(event_type)
     if known is not None:
         return known
@@ -62,13 +68,11 @@ def ends_of(event_type: str) -> frozenset[str]:
     return frozenset({f"{stem}_completed"}) if stem and word in BEGINNING_WORDS else frozenset()
 
 
-def ended_by(event_type: str) -> list[str]:
-    found = [begun for begun, ends in BEGINNINGS.items() if event_type in ends]
-    stem, _, word = event_type.rpartition("_")
-    if stem and word == "completed":
-        found += [
-            each
-            for each in (f"{stem}_{begun}" for begun in BEGINNING_WORDS)
-            if each not in BEGINNINGS
-        ]
-    return found
+def ended_by(event_type: str) -> tuple[str, ...]:
+    """The types that begin what this one ends."""
+    known = BEGUN_BY.get(event_type, ())
+    stem = event_type.removesuffix("_completed")
+    if not stem or stem == event_type:
+        return known
+    others = (f"{stem}_{begun}" for begun in BEGINNING_WORDS)
+    return (*known, *(each for each in others if each not in BEGINNINGS))
