@@ -49,7 +49,7 @@ def suggest(past: Past, now: datetime, zone: ZoneInfo) -> tuple[Suggestion, ...]
         return ()
     found = [(each, weigh(each, now)) for each in _candidates(past, now, zone)]
     enough = [(each, evidence) for each, evidence in found if reaches(evidence, each.threshold)]
-    enough.sort(key=lambda pair: (-pair[1].lower_bound, -pair[1].last_week, pair[0].opening))
+    enough.sort(key=_best_first)
     kept: list[Candidate] = []
     suggestions = []
     kinds: Counter[SuggestionKind] = Counter()
@@ -70,6 +70,12 @@ def _candidates(past: Past, now: datetime, zone: ZoneInfo) -> Iterator[Candidate
     moments = by_the_clock(acts, zone)
     yield from email_hours(moments)
     yield from schedules(moments, now.astimezone(zone))
+
+
+def _best_first(found: tuple[Candidate, Evidence]) -> tuple[float, int, int, str]:
+    """Of equals, what begins a routine; then by name."""
+    candidate, evidence = found
+    return -evidence.lower_bound, -evidence.last_week, candidate.minute or 0, candidate.opening
 
 
 def _is_said(candidate: Candidate, kept: list[Candidate]) -> bool:

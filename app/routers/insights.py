@@ -10,6 +10,7 @@ from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
 from app.insights.context import distil
 from app.insights.next_actions import predict
 from app.insights.patterns import learn
+from app.insights.suggestions import suggest
 from app.read.analytics.top import top
 from app.read.filters import EventFilter
 from app.read.past import read_past
@@ -109,9 +110,11 @@ async def insights_next_actions(
     principal: PrincipalDep,
 ) -> Response:
     """Probabilities of the next types of events, learnt from the user's own, and, where those say
-    nothing, from everybody's. Of who has opted out of `learning` there is nothing."""
+    nothing, from everybody's; and what could be done with less effort, each suggestion with its
+    evidence and the threshold that it passed. Of who has opted out of `learning` there is
+    nothing."""
     email = principal.user(query.user_email)
-    window = resolve_window(now, days=NEXT_DAYS)
+    window = resolve_window(now, days=NEXT_DAYS, tz=query.tz)
     async with database.read() as session:
         past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
         known = await top(
@@ -119,7 +122,13 @@ async def insights_next_actions(
         )
     everybody = {row.value: row.share for row in known.rows if row.value in KNOWN_TYPES}
     found = predict(past, now, everybody, query.limit)
-    return JsonResponse({"user_email": email, **asdict(found)})
+    return JsonResponse(
+        {
+            "user_email": email,
+            **asdict(found),
+            "suggestions": [asdict(each) for each in suggest(past, now, window.zone)],
+        }
+    )
 
 
 def _about(email: str, window: Window) -> dict[str, Any]:

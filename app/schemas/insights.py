@@ -43,6 +43,12 @@ class NextActionsQuery(Query):
         list[EmailAddress], one("Whose; a user token's own user needs no naming.")
     ]
     limit: int = Field(default=3, ge=1, le=20)
+    tz: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The IANA time zone of the hours in `suggestions`.",
+        examples=["Europe/London"],
+    )
 
 
 class LineOut(Answer):
@@ -168,6 +174,33 @@ class NextActionOut(Answer):
     entity_id: str | None = Field(description="Where the user mostly stays with the same thing.")
 
 
+class EvidenceOut(Answer):
+    times: int
+    out_of: int
+    share: float
+    lower_bound: float = Field(description="Of the share's 95 % interval (Wilson 1927).")
+    lift: float | None = Field(
+        description="How many times as often as otherwise, at the least: the lower bound over the "
+        "upper bound of the share otherwise. Null where there is nothing to compare with."
+    )
+    last_week: int = Field(description="Of `times`, those of the last 7 days.")
+
+
+class ThresholdOut(Answer):
+    lower_bound: float
+    out_of: int
+    last_week: int
+    lift: float | None
+
+
+class SuggestionOut(Answer):
+    kind: Literal["email_rule", "sequence", "dropped", "email_hours", "schedule"]
+    text: str = Field(description="One sentence; what users wrote stands in double quotes.")
+    evidence: EvidenceOut
+    threshold: ThresholdOut = Field(description="What the evidence had to reach, all of it.")
+    event_ids: list[UUID] = Field(description="Of the latest times, the latest first: 20 at most.")
+
+
 class NextActionsAnswer(Answer):
     model_config = example(
         user_email="ada@example.com",
@@ -185,6 +218,23 @@ class NextActionsAnswer(Answer):
         source="user",
         events_read=412,
         opted_out=False,
+        suggestions=[
+            {
+                "kind": "email_rule",
+                "text": 'You archive emails labelled "newsletter" soon after opening them, 93% of '
+                "the time (41 of 44, 12 in the last 7 days): a rule could do that.",
+                "evidence": {
+                    "times": 41,
+                    "out_of": 44,
+                    "share": 0.9318,
+                    "lower_bound": 0.8177,
+                    "lift": 2.3,
+                    "last_week": 12,
+                },
+                "threshold": {"lower_bound": 0.75, "out_of": 10, "last_week": 3, "lift": 1.5},
+                "event_ids": [ID],
+            }
+        ],
     )
 
     user_email: str
@@ -198,3 +248,6 @@ class NextActionsAnswer(Answer):
     source: Literal["user", "everybody", "nothing"]
     events_read: int
     opted_out: bool
+    suggestions: list[SuggestionOut] = Field(
+        description="What could be done with less effort, the best evidence first: 5 at most."
+    )
