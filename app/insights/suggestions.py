@@ -87,10 +87,9 @@ def _is_said(candidate: Candidate, kept: list[Candidate]) -> bool:
 
 
 def _suggestion(candidate: Candidate, evidence: Evidence) -> Suggestion:
-    often = (
-        f"{100 * evidence.times // evidence.out_of}% of the time"
-        f" ({evidence.times} of {evidence.out_of}, {evidence.last_week} in the last 7 days)"
-    )
+    week = "once" if evidence.last_week == 1 else f"{evidence.last_week} times"
+    share = 100 * evidence.times // evidence.out_of
+    often = f"{share}% of the time, {week} in the last 7 days"
     latest = sorted(candidate.hits, key=lambda hit: (hit.at, hit.event.event_id), reverse=True)
     return Suggestion(
         kind=candidate.kind,

@@ -222,7 +222,7 @@ class NextActionsAnswer(Answer):
             {
                 "kind": "email_rule",
                 "text": 'You archive emails labelled "newsletter" soon after opening them, 93% of '
-                "the time (41 of 44, 12 in the last 7 days): a rule could do that.",
+                "the time, 12 times in the last 7 days: a rule could do that.",
                 "evidence": {
                     "times": 41,
                     "out_of": 44,
