@@ -95,7 +95,7 @@ def weigh(candidate: Candidate, now: datetime) -> Evidence:
         share=round(times / out_of, 4),
         lower_bound=round(low, 4),
         lift=None if otherwise is None else round(low / wilson(*otherwise)[1], 4),
-        last_week=sum(now - WEEK < hit.at <= now for hit in candidate.hits),
+        last_week=sum(hit.at > now - WEEK for hit in candidate.hits),
     )
 
 

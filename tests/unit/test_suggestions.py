@@ -149,6 +149,20 @@ def test_an_email_that_was_only_just_opened_says_nothing_yet() -> None:
     assert suggested([*events, *lately], NOW + timedelta(minutes=10)) == ()
 
 
+def test_a_label_may_be_told_at_the_end_alone() -> None:
+    events = [
+        replace(each, label=None) if each.event_type == "email_opened" else each
+        for each in emails("n", 20, 0)
+    ]
+    assert len(suggested([*events, *emails("other", 2, 20, first=7)])) == 1
+
+
+def test_hundred_percent_is_all() -> None:
+    events = [*emails("n", 249, 1, apart=60), *emails("other", 2, 200, first=7)]
+    (found,) = suggested(events)
+    assert "99% of the time" in found.text
+
+
 def test_an_email_counts_once() -> None:
     opened, archived = emails("n", 1, 0)
     again = [
@@ -259,6 +273,12 @@ def test_best_hours_that_go_to_email() -> None:
                 number = 10_000 * hour + 100 * back + place
                 at = -DAY * back + 60 * hour + (7 * place + 11 * back) % 59
                 events.append(event(number, name, at, session_id=f"h-{number}"))
+    # An hour with two things in it says nothing.
+    events += [
+        event(90_000 + 2 * n + place, name, -DAY * n + 5 + 31 * place, session_id=f"r-{n}")
+        for n in range(20, 40)
+        for place, name in enumerate(("email_opened", "email_opened"))
+    ]
     (found,) = [each for each in suggested(events) if each.kind == "email_hours"]
     assert found.text == (
         "In your best hours for other work (10:00) most of what you do is email, 100% of the time,"
@@ -298,6 +318,11 @@ def test_what_is_done_at_the_same_time_each_day() -> None:
         " 5 times in the last 7 days: it could be scheduled."
     )
     assert found.event_ids[0] == str(UUID(int=900_000))
+    # At most 3.0 % of the 124 hours that don't touch the half hours before and after ten.
+    assert found.evidence.lift == 29.5017
+    # What ends it goes with its beginning, however much later.
+    later = days("standup_completed", count=42, at=90)
+    assert len(suggested([*days("standup_started", count=42), *later, *busy_days(42)])) == 1
     winter = [*days("standup_started", count=22), *busy_days(22)]
     (found,) = suggested(winter, zone=ZoneInfo("Asia/Kathmandu"))
     assert found.text.startswith("Each day around 14:45 you do standup started, ")
@@ -314,6 +339,9 @@ def test_today_counts_when_its_time_is_over() -> None:
         until = [each for each in events if each.event_timestamp <= now]
         (found,) = suggested(until, now)
         assert (found.evidence.times, found.evidence.out_of) == (29, out_of)
+    done = [*events, event(1, "standup_started", -5)]
+    (found,) = suggested([each for each in done if each.event_timestamp < MONDAY], MONDAY)
+    assert (found.evidence.times, found.evidence.out_of) == (30, 30)
 
 
 def test_what_is_done_at_the_same_time_each_week() -> None:
@@ -353,6 +381,12 @@ def test_five_at_most_the_best_first_and_two_of_a_kind() -> None:
         ("sequence", 0.8513),
         ("email_rule", 0.8513),
     ]
+
+
+def test_two_of_a_kind_at_most() -> None:
+    rules = [each for n in range(4) for each in emails(f"label {n}", 20 + n, 0, first=n)]
+    found = suggested([*rules, *emails("other", 0, 200, first=9, apart=400)])
+    assert [each.evidence.out_of for each in found] == [23, 22]
 
 
 def test_of_who_opted_out_and_of_nobody_there_is_nothing() -> None:
