@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.read.past import PastEvent
+from app.schemas.event_types import KNOWN_TYPES
 
 # Of one thing (an entity, or a session where there is none): what begins, and what ends it.
 BEGINNINGS: dict[str, frozenset[str]] = {
@@ -12,11 +14,6 @@ BEGINNINGS: dict[str, frozenset[str]] = {
     "standup_started": frozenset({"standup_completed", "standup_skipped"}),
     "ai_wizard_started": frozenset({"ai_wizard_completed", "ai_wizard_cancelled"}),
     "email_opened": frozenset({"email_replied", "email_archived"}),
-}
-# The same, from the end.
-BEGUN_BY = {
-    end: tuple(begun for begun, ends in BEGINNINGS.items() if end in ends)
-    for end in frozenset[str]().union(*BEGINNINGS.values())
 }
 # Of types that are not known: `x_started` and `x_created` begin what `x_completed` ends.
 BEGINNING_WORDS = ("started", "created")
@@ -59,20 +56,25 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
     yield from found
 
 
+@lru_cache(maxsize=1_000)
 def ends_of(event_type: str) -> frozenset[str]:
     """The types that end what this one begins; none where it begins nothing."""
     known = BEGINNINGS.get(event_type)
-    if known is not None:
-        return known
+    if known is not None or event_type in KNOWN_TYPES:
+        return known or frozenset()
     stem, _, word = event_type.rpartition("_")
     return frozenset({f"{stem}_completed"}) if stem and word in BEGINNING_WORDS else frozenset()
 
 
+@lru_cache(maxsize=1_000)
 def ended_by(event_type: str) -> tuple[str, ...]:
     """The types that begin what this one ends."""
-    known = BEGUN_BY.get(event_type, ())
-    stem = event_type.removesuffix("_completed")
-    if not stem or stem == event_type:
-        return known
-    others = (f"{stem}_{begun}" for begun in BEGINNING_WORDS)
-    return (*known, *(each for each in others if each not in BEGINNINGS))
+    found = [begun for begun, ends in BEGINNINGS.items() if event_type in ends]
+    stem, _, word = event_type.rpartition("_")
+    if stem and word == "completed":
+        found += [
+            each
+            for each in (f"{stem}_{begun}" for begun in BEGINNING_WORDS)
+            if each not in BEGINNINGS
+        ]
+    return tuple(found)
