@@ -1,6 +1,7 @@
 """A prediction, from the reading of the events to the noting of what was said."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -14,6 +15,7 @@ from app.insights.calibration import (
 )
 from app.insights.current import CurrentEverybody
 from app.insights.next_actions import Outlook, Prediction, outlook, predict
+from app.insights.suggestions import suggest
 from app.models import AppUser
 from app.read.past import Past, read_past
 from app.read.window import Window, resolve_window
@@ -23,17 +25,26 @@ NEXT_EVENTS_MAX = 2_000
 
 
 async def foretell(
-    database: Database, current: CurrentEverybody, email: str, now: datetime, limit: int
+    database: Database,
+    current: CurrentEverybody,
+    email: str,
+    now: datetime,
+    limit: int,
+    zone: ZoneInfo,
 ) -> Prediction:
-    """What a user is likely to do next, from their last 2,000 events of 90 days; it is scored when
-    their next event comes."""
+    """What a user is likely to do next, and could do with less effort, from their last 2,000 events
+    of 90 days; it is scored when their next event comes.
+
+    Args:
+        zone: of the hours in suggestions.
+    """
     window = resolve_window(now, days=NEXT_DAYS)
     async with database.read() as session:
         past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
     found = outlook(past.events, now, await current.get(now))
     if past.user_id is not None and not past.opted_out and found.probabilities:
         await _note(database, past.user_id, past, found, now)
-    return predict(past, found, limit)
+    return predict(past, found, limit, suggest(past, now, zone))
 
 
 async def _note(

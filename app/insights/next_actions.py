@@ -24,6 +24,7 @@ from app.insights.markov import (
     pooled,
 )
 from app.insights.patterns import Confidence, confidence_of
+from app.insights.suggestions import Suggestion
 from app.read.past import Past, PastEvent
 
 # Of so many of these steps, this share stayed with the same thing: then the next one will.
@@ -56,6 +57,7 @@ class Prediction:
     source: Source
     events_read: int
     opted_out: bool
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ def outlook(events: Sequence[PastEvent], now: datetime, everybody: Everybody) ->
     return Outlook(dict(ranked), context, tuple(seen))
 
 
-def predict(past: Past, found: Outlook, limit: int) -> Prediction:
+def predict(
+    past: Past, found: Outlook, limit: int, suggestions: tuple[Suggestion, ...] = ()
+) -> Prediction:
     """The likeliest next types of events, and how well they are founded."""
     if past.opted_out:
         return Prediction((), (), 0, confidence_of(0), "nothing", 0, opted_out=True)
@@ -109,6 +113,7 @@ def predict(past: Past, found: Outlook, limit: int) -> Prediction:
         source="user" if samples else "everybody" if found.probabilities else "nothing",
         events_read=len(past.events),
         opted_out=False,
+        suggestions=suggestions,
     )
 
 

@@ -46,18 +46,19 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
         place = event.entity or event.session_id
         if place is None:
             continue
-        for begun_type in _ended_by(event.event_type):
+        for begun_type in ended_by(event.event_type):
             number = running.pop((begun_type, place), None)
             if number is not None:
                 found[number] = Thread(found[number].begun, event)
-        if _ends_of(event.event_type) and (event.event_type, place) not in running:
+        if ends_of(event.event_type) and (event.event_type, place) not in running:
             running[event.event_type, place] = len(found)
             found.append(Thread(event, None))
     yield from found
 
 
 @lru_cache(maxsize=1_000)
-def _ends_of(event_type: str) -> frozenset[str]:
+def ends_of(event_type: str) -> frozenset[str]:
+    """The types that end what this one begins; none where it begins nothing."""
     known = BEGINNINGS.get(event_type)
     if known is not None or event_type in KNOWN_TYPES:
         return known or frozenset()
@@ -66,7 +67,8 @@ def _ends_of(event_type: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1_000)
-def _ended_by(event_type: str) -> tuple[str, ...]:
+def ended_by(event_type: str) -> tuple[str, ...]:
+    """The types that begin what this one ends."""
     found = [begun for begun, ends in BEGINNINGS.items() if event_type in ends]
     stem, _, word = event_type.rpartition("_")
     if stem and word == "completed":

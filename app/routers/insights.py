@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
@@ -11,18 +12,15 @@ from app.insights.context import distil
 from app.insights.foretell import foretell, how_foretold
 from app.insights.patterns import learn
 from app.read.past import read_past
-from app.read.window import Window, window_of
+from app.read.window import Window, check_zone, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
-from app.schemas.insights import (
+from app.schemas.insights import ContextAnswer, ContextQuery, PatternsAnswer, PatternsQuery
+from app.schemas.next_actions import (
     CalibrationAnswer,
     CalibrationQuery,
-    ContextAnswer,
-    ContextQuery,
     NextActionsAnswer,
     NextActionsQuery,
-    PatternsAnswer,
-    PatternsQuery,
 )
 
 CONTEXT_DAYS = 7
@@ -105,11 +103,13 @@ async def insights_next_actions(
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Probabilities of the next types of events, learnt from the user's own on top of everybody's.
-    Each answer is scored when the user's next event comes. Of who has opted out of `learning` there
-    is nothing."""
+    """Probabilities of the next types of events, learnt from the user's own on top of everybody's,
+    each answer scored when the user's next event comes; and what could be done with less effort,
+    each suggestion with its evidence and the threshold that it passed. Of who has opted out of
+    `learning` there is nothing."""
     email = principal.user(query.user_email)
-    found = await foretell(service.database, service.everybody, email, now, query.limit)
+    zone = ZoneInfo(check_zone(query.tz))
+    found = await foretell(service.database, service.everybody, email, now, query.limit, zone)
     return JsonResponse({"user_email": email, **asdict(found)})
 
 

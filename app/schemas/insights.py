@@ -9,7 +9,7 @@ from pydantic import Field
 from app.schemas.answers import Answer, example
 from app.schemas.email import EmailAddress
 from app.schemas.examples import AT, ID
-from app.schemas.queries import Query, WindowQuery, one
+from app.schemas.queries import WindowQuery, one
 
 TOKENS_MAX = 32_000
 
@@ -36,19 +36,6 @@ class ContextQuery(InsightQuery):
 
 class PatternsQuery(InsightQuery):
     pass
-
-
-class NextActionsQuery(Query):
-    user_email: Annotated[
-        list[EmailAddress], one("Whose; a user token's own user needs no naming.")
-    ]
-    limit: int = Field(default=3, ge=1, le=20)
-
-
-class CalibrationQuery(WindowQuery):
-    user_email: Annotated[
-        list[EmailAddress], one("Whose predictions; without, everybody's, or a user token's own.")
-    ]
 
 
 class LineOut(Answer):
@@ -167,88 +154,3 @@ class PatternsAnswer(Answer):
     events_read: int
     truncated: bool
     opted_out: bool
-
-
-class NextActionOut(Answer):
-    event_type: str
-    probability: float
-    entity_type: str | None
-    entity_id: str | None = Field(description="Where the user mostly stays with the same thing.")
-
-
-class NextActionsAnswer(Answer):
-    model_config = example(
-        user_email="ada@example.com",
-        actions=[
-            {
-                "event_type": "email_archived",
-                "probability": 0.62,
-                "entity_type": "email",
-                "entity_id": "m-7",
-            }
-        ],
-        after=["", "email_opened"],
-        samples=41,
-        confidence="medium",
-        source="user",
-        events_read=412,
-        opted_out=False,
-    )
-
-    user_email: str
-    actions: list[NextActionOut]
-    after: list[str] = Field(
-        description="The longest series of types up to now that was seen before; an empty text is "
-        "the beginning of a session."
-    )
-    samples: int = Field(description="How often something followed it.")
-    confidence: Confidence
-    source: Literal["user", "everybody", "nothing"]
-    events_read: int
-    opted_out: bool
-
-
-class BinOut(Answer):
-    low: float
-    high: float
-    predictions: int
-    mean_probability: float | None = Field(description="Of the first choices.")
-    hit_rate: float | None = Field(description="How often the first choice came.")
-
-
-class CalibrationAnswer(Answer):
-    model_config = example(
-        start=AT,
-        end=AT,
-        predictions=412,
-        pending=3,
-        hit_at_1=0.62,
-        hit_at_3=0.83,
-        brier=0.51,
-        log_loss=1.09,
-        calibration_error=0.03,
-        bins=[
-            {
-                "low": 0.6,
-                "high": 0.7,
-                "predictions": 412,
-                "mean_probability": 0.65,
-                "hit_rate": 0.62,
-            }
-        ],
-    )
-
-    start: datetime
-    end: datetime
-    predictions: int = Field(description="Scored ones that were served on these days (UTC).")
-    pending: int = Field(description="Served ones whose next event hasn't come.")
-    hit_at_1: float | None = Field(description="How often the first choice came.")
-    hit_at_3: float | None = Field(description="How often one of the first three came.")
-    brier: float | None = Field(
-        description="The mean of the summed squared errors over all types: 0 is best, 2 worst."
-    )
-    log_loss: float | None = Field(description="The mean of -ln of what came; 0 is best.")
-    calibration_error: float | None = Field(
-        description="How far `mean_probability` and `hit_rate` are apart, on the average."
-    )
-    bins: list[BinOut] = Field(description="By the first choice's probability, in tenths.")

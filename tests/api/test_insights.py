@@ -1,4 +1,4 @@
-"""`GET /api/insights/context` and `/patterns`: through HTTP, with what users have decided."""
+"""`GET /api/insights/...`: through HTTP, with what users have decided."""
 
 import httpx
 import pytest
@@ -110,3 +110,56 @@ async def test_next_actions(client: httpx.AsyncClient, log: Log) -> None:
     assert other["source"] == "everybody"
     assert [each["event_type"] for each in other["actions"]] == ["email_opened", "email_replied"]
     assert sum(each["probability"] for each in other["actions"]) == pytest.approx(1, abs=1e-4)
+
+
+async def archive_newsletters(log: Log) -> list[str]:
+    """Twelve newsletters are archived, ten other emails left. The ids of the former, last first."""
+    archived = []
+    for n in range(22):
+        label = "newsletter" if n < 12 else "customer"
+        said = {"entity_type": "email", "entity_id": f"m-{n}", "metadata": {"label": label}}
+        at = f"2026-11-{15 + n % 5}T1{n // 5}"
+        opened = event(event_type="email_opened", event_timestamp=f"{at}:10:00Z", **said)
+        ended = event(event_type="email_archived", event_timestamp=f"{at}:12:00Z", **said)
+        await log(opened, *([ended] if n < 12 else []), session_id=f"s-{n}")
+        if n < 12:
+            archived.append((ended["event_timestamp"], ended["event_id"]))
+    return [event_id for _, event_id in sorted(archived, reverse=True)]
+
+
+async def test_suggestions(client: httpx.AsyncClient, log: Log) -> None:
+    archived = await archive_newsletters(log)
+    url = f"{HOST}/api/insights/next-actions"
+    body: Json = (await client.get(url, params={"user_email": ADA})).json()
+    assert body["suggestions"] == [
+        {
+            "kind": "email_rule",
+            "text": 'You archive emails labelled "newsletter" soon after opening them, 100% of the'
+            " time, 12 times in the last 7 days: a rule could do that.",
+            "evidence": {
+                "times": 12,
+                "out_of": 12,
+                "share": 1.0,
+                "lower_bound": 0.7575,
+                "lift": 2.7294,
+                "last_week": 12,
+            },
+            "threshold": {"lower_bound": 0.75, "out_of": 10, "last_week": 3, "lift": 1.5},
+            "event_ids": archived,
+        }
+    ]
+    other: Json = (await client.get(url, params={"user_email": BOB})).json()
+    assert other["suggestions"] == []
+    await client.put(
+        f"{HOST}/api/privacy/opt-out", params={"user_email": ADA}, json={"learning": True}
+    )
+    hidden: Json = (await client.get(url, params={"user_email": ADA})).json()
+    assert (hidden["suggestions"], hidden["opted_out"]) == ([], True)
+
+
+async def test_suggestions_have_a_zone(client: httpx.AsyncClient) -> None:
+    url = f"{HOST}/api/insights/next-actions"
+    answer = await client.get(url, params={"user_email": ADA, "tz": "Europe/Atlantis"})
+    assert error_of(answer, 422)["code"] == "invalid_request"
+    answer = await client.get(url, params={"user_email": ADA, "tz": "Asia/Kathmandu"})
+    assert answer.status_code == 200

@@ -15,7 +15,8 @@ import jwt
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.pages import NARROW, WIDE, Look, looking
+from app.demo.habits import character
+from tests.browser.pages import NARROW, WIDE, ZONE, Look, looking
 from tests.conftest import LiveServer, fresh_database, running_service
 
 ADA = "ada@example.com"
@@ -255,6 +256,26 @@ async def test_a_user_s_rights(browser: Browser, demo: LiveServer) -> None:
         await look.check()
         await page.get_by_role("button", name="Done").click()
         await expect(page.get_by_text("Nothing happened").first).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_a_habit_is_suggested(
+    browser: Browser, demo: LiveServer, size: tuple[int, int]
+) -> None:
+    user = character("archives_newsletters").email
+    async with looking(browser, demo, size) as look:
+        await look.at(f"/dashboard/users/{quote(user)}")
+        told = await look.get("/api/insights/next-actions", user_email=user, tz=ZONE)
+        (first, *_) = told["suggestions"]
+        assert first["text"].startswith('You archive emails labelled "newsletter" soon after')
+        suggestions = look.page.get_by_role("region", name="Suggestions")
+        shown = suggestions.get_by_role("listitem").filter(has_text=first["text"])
+        evidence = first["evidence"]
+        counts = f"{evidence['times']} of {evidence['out_of']} · {evidence['last_week']} last week"
+        await shown.get_by_text(counts, exact=True).click()
+        await expect(shown.locator("code")).to_contain_text(first["event_ids"][0])
+        await look.check()
+        await look.screenshot(f"user-suggestions-{size[0]}")
 
 
 async def opted_out(look: Look, user: str) -> object:

@@ -1,20 +1,33 @@
-"""What the unit tests share: settings that no environment reaches, and a batch in few words."""
+"""What the unit tests share: settings that no environment reaches, a batch in few words, and the
+demo's people."""
 
 import os
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
 
 import hypothesis
 import orjson
 import pytest
 
+from app.demo.fill import Demo, demo_events
+from app.demo.habits import character
+from app.demo.visits import DemoEvent
 from app.ingest.prepare import prepare_batch
 from app.ingest.rows import EventRow, Prepared
 from app.ingest.verdict import Verdict
+from app.read.past import PastEvent
+from app.schemas.event_types import category_and_action
 from app.settings import Settings
 from tests.conftest import NOW
 
 ADA = "ada@example.com"
 EVENT_ID = "01a1f8b8-73ba-7abc-8def-0123456789ab"
 AT = "2026-11-20T11:30:00Z"
+
+DEMO = Demo(users=30, days=90, seed=7, timezone="Europe/Berlin", now=NOW)
+
+PastOf = Callable[[str], tuple[PastEvent, ...]]
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -62,3 +75,36 @@ def rejected(*, sent_at: object = None, **fields: object) -> Verdict:
     found = prepared({"sent_at": sent_at, "events": [event(**fields)]})
     assert found.rows == []
     return found.rejections[0]
+
+
+def as_read(event: DemoEvent) -> PastEvent:
+    """As `read_past` has it."""
+    metadata = event.get("metadata", {})
+    return PastEvent(
+        event["event_id"],
+        datetime.fromisoformat(event["event_timestamp"]),
+        event["event_type"],
+        *category_and_action(event["event_type"]),
+        event.get("entity_type"),
+        event.get("entity_id"),
+        event.get("session_id"),
+        event.get("duration_ms"),
+        *(metadata.get(key) for key in ("title", "label", "priority", "page", "project")),
+    )
+
+
+@pytest.fixture(scope="session")
+def by_user() -> dict[str, tuple[PastEvent, ...]]:
+    found: defaultdict[str, list[PastEvent]] = defaultdict(list)
+    for _, event in demo_events(DEMO):
+        found[event["user_email"]].append(as_read(event))
+    return {
+        email: tuple(sorted(events, key=lambda each: (each.event_timestamp, each.event_id)))
+        for email, events in found.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def past_of(by_user: dict[str, tuple[PastEvent, ...]]) -> PastOf:
+    """The events of who has a habit."""
+    return lambda key: by_user[character(key).email]

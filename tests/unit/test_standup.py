@@ -15,10 +15,8 @@ from app.insights.hints import Hints, compose_email_hints, compose_project_hints
 from app.insights.standup import Days, Standup, days_of
 from app.read.past import Past, PastEvent
 from app.read.window import Window
+from tests.unit.conftest import PastOf
 from tests.unit.past import event, on
-from tests.unit.test_insights_of_the_demo import PastOf, past_of
-
-__all__ = ["past_of"]
 
 # Of `event`, minutes count from a Monday's ten o'clock in Berlin. It is Thursday noon.
 THURSDAY = datetime(2026, 11, 19, 11, 0, tzinfo=UTC)

@@ -243,4 +243,20 @@ export interface NextActions {
   confidence: Confidence
   source: 'user' | 'everybody' | 'nothing'
   opted_out: boolean
+  suggestions: Suggestion[]
+}
+
+export interface Suggestion {
+  kind: 'email_rule' | 'sequence' | 'dropped' | 'email_hours' | 'schedule'
+  text: string
+  evidence: {
+    times: number
+    out_of: number
+    share: number
+    lower_bound: number
+    lift: number | null
+    last_week: number
+  }
+  threshold: { lower_bound: number; out_of: number; last_week: number; lift: number | null }
+  event_ids: string[]
 }

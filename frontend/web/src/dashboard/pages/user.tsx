@@ -50,7 +50,7 @@ export default function User() {
       <div className="halves">
         <AiContext params={{ ...windowOf(view), user_email: user }} />
         <div className="stack">
-          <Next user={user} />
+          <Next user={user} tz={view.tz} />
           <WorkPatterns params={{ ...windowOf(view), user_email: user }} />
         </div>
       </div>

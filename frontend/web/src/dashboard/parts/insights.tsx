@@ -1,7 +1,7 @@
 // What AI features see of a user, and learn: as it is, with what it is made of.
 import type { Params } from '../api/client'
 import { useAnswer } from '../api/queries'
-import type { Context, Finding, NextActions, Patterns } from '../api/types'
+import type { Context, Finding, NextActions, Patterns, Suggestion } from '../api/types'
 import { NOTHING, percent, span, words } from '../view/format'
 import { useParam } from '../view/view'
 import { Card } from './card'
@@ -154,9 +154,13 @@ function Row<T>({
   )
 }
 
-/** What is likely to come next, and what that is made of. */
-export function Next({ user }: { user: string }) {
-  const query = useAnswer<NextActions>('/api/insights/next-actions', { user_email: user, limit: 4 })
+/** What is likely to come next, and what that is made of; what could be done with less effort. */
+export function Next({ user, tz }: { user: string; tz: string }) {
+  const query = useAnswer<NextActions>('/api/insights/next-actions', {
+    user_email: user,
+    limit: 4,
+    tz,
+  })
   return (
     <Card title="What comes next" hint={query.data ? madeOf(query.data) : '\u00a0'}>
       <Answered
@@ -166,26 +170,58 @@ export function Next({ user }: { user: string }) {
         empty="There is nothing to go by."
       >
         {(data) => (
-          <ol className="next">
-            {data.actions.map((action) => (
-              <li key={action.event_type}>
-                <span>
-                  {words(action.event_type)}
-                  {action.entity_id && (
-                    <span className="quiet-text">
-                      {' '}
-                      {action.entity_type}/{action.entity_id}
-                    </span>
-                  )}
-                </span>
-                <span className="next-share">{percent(action.probability, 0)}</span>
-                <span className="share-bar" style={{ width: `${action.probability * 100}%` }} />
-              </li>
-            ))}
-          </ol>
+          <>
+            <ol className="next">
+              {data.actions.map((action) => (
+                <li key={action.event_type}>
+                  <span>
+                    {words(action.event_type)}
+                    {action.entity_id && (
+                      <span className="quiet-text">
+                        {' '}
+                        {action.entity_type}/{action.entity_id}
+                      </span>
+                    )}
+                  </span>
+                  <span className="next-share">{percent(action.probability, 0)}</span>
+                  <span className="share-bar" style={{ width: `${action.probability * 100}%` }} />
+                </li>
+              ))}
+            </ol>
+            <Suggestions found={data.suggestions} />
+          </>
         )}
       </Answered>
     </Card>
+  )
+}
+
+function Suggestions({ found }: { found: readonly Suggestion[] }) {
+  if (!found.length) return null
+  return (
+    <section className="suggested" aria-labelledby="suggestions">
+      <h3 id="suggestions">Suggestions</h3>
+      <ul className="suggestions">
+        {found.map(({ text, evidence, threshold, event_ids }) => (
+          <li key={text}>
+            <span>{text}</span>
+            <details>
+              <summary>
+                {evidence.times} of {evidence.out_of} · {evidence.last_week} last week
+              </summary>
+              <p>
+                At least {percent(evidence.lower_bound, 0)} (shown from{' '}
+                {percent(threshold.lower_bound, 0)} on)
+                {evidence.lift !== null &&
+                  `, and ${evidence.lift.toFixed(1)} times as often as otherwise`}
+                . The latest:
+              </p>
+              <code>{event_ids.join(' ')}</code>
+            </details>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 
