@@ -14,6 +14,7 @@ from rich.table import Table
 from app import __version__
 from app.cli_analytics import analytics_app, query_command
 from app.cli_demo import demo_command
+from app.cli_mcp import mcp_command
 from app.cli_privacy import erase_command, keys_app
 from app.cli_transfer import export_command, import_command
 from app.console import (
@@ -49,6 +50,7 @@ app.command("erase")(erase_command)
 app.command("export")(export_command)
 app.command("import")(import_command)
 app.command("query")(query_command)
+app.command("mcp")(mcp_command)
 app.add_typer(analytics_app, name="analytics")
 
 

@@ -21,6 +21,8 @@ from app.edge import Cors, Edge, Gzip
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
 from app.insights.generate import generator_of
+from app.mcp import endpoint as mcp
+from app.mcp.endpoint import McpService
 from app.migrate import head_revision
 from app.read.export import ExportSlots
 from app.read.feed import Feed
@@ -80,6 +82,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             rates=rates,
             head_revision=head_revision(),
         )
+        app.state.mcp = McpService(app)
         duties = asyncio.create_task(Duties(database, settings, app.state.clock).keep())
         try:
             async with nullcontext() if generator is None else generator.open():
@@ -88,6 +91,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             duties.cancel()
             with suppress(asyncio.CancelledError):
                 await duties
+            await app.state.mcp.close()
             await everybody.close()
             await feed.close()
             await writer.close()
@@ -115,6 +119,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(privacy.router)
     app.include_router(privacy_export.router, prefix="/api/privacy")
     app.include_router(insights.router)
+    app.include_router(mcp.router)
     app.include_router(generate.router)
     app.include_router(health.router)
     app.include_router(docs.router)

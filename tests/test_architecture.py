@@ -28,12 +28,13 @@ ORDER = (
     {"verify_rollups"},
     {"duties"},
     {"deps"},
-    {"routers", "mcp"},
+    {"routers"},
+    {"mcp"},
     {"connection", "edge"},
     {"main"},
     {"serve"},
     {"console"},
-    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo"},
+    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo", "cli_mcp"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
@@ -56,6 +57,7 @@ COMMITTING = {"app/db.py", "app/migrate.py"}
 PYDANTIC = (
     "app/schemas/",
     "app/routers/",
+    "app/mcp/",
     "app/settings.py",
     "app/ingest/careful.py",
     "app/ingest/plain.py",

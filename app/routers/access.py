@@ -33,11 +33,17 @@ class Access:
 
     `scope` is a key's; none is for everybody. `users` says whether a user token may call it, for
     its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers.
+    `any_scope` is for whoever has a key or a token; what they ask for then looks at its scope.
     """
 
     scope: KeyScope | None
     users: bool = False
     beacon: bool = False
+    any_scope: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        return self.scope is None and not self.any_scope
 
 
 PUBLIC = Access(None)
@@ -74,6 +80,7 @@ ACCESS: dict[str, Access] = {
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
     "put_opt_out": Access(KeyScope.ADMIN, users=True),
     "erase_user": Access(KeyScope.ADMIN, users=True),
+    "mcp_endpoint": Access(None, users=True, any_scope=True),
     "live": PUBLIC,
     "ready": PUBLIC,
     "docs": PUBLIC,
@@ -97,7 +104,7 @@ class GuardedRoute(APIRoute):
         super().__init__(path, endpoint, **options)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.access.scope is None or scope["method"] not in (self.methods or ()):
+        if self.access.is_public or scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
         request = Request(scope)

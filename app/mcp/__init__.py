@@ -1,0 +1,1 @@
+"""The API's answers as tools for AI assistants (Model Context Protocol)."""
