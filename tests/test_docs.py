@@ -94,7 +94,7 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
 
 def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -> None:
     first = README.index("## From a Python backend")
-    snippets = FENCE.findall(README[first : README.index("## The API")])
+    snippets = FENCE.findall(README[first : README.index("## For AI assistants")])
     assert [language for language, _ in snippets] == ["python"] * 3
     script = [text for _, text in snippets]
     script += ["def ask_model(prompt): return prompt", "print(generate_standup('ada@example.com'))"]
