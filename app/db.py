@@ -22,6 +22,7 @@ from app.settings import Settings
 
 WRITE_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
+NOTING_POOL_SIZE = 2
 # For questions about everybody: sorting their events on disk would take twice as long, and a plan
 # for any window is a bad one for most. Few may run at a time.
 HEAVY = {"work_mem": "64MB", "plan_cache_mode": "force_custom_plan"}
@@ -42,8 +43,6 @@ SESSION_DEFAULTS = {
 LOCK_WAIT_MS = 50
 LOCK_PAUSE_SECONDS = 0.1
 LOCK_ATTEMPTS = 100
-
-NOT_DURABLE = text("SET LOCAL synchronous_commit = off")
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
@@ -116,6 +115,12 @@ class Database:
             url, settings, {**reading, **HEAVY}, settings.analytics_pool_size
         )
         self._write_engine = create_engine(url, settings, server_settings=writing)
+        self._note_engine = create_engine(
+            url,
+            settings,
+            pool_size=NOTING_POOL_SIZE,
+            server_settings={**writing, "synchronous_commit": "off"},
+        ).execution_options(isolation_level="AUTOCOMMIT")
         self._writing = writing
         self._settings = settings
 
@@ -142,14 +147,10 @@ class Database:
             raise translate(error) from error
 
     @asynccontextmanager
-    async def transaction(self, *, durable: bool = True) -> AsyncIterator[WriteSession]:
+    async def transaction(self) -> AsyncIterator[WriteSession]:
         """One unit of work: committed when the block ends, rolled back when it raises.
 
         The commit has returned before the block is left: what is answered afterwards is kept.
-
-        Args:
-            durable: else a crash of the server may lose what was committed in its last second,
-                and nobody waits for its disk.
 
         Raises:
             Unavailable: no connection was to be had, or it was lost; nothing is known to be kept.
@@ -159,8 +160,20 @@ class Database:
                 WriteSession(self._write_engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
-                if not durable:
-                    await session.execute(NOT_DURABLE)
+                yield session
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+            raise translate(error) from error
+
+    @asynccontextmanager
+    async def noting(self) -> AsyncIterator[WriteSession]:
+        """A session for single statements that write what a crash of the server may lose, if it was
+        written in its last second: each is committed by itself, and nobody waits for the disk.
+
+        Raises:
+            Unavailable: no connection was to be had, or it was lost.
+        """
+        try:
+            async with WriteSession(self._note_engine, expire_on_commit=False) as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error
@@ -175,7 +188,7 @@ class Database:
         )
 
     async def dispose(self) -> None:
-        engines = (self._read_engine, self._heavy_engine, self._write_engine)
+        engines = (self._read_engine, self._heavy_engine, self._write_engine, self._note_engine)
         await asyncio.gather(*(engine.dispose() for engine in engines))
 
 

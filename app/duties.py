@@ -82,7 +82,7 @@ DUTIES = (
     Duty(RETENTION, timedelta(days=1), _retention),
     Duty("arrivals", timedelta(minutes=1), _arrivals),
     Duty("summaries", timedelta(minutes=1), _summaries),
-    Duty("predictions", timedelta(hours=1), _predictions),
+    Duty("predictions", timedelta(minutes=1), _predictions),
 )
 
 

@@ -12,11 +12,22 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from math import log
 
-from sqlalchemy import Select, delete, func, not_, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    Boolean,
+    Double,
+    Select,
+    String,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.db import Database, ReadSession, WriteSession
-from app.models import ActivityEvent, AppUser
+from app.models import ActivityEvent, Instant
 from app.models_insights import PredictionScore, ServedPrediction
 from app.read.window import Window
 
@@ -26,6 +37,29 @@ LEAST = 1e-6
 # Whose next event does not come for so long, is not waited for.
 PENDING_DAYS = 30
 AT_ONCE = 200
+
+# Whoever erases the user, or opts out for them, changes their row.
+NOTE = text(
+    """
+    WITH willing AS (
+      SELECT id FROM app_user
+      WHERE id = :user_id AND email IS NOT NULL AND NOT learning_opt_out AND NOT analytics_opt_out
+      FOR SHARE
+    )
+    INSERT INTO served_prediction
+      (user_id, after_timestamp, rested, served_at, times, event_types, probabilities, squares)
+    SELECT id, :after, :rested, :now, 1, :event_types, :probabilities, :squares FROM willing
+    ON CONFLICT (user_id, after_timestamp, rested)
+      DO UPDATE SET times = served_prediction.times + 1
+    """
+).bindparams(
+    bindparam("after", type_=Instant),
+    bindparam("rested", type_=Boolean),
+    bindparam("now", type_=Instant),
+    bindparam("event_types", type_=ARRAY(String)),
+    bindparam("probabilities", type_=ARRAY(Double)),
+    bindparam("squares", type_=Double),
+)
 
 SumsKey = tuple[int, date, int]
 
@@ -75,33 +109,17 @@ async def note_served(
         rested: their session was over.
         probabilities: of all types, descending.
     """
-    willing = (
-        select(AppUser.id)
-        .where(
-            AppUser.id == user_id,
-            AppUser.email.is_not(None),
-            not_(AppUser.learning_opt_out),
-            not_(AppUser.analytics_opt_out),
-        )
-        .with_for_update(read=True)
-    )
-    if (await session.scalars(willing)).one_or_none() is None:
-        return
-    given = insert(ServedPrediction).values(
-        user_id=user_id,
-        after_timestamp=after,
-        rested=rested,
-        served_at=now,
-        times=1,
-        event_types=list(probabilities)[:TYPES_KEPT],
-        probabilities=list(probabilities.values())[:TYPES_KEPT],
-        squares=sum(share * share for share in probabilities.values()),
-    )
     await session.execute(
-        given.on_conflict_do_update(
-            index_elements=["user_id", "after_timestamp", "rested"],
-            set_={"times": ServedPrediction.times + 1},
-        )
+        NOTE,
+        {
+            "user_id": user_id,
+            "after": after,
+            "rested": rested,
+            "now": now,
+            "event_types": list(probabilities)[:TYPES_KEPT],
+            "probabilities": list(probabilities.values())[:TYPES_KEPT],
+            "squares": sum(share * share for share in probabilities.values()),
+        },
     )
 
 
@@ -127,9 +145,7 @@ class _Sums:
 
 async def score_served(session: WriteSession, now: datetime, user_id: int | None = None) -> int:
     """Scores predictions whose next event has come: a user's, or the 200 that were served last.
-
-    Returns how many it looked at. Of who doesn't want to be learnt from any more, there are none.
-    """
+    The duty of every minute finds the others. Returns how many it looked at."""
     statement = select(ServedPrediction).order_by(ServedPrediction.served_at.desc()).limit(AT_ONCE)
     if user_id is not None:
         statement = statement.where(ServedPrediction.user_id == user_id)

@@ -52,8 +52,7 @@ async def _note(
 ) -> None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     after = past.events[-1].event_timestamp if past.events else midnight
-    async with database.transaction(durable=False) as session:
-        await score_served(session, now, user_id)
+    async with database.noting() as session:
         await note_served(session, user_id, after, found.rested, now, found.probabilities)
 
 

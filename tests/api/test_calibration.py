@@ -83,8 +83,7 @@ async def test_each_time_that_it_was_served_counts(
     await foretold(client, limit=1)
     assert (await calibration(client))["pending"] == 2
     await comes(log, clock, first)
-    # Asking for the next one scores the last one.
-    first, *_ = await foretold(client)
+    await foretold(client)
     found = await calibration(client)
     assert (found["predictions"], found["pending"], found["hit_at_1"]) == (2, 1, 1)
 
@@ -147,6 +146,7 @@ async def test_who_opts_out_leaves_nothing(
     await a_past(log, clock)
     first, *_ = await foretold(client)
     await comes(log, clock, first)
+    await calibration(client)
     await foretold(client)
     assert await rows(database) == (1, 1)
     answer = await client.put(
@@ -164,6 +164,7 @@ async def test_who_is_erased_leaves_nothing(
     await a_past(log, clock)
     first, *_ = await foretold(client)
     await comes(log, clock, first)
+    await calibration(client)
     await foretold(client)
     receipt = await client.delete("http://localhost/api/privacy/user", params={"user_email": ADA})
     deleted = receipt.json()["deleted"]
