@@ -16,10 +16,11 @@ import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import log
 from pathlib import Path
 from typing import Any, Protocol
+from zlib import crc32
 
 from rich.console import Console
 from rich.progress import Progress
@@ -29,10 +30,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from app.insights.everybody import NOBODY, PAUSE, Learner
-from app.insights.foretell import NEXT_DAYS, NEXT_EVENTS_MAX
+from app.insights.foretell import NEXT_EVENTS_MAX
 from app.insights.next_actions import outlook
 from app.read.past import PastEvent
-from app.read.sample import USERS_MAX, SampledEvent, events_per_user
+from app.read.sample import EVENTS_PER_USER_MAX, USERS_MAX, SampledEvent, events_per_user
 from benchmarks.predict_data import Row, UnreadableData, csv_rows, demo_rows, git_rows
 
 TEST_SHARE = 0.3
@@ -123,14 +124,11 @@ class Ours:
         self._count = 0
 
     def shares(self, moment: Moment) -> Shares:
-        since = moment.at - timedelta(days=NEXT_DAYS)
-        past = [
-            event for event in self._past.get(moment.user, ()) if event.event_timestamp >= since
-        ]
+        past = list(self._past.get(moment.user, ()))[-NEXT_EVENTS_MAX:]
         return outlook(past, moment.at, self._everybody).probabilities
 
     def learn(self, moment: Moment, row: Row) -> None:
-        past = self._past.setdefault(row.user, deque(maxlen=NEXT_EVENTS_MAX))
+        past = self._past.setdefault(row.user, deque(maxlen=EVENTS_PER_USER_MAX))
         past.append(_past_event(row))
         self._numbers.setdefault(row.user, len(self._numbers))
         self._latest.append(row.user)
@@ -139,7 +137,7 @@ class Ours:
             self._learn_everybody(row.at)
 
     def _learn_everybody(self, now: datetime) -> None:
-        users = sorted(set(self._latest))[:USERS_MAX]
+        users = sorted(set(self._latest), key=lambda user: crc32(user.encode()))[:USERS_MAX]
         sample = [
             SampledEvent(
                 event.event_timestamp, self._numbers[user], event.event_type, event.session_id
@@ -239,10 +237,8 @@ def main() -> None:
         if given.csv:
             data = {given.csv.name: csv_rows(given.csv)}
         else:
-            paths = [ROOT, *given.git]
-            data = {"demo": demo_rows()} | {
-                f"git {path.resolve().name}": git_rows(path) for path in paths
-            }
+            paths = {"git": ROOT} | {f"git {path}": path for path in given.git}
+            data = {"demo": demo_rows()} | {name: git_rows(path) for name, path in paths.items()}
     except UnreadableData as error:
         sys.exit(str(error))
     results: dict[str, dict[str, dict[str, float]]] = {}

@@ -21,7 +21,7 @@ PATHS: dict[str, tuple[str, dict[str, object]]] = {
     "query": ("/api/events/", {"limit": 100}),
 }
 # Of one user each, and of as many days as they are asked of.
-INSIGHTS = (("context", 7), ("context", 30), ("patterns", 30), ("next-actions", 90))
+INSIGHTS = (("context", 7), ("context", 30), ("patterns", 30), ("next-actions", 365))
 
 
 @dataclass(frozen=True, slots=True)

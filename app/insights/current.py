@@ -10,11 +10,10 @@ from app.db import Database
 from app.errors import ActivityError
 from app.insights.everybody import NOBODY, Everybody, Learner
 from app.read.sample import read_sample
-from app.read.window import resolve_window
+from app.read.window import everything_until
 
 logger = logging.getLogger("activity_events")
 
-DAYS = 90
 FRESH = timedelta(minutes=15)
 # The first to ask wait so long at most, and are told without everybody then.
 FIRST_WAIT_SECONDS = 0.5
@@ -52,7 +51,7 @@ class CurrentEverybody:
     async def _learn(self, now: datetime) -> None:
         try:
             async with self._database.read(heavy=True) as session:
-                sample = await read_sample(session, resolve_window(now, days=DAYS))
+                sample = await read_sample(session, everything_until(now))
         except ActivityError as error:
             logger.warning("what everybody does was not learnt: %s", error)
             return

@@ -36,9 +36,9 @@ SEEN_MIN = 2
 # Where learning begins, for contexts of one to three types: what it led to on the data sets of
 # `benchmarks/predict.py`, rounded.
 WEIGHTS: tuple[Weights, ...] = (
-    (0.0, 0.2, 0.2, 0.2, 0.1, 0.2, 0.2, 0.2),
-    (0.0, 0.1, 0.25, 0.25, 0.0, 0.1, 0.15, 0.15),
-    (-0.1, 0.05, 0.2, 0.5, 0.1, 0.05, 0.05, 0.15),
+    (0.0, 0.2, 0.2, 0.2, 0.1, 0.3, 0.2, 0.2),
+    (0.0, 0.1, 0.25, 0.25, 0.0, 0.2, 0.15, 0.15),
+    (-0.1, 0.05, 0.2, 0.5, 0.1, 0.15, 0.05, 0.15),
 )
 
 

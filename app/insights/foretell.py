@@ -1,6 +1,7 @@
 """A prediction, from the reading of the events to the noting of what was said."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -18,10 +19,10 @@ from app.insights.next_actions import Outlook, Prediction, outlook, predict
 from app.insights.suggestions import suggest
 from app.models import AppUser
 from app.read.past import Past, read_past
-from app.read.window import Window, resolve_window
+from app.read.window import Window, everything_until
 
-NEXT_DAYS = 90
-NEXT_EVENTS_MAX = 2_000
+NEXT_EVENTS_MAX = 1_000
+SUGGESTIONS_OF = timedelta(days=90)
 
 
 async def foretell(
@@ -32,19 +33,21 @@ async def foretell(
     limit: int,
     zone: ZoneInfo,
 ) -> Prediction:
-    """What a user is likely to do next, and could do with less effort, from their last 2,000 events
-    of 90 days; it is scored when their next event comes.
+    """What a user is likely to do next, from their last 1,000 events, and could do with less
+    effort, from those of 90 days. The former is scored when their next event comes.
 
     Args:
         zone: of the hours in suggestions.
     """
-    window = resolve_window(now, days=NEXT_DAYS)
+    window = everything_until(now)
     async with database.read() as session:
         past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
     found = outlook(past.events, now, await current.get(now))
     if past.user_id is not None and not past.opted_out and found.probabilities:
         await _note(database, past.user_id, past, found, now)
-    return predict(past, found, limit, suggest(past, now, zone))
+    since = now - SUGGESTIONS_OF
+    of_late = replace(past, events=tuple(e for e in past.events if e.event_timestamp >= since))
+    return predict(past, found, limit, suggest(of_late, now, zone))
 
 
 async def _note(

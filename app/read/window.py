@@ -103,6 +103,11 @@ def resolve_window(
     return Window(end_at - timedelta(days=days), end_at, zone)
 
 
+def everything_until(now: datetime) -> Window:
+    """All that is kept of what has happened by now."""
+    return Window(EARLIEST, now + AN_INSTANT, "UTC")
+
+
 def window_of(query: WindowQuery, now: datetime, *, default_days: int | None = None) -> Window:
     """The window of a request's query; see `resolve_window`."""
     return resolve_window(
