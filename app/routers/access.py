@@ -74,6 +74,8 @@ ACCESS: dict[str, Access] = {
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
     "put_opt_out": Access(KeyScope.ADMIN, users=True),
     "erase_user": Access(KeyScope.ADMIN, users=True),
+    "metrics": Access(KeyScope.METRICS),
+    "success_metrics": Access(KeyScope.ADMIN),
     "live": PUBLIC,
     "ready": PUBLIC,
     "docs": PUBLIC,
