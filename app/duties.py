@@ -111,6 +111,8 @@ class Duties:
         self._database, self._settings, self._clock = database, settings, clock
         self._duties = duties
         self._not_before: dict[str, datetime] = {}  # after a failure
+        for duty in duties:
+            DUTY_FAILURES.labels(duty.name)  # from 0 on: the first failure is a rise, too
 
     async def keep(self) -> None:
         await asyncio.sleep(FIRST_LOOK_SECONDS)

@@ -18,7 +18,7 @@ class WatchSettings(BaseSettings):
     log_requests: Literal["none", "notable", "all"] = Field(
         default="notable",
         description="Which requests have a line in the log; `notable` are those answered with 5xx, "
-        "the slow ones, and those whose answer broke off.",
+        "the slow ones, and those whose answer failed on its way.",
     )
     log_slow_ms: int = Field(
         default=1000, ge=0, description="A request that took as long is a slow one."

@@ -24,10 +24,10 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 FRAMES_MAX = 20
 MESSAGE_MAX_CHARS = 2000
 SECRET = re.compile(
-    r"[^\s\"'<>@=:,;()]+(?:@|%40)[^\s\"'<>@,;()]+"  # an email, or a URL's user and password
+    r"[^\s\"'<>@=:,;()]{1,254}(?:@|%40)[^\s\"'<>@,;()]+"  # an email, or a URL's user and password
     r"|\bae_[a-z]+_[A-Za-z0-9_-]{8,}"
     r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"
-    r"|(?<=://)[^/\s@]+:[^/\s]+@"
+    r"|(?<=://)[^/\s@]+:[^/\s]+@[^/\s]*"
     r"|\?[^\s\"']*=[^\s\"']*",  # a query
     re.IGNORECASE,
 )

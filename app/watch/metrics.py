@@ -52,8 +52,8 @@ REQUEST_SECONDS = Histogram(
 )
 ANSWERS_BROKEN = Counter(
     "activity_answers_broken",
-    "Answers that ended before they were whole: they failed, or their client went.",
-    ["route"],
+    "Answers that ended before they were whole, by why: failed, or the client went.",
+    ["route", "why"],
     registry=REGISTRY,
 )
 EVENTS = Counter(

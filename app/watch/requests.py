@@ -72,17 +72,19 @@ class Watch:
                 is_whole = True
             await send(message)
 
-        failed_with = SERVER_ERROR
+        why = "failed"
         try:
             await self._app(scope, receive, sending)
+            why = "client"
         except asyncio.CancelledError:
-            failed_with = CLIENT_CLOSED_REQUEST
+            why = "client"
             raise
         finally:
             if status == 0:  # the framework answers a failure outside of this
-                self._note(scope, span, failed_with, perf_counter() - started)
+                status = SERVER_ERROR if why == "failed" else CLIENT_CLOSED_REQUEST
+                self._note(scope, span, status, perf_counter() - started)
             elif not is_whole:
-                self._note_broken(scope, perf_counter() - started)
+                self._note_broken(scope, why, perf_counter() - started)
             if span is not None:
                 span.end()
             REQUEST_ID.reset(token)
@@ -110,12 +112,12 @@ class Watch:
             fields = {"method": method, "route": route, "status": status, "ms": round(ms, 1)}
             self._log(level, "request", scope, fields)
 
-    def _note_broken(self, scope: Scope, seconds: float) -> None:
+    def _note_broken(self, scope: Scope, why: str, seconds: float) -> None:
         route = self._route(scope)
-        ANSWERS_BROKEN.labels(route).inc()
-        if self._settings.log_requests != "none":
+        ANSWERS_BROKEN.labels(route, why).inc()
+        if why == "failed" and self._settings.log_requests != "none":
             fields = {"method": _method(scope), "route": route, "ms": round(seconds * 1000, 1)}
-            self._log(logging.INFO, "answer broke off", scope, fields)
+            self._log(logging.WARNING, "answer broke off", scope, fields)
 
     def _log(self, level: int, what: str, scope: Scope, fields: dict[str, Any]) -> None:
         told = {**fields, **scope.get("told", {}), "request_id": scope["request_id"]}
