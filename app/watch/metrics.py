@@ -53,7 +53,7 @@ REQUEST_SECONDS = Histogram(
 ANSWERS_BROKEN = Counter(
     "activity_answers_broken",
     "Answers that ended before they were whole, by why: failed, or the client went.",
-    ["route", "why"],
+    ["why"],
     registry=REGISTRY,
 )
 EVENTS = Counter(
@@ -204,6 +204,8 @@ def begin() -> None:
         EVENTS.labels(verdict, "")
     for kind in ERROR_KINDS:
         DATABASE_ERRORS.labels(kind)
+    for why in ("failed", "client"):
+        ANSWERS_BROKEN.labels(why)
     for outcome in OUTCOMES:
         FLUSHES.labels(outcome)
 

@@ -113,10 +113,10 @@ class Watch:
             self._log(level, "request", scope, fields)
 
     def _note_broken(self, scope: Scope, why: str, seconds: float) -> None:
-        route = self._route(scope)
-        ANSWERS_BROKEN.labels(route, why).inc()
+        ANSWERS_BROKEN.labels(why).inc()
         if why == "failed" and self._settings.log_requests != "none":
-            fields = {"method": _method(scope), "route": route, "ms": round(seconds * 1000, 1)}
+            ms = round(seconds * 1000, 1)
+            fields = {"method": _method(scope), "route": self._route(scope), "ms": ms}
             self._log(logging.WARNING, "answer broke off", scope, fields)
 
     def _log(self, level: int, what: str, scope: Scope, fields: dict[str, Any]) -> None:

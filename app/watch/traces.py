@@ -148,8 +148,13 @@ def flush_span(
 
 
 def _statement(sql: str, *, started_ns: int | None = None) -> Span | None:
-    """A span that says of a statement what kind it is, and no more."""
-    if _tracer is None:
+    """A span that says of a statement what kind it is, and no more.
+
+    Args:
+        started_ns: it is over. Otherwise there is a span only while that of a request, or of a
+            transaction, is still open: what these have set off may go on for long.
+    """
+    if _tracer is None or not (started_ns or trace.get_current_span().is_recording()):
         return None
     kind = sql.split(None, 1)[0].strip(";(").upper() if sql.strip() else ""
     attributes = {"db.system.name": "postgresql", "db.operation.name": kind}

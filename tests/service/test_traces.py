@@ -74,7 +74,7 @@ def test_a_request_goes_on_the_caller_s_trace(traced: Received) -> None:
 
 def test_its_wait_and_its_transaction_are_parts_of_it(traced: Received) -> None:
     span = of_the_caller(traced)
-    assert set(children(traced, span)) == {"flush", "queue"}
+    assert set(children(traced, span)) - {"SELECT"} == {"flush", "queue"}  # it reads the keys
     (flush,) = [each for each in traced.named("flush") if each.parent_span_id == span.span_id]
     assert attributes_of(flush) == {"activity.requests": 1, "activity.events": 2}
     statements = children(traced, flush)
