@@ -210,7 +210,7 @@ def begin() -> None:
         FLUSHES.labels(outcome)
 
 
-def count_events(verdict: str, number: int, codes: Iterable[str | None] = ()) -> None:
+def count_events(verdict: str, number: int, codes: Iterable[str | None] | None = None) -> None:
     """Some events of one request.
 
     Args:
@@ -218,9 +218,10 @@ def count_events(verdict: str, number: int, codes: Iterable[str | None] = ()) ->
     """
     if not number:
         return
-    for code, times in Counts(code for code in codes if code).items():
-        EVENTS.labels(verdict, code).inc(times)
-        number -= times
+    if codes is not None:
+        for code, times in Counts(code for code in codes if code).items():
+            EVENTS.labels(verdict, code).inc(times)
+            number -= times
     if number:
         EVENTS.labels(verdict, "").inc(number)
 
