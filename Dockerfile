@@ -17,6 +17,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    ACTIVITY_LOG_FORMAT=json \
     PORT=8000
 RUN useradd --system --uid 10001 --no-create-home activity
 WORKDIR /srv

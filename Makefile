@@ -79,9 +79,9 @@ bench-soak: $(VENV)/dev.stamp ## Half an hour of load, readers, clean-ups, erasu
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.toml
-	$(call compile,service,build,ai)
-	$(call compile,run,build,ai,embedded)
-	$(call compile,dev,build,ai,embedded,dev)
+	$(call compile,service,build,ai,otel)
+	$(call compile,run,build,ai,otel,embedded)
+	$(call compile,dev,build,ai,otel,embedded,dev)
 	$(if $(HAS_NODE),cd frontend && npm update --package-lock-only --silent)
 
 clean: ## Remove everything that was made, but the data in .data
@@ -90,7 +90,7 @@ clean: ## Remove everything that was made, but the data in .data
 
 compile = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate \
-	$(if $(2),--extra $(2)) $(if $(3),--extra $(3)) $(if $(4),--extra $(4)) $(if $(5),--extra $(5)) \
+	$(if $(2),--extra $(2)) $(if $(3),--extra $(3)) $(if $(4),--extra $(4)) $(if $(5),--extra $(5)) $(if $(6),--extra $(6)) \
 	--output-file requirements/$(1).lock pyproject.toml
 
 $(BIN)/python:

@@ -8,17 +8,19 @@ server raises leaves here as one of `app.errors`.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
 from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
 from app.settings import Settings
+from app.watch.database_errors import count_database_error
+from app.watch.traces import trace_connection, trace_engine
 
 WRITE_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
@@ -97,7 +99,9 @@ def create_engine(
             "pool_timeout": settings.database_timeout_seconds,
             "pool_pre_ping": False,
         }
-    return create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
+    trace_engine(engine.sync_engine)
+    return engine
 
 
 class Database:
@@ -166,12 +170,8 @@ class Database:
 
     @asynccontextmanager
     async def noting(self) -> AsyncIterator[WriteSession]:
-        """A session for single statements that write what a crash of the server may lose, if it was
-        written in its last second: each is committed by itself, and nobody waits for the disk.
-
-        Raises:
-            Unavailable: no connection was to be had, or it was lost.
-        """
+        """A session for single statements, each committed by itself, whose last second a crash of
+        the server may lose: nobody waits for the disk. Raises as `transaction`."""
         try:
             async with WriteSession(self._note_engine, expire_on_commit=False) as session:
                 yield session
@@ -183,9 +183,22 @@ class Database:
 
         A statement that takes too long raises TimeoutError, so that no group waits without bound.
         """
-        return await connect(
+        connection = await connect(
             self.url, self._settings, self._writing, command_timeout=WRITE_TIMEOUT_MS / 1000
         )
+        trace_connection(connection)
+        return connection
+
+    def pools(self) -> dict[str, tuple[int, int]]:
+        """How many connections are in use, and of how many, by what they are for; the writer's own
+        are in none."""
+        engines = {
+            "read": self._read_engine,
+            "heavy": self._heavy_engine,
+            "write": self._write_engine,
+        }
+        pools = {name: cast("QueuePool", engine.pool) for name, engine in engines.items()}
+        return {name: (pool.checkedout(), pool.size()) for name, pool in pools.items()}
 
     async def dispose(self) -> None:
         engines = (self._read_engine, self._heavy_engine, self._write_engine, self._note_engine)
@@ -245,8 +258,10 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 def translate(error: Exception) -> ActivityError:
-    """The failure as its caller is told. Data that the server refuses is the caller's to mend."""
+    """The failure as its caller is told, and counted. Data that the server refuses is the caller's
+    to mend."""
     state = sqlstate_of(error)
+    count_database_error(error, state)
     if state == QUERY_CANCELED:
         return TooExpensive(
             "The database took too long to answer. Ask for a narrower window (days, start and end) "

@@ -12,6 +12,7 @@ from app.auth.principal import Principal
 from app.auth.rates import Rates
 from app.db import Database
 from app.errors import InvalidRequest
+from app.gauges import Gauges
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
 from app.insights.generate import Generator
@@ -37,6 +38,7 @@ class Service:
     rates: Rates
     exports: ExportSlots
     feed: Feed
+    gauges: Gauges
     everybody: CurrentEverybody
     generator: Generator | None
     head_revision: str

@@ -22,6 +22,7 @@ from app.privacy.partitions import ensure_partitions
 from app.privacy.retention import DUTY as RETENTION
 from app.privacy.retention import enforce_retention
 from app.settings import Settings
+from app.watch.metrics import DUTY_FAILURES
 
 logger = logging.getLogger("activity_events")
 
@@ -86,6 +87,17 @@ DUTIES = (
 )
 
 
+async def last_successes(database: Database) -> dict[str, datetime]:
+    """When each duty was last done, by name.
+
+    Raises:
+        Unavailable: the database can't be reached.
+    """
+    async with database.read() as session:
+        found = await session.execute(select(DutyRecord.name, DutyRecord.last_success_at))
+        return {row.name: row.last_success_at for row in found}
+
+
 class Duties:
     """Looks now and then what is due, for as long as the process runs."""
 
@@ -99,6 +111,8 @@ class Duties:
         self._database, self._settings, self._clock = database, settings, clock
         self._duties = duties
         self._not_before: dict[str, datetime] = {}  # after a failure
+        for duty in duties:
+            DUTY_FAILURES.labels(duty.name)  # from 0 on: the first failure is a rise, too
 
     async def keep(self) -> None:
         await asyncio.sleep(FIRST_LOOK_SECONDS)
@@ -118,6 +132,7 @@ class Duties:
                 # What else an error says may be a user's.
                 why = str(error) if isinstance(error, ActivityError) else type(error).__name__
                 logger.warning("duty %s failed: %s", duty.name, why)
+                DUTY_FAILURES.labels(duty.name).inc()
                 self._not_before[duty.name] = now + RETRY_AFTER
 
     async def _do_if_due(self, duty: Duty, now: datetime) -> None:

@@ -29,6 +29,8 @@ REQUEST_HEADERS = (
     "Content-Encoding",
     "If-None-Match",
     "Last-Event-ID",
+    "X-Request-ID",
+    "traceparent",
 )
 EXPOSED_HEADERS = (
     "Content-Disposition",
@@ -37,6 +39,7 @@ EXPOSED_HEADERS = (
     "RateLimit-Remaining",
     "RateLimit-Reset",
     "Retry-After",
+    "X-Request-ID",
 )
 
 # As they go over the wire: every answer has them.

@@ -18,6 +18,7 @@ from app.db import Database
 from app.deps import Service
 from app.duties import Duties
 from app.edge import Cors, Edge, Gzip
+from app.gauges import Gauges
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
 from app.insights.generate import generator_of
@@ -36,18 +37,21 @@ from app.routers import (
     health,
     insights,
     log,
+    metrics,
     pages,
     privacy,
     privacy_export,
     query,
     session,
     stream,
+    success,
     tracker,
 )
 from app.routers.access import SECURITY_SCHEMES
 from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
 from app.settings import Settings
+from app.watch.requests import Watch
 
 DESCRIPTION = (
     "Records what users do, exactly once, and answers for analytics and AI features. "
@@ -69,6 +73,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         writer = GroupWriter(database, settings)
         writer.start()
         feed = Feed(database, settings)
+        gauges = Gauges(database, settings, writer, feed)
         everybody = CurrentEverybody(database)
         app.state.service = Service(
             settings=settings,
@@ -76,6 +81,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             writer=writer,
             exports=ExportSlots(settings.exports_max),
             feed=feed,
+            gauges=gauges,
             everybody=everybody,
             generator=generator,
             auth=Authenticator(settings, database),
@@ -83,14 +89,18 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             head_revision=head_revision(),
         )
         app.state.mcp = McpService(app)
-        duties = asyncio.create_task(Duties(database, settings, app.state.clock).keep())
+        kept = [
+            asyncio.create_task(Duties(database, settings, app.state.clock).keep()),
+            asyncio.create_task(gauges.keep()),
+        ]
         try:
             async with nullcontext() if generator is None else generator.open():
                 yield
         finally:
-            duties.cancel()
-            with suppress(asyncio.CancelledError):
-                await duties
+            for task in kept:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await app.state.mcp.close()
             await everybody.close()
             await feed.close()
@@ -103,6 +113,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         middleware=[
+            Middleware(Watch, settings=settings),
             Middleware(Edge, settings=settings),
             Middleware(Cors, settings=settings),
             Middleware(Gzip),
@@ -122,6 +133,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(mcp.router)
     app.include_router(generate.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(success.router)
     app.include_router(docs.router)
     app.include_router(tracker.router)
     app.include_router(pages.router)

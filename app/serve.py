@@ -20,6 +20,8 @@ from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
 from app.routers.pages import is_built
 from app.settings import Settings
+from app.watch.logs import configure_logs
+from app.watch.traces import TracingUnavailable, start_tracing, stop_tracing
 
 BACKLOG = 2048
 GC_THRESHOLDS = (50_000, 20, 20)
@@ -133,9 +135,15 @@ def serve_forever(
     settings: Settings, database_url: str, listener: socket.socket, address: str
 ) -> None:
     """Serves until SIGINT or SIGTERM; returns when what was under way is answered."""
+    configure_logs(settings)
+    try:
+        start_tracing()
+    except TracingUnavailable as error:
+        raise ServeError(str(error)) from error
     app = create_app(settings, database_url)
     config = uvicorn.Config(
         app,
+        log_config=None,  # as all the rest
         http=connections(settings.body_timeout_seconds),
         log_level="warning",
         access_log=False,  # its lines would hold users' addresses
@@ -149,6 +157,7 @@ def serve_forever(
     calm_collector()
     server = Server(config, app, _greeting(settings, address))
     server.run(sockets=[listener])
+    stop_tracing()
     if not server.started:
         sys.exit(3)
 

@@ -13,7 +13,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from app.settings_watch import WatchSettings
 
 MIB = 1024 * 1024
 
@@ -48,7 +50,7 @@ PII_KEYS = (
 )  # fmt: skip
 
 
-class Settings(BaseSettings):
+class Settings(WatchSettings):
     """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and `PORT` go by their names."""
 
     model_config = SettingsConfigDict(
@@ -79,6 +81,9 @@ class Settings(BaseSettings):
     )
     admin_keys: Secrets = Field(
         default=(), description="Keys that may do everything, separated by commas."
+    )
+    metrics_keys: Secrets = Field(
+        default=(), description="Keys that may read the service's metrics, separated by commas."
     )
     jwt_secret: SecretStr | None = Field(
         default=None,
@@ -285,5 +290,5 @@ class Settings(BaseSettings):
     @property
     def has_credentials(self) -> bool:
         """Whether the environment names a key, or a way to verify user tokens."""
-        given = (self.write_keys, self.read_keys, self.admin_keys, self.jwt_secret, self.jwt_jwks)
-        return any(given)
+        keys = (self.write_keys, self.read_keys, self.admin_keys, self.metrics_keys)
+        return any((*keys, self.jwt_secret, self.jwt_jwks))

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     {"uuid7"},
     {"client"},
+    {"settings_watch"},
     {"settings", "errors", "programs"},
+    {"watch"},
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
     {"db"},
@@ -27,6 +29,7 @@ ORDER = (
     {"verify"},
     {"verify_rollups"},
     {"duties"},
+    {"gauges"},
     {"deps"},
     {"routers"},
     {"mcp"},
@@ -59,6 +62,7 @@ PYDANTIC = (
     "app/routers/",
     "app/mcp/",
     "app/settings.py",
+    "app/settings_watch.py",
     "app/ingest/careful.py",
     "app/ingest/plain.py",
     "app/cli.py",
@@ -82,6 +86,7 @@ CONDITIONS = {
     "app/read/arrivals.py",
     "app/read/past.py",
     "app/read/sample.py",
+    "app/read/success.py",
 }
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 

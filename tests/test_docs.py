@@ -152,9 +152,9 @@ def assert_like(found: object, shown: object) -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("service", ("build",)),
-        ("run", ("build", "embedded")),
-        ("dev", ("build", "embedded", "dev")),
+        ("service", ("build", "ai", "otel")),
+        ("run", ("build", "ai", "otel", "embedded")),
+        ("dev", ("build", "ai", "otel", "embedded", "dev")),
     ],
 )
 def test_the_lock_files_hold_every_dependency(lock: str, extras: tuple[str, ...]) -> None:

@@ -143,6 +143,7 @@ class KeyRing:
                 (Scope.WRITE, settings.write_keys),
                 (Scope.READ, settings.read_keys),
                 (Scope.ADMIN, settings.admin_keys),
+                (Scope.METRICS, settings.metrics_keys),
             )
             for number, secret in enumerate(given, 1)
         ]

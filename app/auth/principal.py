@@ -9,10 +9,11 @@ from app.errors import Forbidden, InvalidRequest
 
 
 class Scope(StrEnum):
-    """What a key is for. `admin` may do everything; `read` and `write` do not imply each other."""
+    """What a key is for. `admin` may do everything; the others do not imply one another."""
 
     WRITE = "write"
     READ = "read"
+    METRICS = "metrics"
     ADMIN = "admin"
 
     def allows(self, wanted: "Scope") -> bool:

@@ -7,6 +7,7 @@ from app.ingest.rows import EventRow, Prepared
 from app.ingest.verdict import BatchResult, Outcome, Outcomes, Verdict, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
+from app.watch.metrics import count_events
 
 MISMATCH = Warn(
     "payload_mismatch", "event_id", "is known with another payload; what came first is kept"
@@ -47,6 +48,7 @@ async def accept_batch(
         if row.warnings or (outcomes and row.place in outcomes)
     ]
     notable.sort(key=lambda verdict: verdict.index)
+    _count(prepared, outcomes)
     return BatchResult(
         batch_id=prepared.batch_id,
         received=len(prepared.rows) + len(prepared.rejections),
@@ -69,6 +71,7 @@ async def accept_single(
     """Writes one event's body: a batch of one. Raises as `accept_batch` does."""
     prepared = prepare_single(body, received_at, settings, own_email)
     outcomes = await _write(writer, prepared, len(body))
+    _count(prepared, outcomes)
     if prepared.rejections:
         return prepared.rejections[0]
     return _verdict(prepared.rows[0], outcomes.get(prepared.rows[0].place))
@@ -78,6 +81,16 @@ async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> Ou
     if not prepared.rows:
         return {}
     return await writer.write(prepared.rows, size_bytes)
+
+
+def _count(prepared: Prepared, outcomes: Outcomes) -> None:
+    """Once for a request, whatever its number of events."""
+    suppressed = [outcome for outcome in outcomes.values() if outcome.is_suppressed]
+    count_events("accepted", len(prepared.rows) - len(outcomes))
+    count_events("duplicate", len(outcomes) - len(suppressed))
+    count_events("suppressed", len(suppressed), (outcome.value for outcome in suppressed))
+    rejections = prepared.rejections
+    count_events("rejected", len(rejections), (each.code for each in rejections))
 
 
 def _verdict(row: EventRow, outcome: Outcome | None) -> Verdict:

@@ -11,6 +11,7 @@ import asyncpg
 
 from app.ingest.rows import EventRow
 from app.ingest.users import User, Users
+from app.watch.traces import span
 
 EventKey = tuple[int, datetime, UUID]
 Identity = tuple[int, UUID]
@@ -139,7 +140,10 @@ async def copy_events(
         asyncpg.PostgresError: one is, or can't be; the transaction is of no more use.
     """
     records = [record(row, users[row.user_email].id) for row in rows]
-    await connection.copy_records_to_table("activity_event", records=records, columns=COPY_COLUMNS)
+    with span("COPY"):
+        await connection.copy_records_to_table(
+            "activity_event", records=records, columns=COPY_COLUMNS
+        )
 
 
 async def insert_new_events(

@@ -3,11 +3,15 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from time import monotonic
+
+from opentelemetry.context import Context
 
 from app.errors import Overloaded, Unavailable
 from app.ingest.rows import EventRow
 from app.ingest.verdict import Outcomes
 from app.settings import Settings
+from app.watch.traces import here
 
 
 @dataclass(slots=True, eq=False)
@@ -17,6 +21,8 @@ class QueuedRequest:
     rows: list[EventRow]
     size_bytes: int
     done: asyncio.Future[Outcomes]
+    queued_at: float  # by the monotonic clock
+    context: Context | None  # of its trace
 
     def succeed(self, outcomes: Outcomes) -> None:
         if not self.done.done():  # its client may have gone
@@ -52,12 +58,19 @@ class RequestQueue:
             or self.size_bytes + size_bytes > self._settings.queue_max_bytes
         ):
             raise Overloaded("More events arrive than can be written. Send the same again.")
-        request = QueuedRequest(rows, size_bytes, asyncio.get_running_loop().create_future())
+        request = QueuedRequest(
+            rows, size_bytes, asyncio.get_running_loop().create_future(), monotonic(), here()
+        )
         self._requests.append(request)
         self.events += len(rows)
         self.size_bytes += size_bytes
         self._work.set()
         return request
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the first one has waited; 0 where there is none."""
+        return monotonic() - self._requests[0].queued_at if self._requests else 0.0
 
     async def take(self) -> list[QueuedRequest]:
         """What is there, up to the bound of a group; waits for some. Nothing, once closed."""

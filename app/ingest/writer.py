@@ -8,6 +8,7 @@ written at once; under load, groups grow by themselves.
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from time import monotonic
 
 import asyncpg
 
@@ -18,6 +19,9 @@ from app.ingest.rows import EventRow
 from app.ingest.users import KnownUsers
 from app.ingest.verdict import Outcomes
 from app.settings import Settings
+from app.watch import metrics
+from app.watch.database_errors import count_database_error
+from app.watch.traces import flush_span
 
 # Of one group: for users who were changed, a connection that died in idleness, a deadlock. None of
 # these commits, so that another attempt repeats nothing.
@@ -42,10 +46,10 @@ class GroupWriter:
 
     def __init__(self, database: Database, settings: Settings, *, announced: bool = True) -> None:
         self.stats = WriterStats()
-        self._queue = RequestQueue(settings)
+        self.queue = RequestQueue(settings)
         known = KnownUsers(settings)
         self._writers = [
-            _Writer(database, self._queue, known, self.stats, announced=announced)
+            _Writer(database, self.queue, known, self.stats, announced=announced)
             for _ in range(settings.writer_tasks)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -55,7 +59,7 @@ class GroupWriter:
 
     async def close(self) -> None:
         """Takes nothing more in, writes what is queued, and ends."""
-        self._queue.close()
+        self.queue.close()
         await asyncio.gather(*self._tasks)
 
     async def write(self, rows: list[EventRow], size_bytes: int) -> Outcomes:
@@ -68,7 +72,7 @@ class GroupWriter:
         Raises:
             Overloaded, DatabaseUnavailable: nothing is known to be committed; a retry settles it.
         """
-        return await self._queue.put(rows, size_bytes).done
+        return await self.queue.put(rows, size_bytes).done
 
 
 class _Writer:
@@ -92,14 +96,23 @@ class _Writer:
 
     async def run(self) -> None:
         while group := await self._queue.take():
+            taken_at = monotonic()
+            events = sum(len(request.rows) for request in group)
             self._stats.groups += 1
             self._stats.requests += len(group)
-            self._stats.events += sum(len(request.rows) for request in group)
-            await self._write(group)
+            self._stats.events += events
+            waited = [(request.context, taken_at - request.queued_at) for request in group]
+            with flush_span(waited, events):
+                is_written = await self._write(group)
+            metrics.GROUP_REQUESTS.observe(len(group))
+            metrics.GROUP_EVENTS.observe(events)
+            metrics.QUEUE_WAIT_SECONDS.observe(waited[0][1])
+            metrics.FLUSH_SECONDS.observe(monotonic() - taken_at)
+            metrics.FLUSHES.labels("committed" if is_written else "failed").inc()
         await self._disconnect()
 
-    async def _write(self, group: list[QueuedRequest]) -> None:
-        """Writes a group and answers all of it, whatever happens."""
+    async def _write(self, group: list[QueuedRequest]) -> bool:
+        """Writes a group and answers all of it, whatever happens. Whether all was committed."""
         try:
             try:
                 await self._commit(group, expect_new=True)
@@ -111,10 +124,10 @@ class _Writer:
                 failure = translate(error)
                 for request in group:
                     request.fail(failure)
-                return
+                return False
             # One request must not fail the others.
-            for request in group:
-                await self._write([request])
+            return all([await self._write([request]) for request in group])
+        return True
 
     async def _commit(self, group: list[QueuedRequest], *, expect_new: bool) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -142,8 +155,10 @@ class _Writer:
                 )
                 if is_lost(error):
                     await self._disconnect()
-                if last or not (was_idle or sqlstate_of(error) in DEADLOCK_STATES):
+                is_deadlock = sqlstate_of(error) in DEADLOCK_STATES
+                if last or not (was_idle or is_deadlock):
                     raise
+                count_database_error(error, sqlstate_of(error))
             else:
                 for request, each in zip(group, outcomes, strict=True):
                     request.succeed(each)

@@ -8,6 +8,7 @@ for all this is loaded when somebody comes for it first.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,6 +56,8 @@ class McpService:
                 await self._running
 
     async def _start(self) -> ASGIApp:
+        # It takes half a second.
+        await asyncio.to_thread(import_module, "app.mcp.tools")
         from mcp.server.transport_security import TransportSecuritySettings
 
         from app.mcp.tools import make_server
@@ -100,7 +103,7 @@ class Handled(Response):
         await self._handler(scope, receive, send)
 
 
-@router.api_route("/mcp", methods=["GET", "POST", "DELETE"], include_in_schema=False)
+@router.post("/mcp", include_in_schema=False)
 async def mcp_endpoint(request: Request) -> Response:
     """The Model Context Protocol."""
     service: McpService = request.app.state.mcp

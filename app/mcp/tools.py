@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import httpx
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from app import __version__
+from app.insights.quoting import quoted
 from app.mcp.spoken import spoken
 from app.schemas.analytics import SummaryAnswer
 from app.schemas.answers import EventPageAnswer, SessionAnswer, SingleAnswer
@@ -32,7 +33,9 @@ INSTRUCTIONS = (
 CONTEXT = "/api/insights/context"
 OPTED_OUT = "This user doesn't want assistants to read what they did (opt-out `ai_context`)."
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-LOGS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
+LOGS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False)
+UNKNOWN_MAX = 5
+MESSAGE_MAX_CHARS = 300
 
 User = Annotated[
     str | None,
@@ -49,13 +52,27 @@ Types = Annotated[
 Text = Annotated[str | None, Field(max_length=1_000)]
 
 
+class StrictServer(MCPServer):
+    """Refuses what a tool has no argument for: a misspelt user would mean everybody."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        for tool in await self.list_tools():
+            unknown = sorted(arguments.keys() - tool.input_schema.get("properties", {}).keys())
+            if tool.name == name and unknown:
+                told = ", ".join(quoted(each) for each in unknown[:UNKNOWN_MAX])
+                return _failed(f"invalid_request: {name} has no argument {told}.")
+        return await super().call_tool(name, arguments, context)
+
+
 def make_server(open_client: Open) -> MCPServer:
     """A server with all tools.
 
     Args:
         open_client: the way to the API.
     """
-    server = MCPServer(
+    server = StrictServer(
         "activity-events",
         title="Activity events",
         version=__version__,
@@ -237,10 +254,10 @@ async def _call(
 
 
 def _told(error: Mapping[str, Any]) -> str:
+    """Its message may have a caller's words in it, too."""
     fields = error.get("details", {}).get("fields")
-    return f"{error['code']}: {error['message']}" + (
-        f" {spoken({'fields': fields})}" if fields else ""
-    )
+    message = quoted(error["message"], MESSAGE_MAX_CHARS)
+    return f"{error['code']}: {message}" + (f" {spoken({'fields': fields})}" if fields else "")
 
 
 def _failed(message: str) -> CallToolResult:

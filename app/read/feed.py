@@ -61,6 +61,11 @@ class Feed:
         assert self._position is not None  # noqa: S101
         return self._position
 
+    @property
+    def readers(self) -> int:
+        """How many there are."""
+        return len(self._readers)
+
     async def join(self, filter_: EventFilter, after: Position | None) -> Reader:
         """A new reader: of everything from now on, or since a position.
 

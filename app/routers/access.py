@@ -81,6 +81,8 @@ ACCESS: dict[str, Access] = {
     "put_opt_out": Access(KeyScope.ADMIN, users=True),
     "erase_user": Access(KeyScope.ADMIN, users=True),
     "mcp_endpoint": Access(None, users=True, any_scope=True),
+    "metrics": Access(KeyScope.METRICS),
+    "success_metrics": Access(KeyScope.ADMIN),
     "live": PUBLIC,
     "ready": PUBLIC,
     "docs": PUBLIC,

@@ -13,6 +13,9 @@ from app.ingest.verdict import BatchResult
 from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
+from app.watch.requests import tell
+
+COUNTS = ("accepted", "duplicates", "suppressed", "rejected")
 
 router = APIRouter(tags=["log"], route_class=IngestRoute)
 
@@ -59,11 +62,17 @@ async def log_batch(request: Request) -> Response:
     result = await accept_batch(
         service.writer, body, now, service.settings, principal_of(request).email
     )
-    answer = batch_answer(result, now)
+    answer = _told(request, batch_answer(result, now))
     if result.rejected < result.received:
         return JsonResponse(answer)
     message = f"None of the {result.received} events is valid; results says why."
     return JsonResponse({**answer, **error_body("all_rejected", message)}, 422)
+
+
+def _told(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, whose counts the log has, too."""
+    tell(request.scope, **{name: answer[name] for name in COUNTS})
+    return answer
 
 
 def batch_answer(result: BatchResult, server_time: datetime) -> dict[str, Any]:

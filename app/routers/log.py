@@ -10,6 +10,7 @@ from app.ingest.verdict import Verdict
 from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SingleAnswer
+from app.watch.requests import tell
 
 router = APIRouter(tags=["log"], route_class=IngestRoute)
 
@@ -47,6 +48,7 @@ async def log_event(request: Request) -> Response:
     verdict = await accept_single(
         service.writer, body, now, service.settings, principal_of(request).email
     )
+    tell(request.scope, verdict=verdict.status)
     if verdict.status == "rejected":
         return JsonResponse(_rejection(verdict), 422)
     answer = {

@@ -19,6 +19,7 @@ from app.read.export import Export
 from app.read.export_formats import MEDIA_TYPES
 from app.schemas.answers import ErrorAnswer
 from app.schemas.examples import FILE
+from app.watch.requests import tell
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -108,8 +109,9 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _activity_error(_: Request, error: Exception) -> Response:
+async def _activity_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ActivityError)  # noqa: S101 (registered for this class alone)
+    tell(request.scope, code=error.code)
     headers = error.headers()
     if isinstance(error, BodyTimeout):
         # Else the rest of the body could trickle in for ever (RFC 9110, 15.5.9).
@@ -161,7 +163,11 @@ async def _nobody_there(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _unexpected(_: Request, __: Exception) -> Response:
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """The only answer from outside of `app.watch.requests`: it has no header of its request yet."""
+    request_id = request.scope.get("request_id")
     return JsonResponse(
-        error_body("internal", "The server failed; the failure is in its log."), 500
+        error_body("internal", "The server failed; the failure is in its log."),
+        500,
+        headers={"X-Request-ID": request_id} if request_id else None,
     )

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ADA = "ada@example.com"
-WRITE_KEY, READ_KEY, ADMIN_KEY = "w" * 32, "r" * 32, "a" * 32
+WRITE_KEY, READ_KEY, ADMIN_KEY, METRICS_KEY = "w" * 32, "r" * 32, "a" * 32, "m" * 32
 SECRET = "s" * 32
 AUDIENCE, ISSUER = "activity", "https://id.example.com"
 

@@ -19,6 +19,7 @@ from tests.api.credentials import (
     AUDIENCE,
     EC_KEY,
     ISSUER,
+    METRICS_KEY,
     READ_KEY,
     RSA_KEY,
     SECRET,
@@ -31,7 +32,7 @@ from tests.api.credentials import (
 from tests.conftest import truncate
 
 BOB = "bob@example.com"
-KEYS = {"write": WRITE_KEY, "read": READ_KEY, "admin": ADMIN_KEY}
+KEYS = {"write": WRITE_KEY, "read": READ_KEY, "admin": ADMIN_KEY, "metrics": METRICS_KEY}
 EVENT = {"event_type": "project_created"}
 
 
@@ -42,6 +43,7 @@ async def guarded(settings: Settings, tmp_path: Path) -> AsyncIterator[FastAPI]:
         "write_keys": WRITE_KEY,
         "read_keys": READ_KEY,
         "admin_keys": ADMIN_KEY,
+        "metrics_keys": METRICS_KEY,
         "jwt_secret": SECRET,
         "jwt_jwks": str(write_jwks(tmp_path / "jwks.json")),
         "jwt_audience": AUDIENCE,
@@ -84,6 +86,8 @@ def request_of(method: str, path: str, email: str) -> dict[str, Any]:
         return {"json": {"user_email": email, "events": [EVENT]}}
     if method == "POST":
         return {"json": {"user_email": email}}
+    if path in {"/metrics", "/api/admin/success-metrics"}:
+        return {}  # of nobody
     body: dict[str, Any] = {"json": {}} if method == "PUT" else {}
     needed: dict[str, Any] = {}
     if path.endswith("/funnel"):
@@ -151,6 +155,8 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "POST /api/insights/standup": ("read", True),
         "POST /api/insights/project-wizard": ("read", True),
         "POST /api/insights/email-categorization": ("read", True),
+        "GET /api/admin/success-metrics": ("admin", False),
+        "GET /metrics": ("metrics", False),
         "GET /health/live": (None, None),
         "GET /health/ready": (None, None),
     }
@@ -210,7 +216,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 28
+    assert walked == 30
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

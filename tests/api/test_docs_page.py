@@ -6,7 +6,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from app.schemas import analytics, answers, generate, insights, next_actions
+from app.schemas import analytics, answers, generate, insights, next_actions, success
 from tests.api.conftest import Json
 
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+")
@@ -95,6 +95,8 @@ async def test_the_document_describes_every_operation(client: httpx.AsyncClient)
             if "/analytics/" in name
             else {"application/json", "text/plain"}
             if name == "GET /api/insights/context"
+            else {"text/plain"}
+            if name == "GET /metrics"
             else {"application/json"}
         )
 
@@ -109,7 +111,7 @@ async def test_every_answer_has_an_example_that_is_one(client: httpx.AsyncClient
                     if media_type == "application/json":
                         name = content["schema"]["$ref"].rsplit("/", 1)[1]
                         assert document["components"]["schemas"][name]["examples"]
-                        modules = (analytics, answers, generate, insights, next_actions)
+                        modules = (analytics, answers, generate, insights, next_actions, success)
                         model = next(vars(each)[name] for each in modules if name in vars(each))
                         (example,) = model.model_config["json_schema_extra"]["examples"]
                         fields = model.model_validate(example).model_dump(mode="json")

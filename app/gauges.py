@@ -1,0 +1,89 @@
+"""What stands at some value now, rather than being counted: read now and then, and when asked."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
+
+from sqlalchemy import text
+
+from app.db import Database
+from app.duties import last_successes
+from app.errors import ActivityError
+from app.ingest.writer import GroupWriter
+from app.privacy.retention import retention_state
+from app.read.feed import Feed
+from app.settings import Settings
+from app.watch import metrics
+
+# Several processes tell of each other: each writes down how it stands.
+PAUSE_SECONDS = 0.5
+# The database is asked at most so often, however many scrape, and never waited for long.
+STATE_SECONDS = 10.0
+STATE_TIMEOUT_SECONDS = 2.0
+
+# Who may not see the others' replication sees nulls; a standby has none of its own.
+REPLICATION = text(
+    """
+    SELECT count(*) AS standbys,
+      CASE WHEN pg_is_in_recovery() THEN 0
+        ELSE coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), min(replay_lsn)), 0) END AS lag
+    FROM pg_stat_replication
+    """
+)
+
+
+class Gauges:
+    """Of one process; what is read off the database is the same for all."""
+
+    def __init__(
+        self, database: Database, settings: Settings, writer: GroupWriter, feed: Feed
+    ) -> None:
+        self._database, self._settings = database, settings
+        self._writer, self._feed = writer, feed
+        self._state_at = float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def keep(self) -> None:
+        """Notes how things stand for as long as the process runs, and how late it is each time."""
+        while True:
+            due = monotonic() + PAUSE_SECONDS
+            await asyncio.sleep(PAUSE_SECONDS)
+            metrics.LOOP_LAG_SECONDS.observe(max(0.0, monotonic() - due))
+            self.note()
+
+    def note(self) -> None:
+        queue = self._writer.queue
+        metrics.QUEUE_EVENTS.set(queue.events)
+        metrics.QUEUE_BYTES.set(queue.size_bytes)
+        metrics.QUEUE_AGE_SECONDS.set(queue.oldest_seconds)
+        metrics.STREAM_READERS.set(self._feed.readers)
+        for name, (in_use, most) in self._database.pools().items():
+            metrics.POOL_IN_USE.labels(name).set(in_use)
+            metrics.POOL_MAX.labels(name).set(most)
+
+    async def look(self, now: datetime) -> None:
+        """All of it, the database's part included; where that does not answer, this says so."""
+        self.note()
+        async with self._asking:
+            if monotonic() - self._state_at < STATE_SECONDS:
+                return
+            is_up = False
+            with suppress(ActivityError, TimeoutError):
+                async with asyncio.timeout(STATE_TIMEOUT_SECONDS):
+                    await self._ask(now)
+                is_up = True
+            metrics.DATABASE_UP.set(is_up)
+            self._state_at = monotonic()
+
+    async def _ask(self, now: datetime) -> None:
+        for name, at in (await last_successes(self._database)).items():
+            metrics.DUTY_LAST_SUCCESS.labels(name).set(at.astimezone(UTC).timestamp())
+        state = await retention_state(self._database, self._settings, now)
+        metrics.RETENTION_OVERDUE.set(state.overdue)
+        oldest = state.oldest_event_at
+        metrics.OLDEST_EVENT.set(0 if oldest is None else oldest.timestamp())
+        async with self._database.read() as session:
+            row = (await session.execute(REPLICATION)).one()
+        metrics.STANDBYS.set(row.standbys)
+        metrics.REPLICATION_LAG_BYTES.set(float(row.lag))

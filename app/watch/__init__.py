@@ -1,0 +1,1 @@
+"""What the service tells of its own work: metrics, logs, traces. Nothing in it is a user's."""

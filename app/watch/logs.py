@@ -1,0 +1,108 @@
+"""The log: one line for each thing, for people or as JSON, with nothing of a user in it.
+
+What a failure says may quote what was sent: of exceptions, the type and the places in the code are
+told, not the message. Of others' loggers come warnings alone; and whatever still looks like an
+email, a key or a token is taken out of a line.
+"""
+
+import logging
+import re
+import sys
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.settings_watch import WatchSettings
+
+LOGGER = "activity_events"
+# Of the request that is being answered; it goes into every line that is written meanwhile.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+FRAMES_MAX = 20
+MESSAGE_MAX_CHARS = 2000
+SECRET = re.compile(
+    r"[^\s\"'<>@=:,;()]{1,254}(?:@|%40)[^\s\"'<>@,;()]+"  # an email, or a URL's user and password
+    r"|\bae_[a-z]+_[A-Za-z0-9_-]{8,}"
+    r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"
+    r"|(?<=://)[^/\s@]+:[^/\s]+@[^/\s]*"
+    r"|\?[^\s\"']*=[^\s\"']*",  # a query
+    re.IGNORECASE,
+)
+REMOVED = "[removed]"
+
+
+def scrubbed(text: str) -> str:
+    """The text, without what looks like somebody's."""
+    return SECRET.sub(REMOVED, text)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Others' first line alone: what follows are objects with all they hold."""
+    text = record.getMessage()
+    if not record.name.startswith(LOGGER):
+        text = text.partition("\n")[0]
+    return scrubbed(text[:MESSAGE_MAX_CHARS])
+
+
+def _failure(record: logging.LogRecord) -> dict[str, Any]:
+    """An exception's type, that of its cause, and where it came from."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return {}
+    error: BaseException | None = record.exc_info[1]
+    frames = traceback.extract_tb(record.exc_info[2])[-FRAMES_MAX:]
+    types: list[str] = []
+    while error is not None and len(types) < FRAMES_MAX:
+        types.append(f"{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or error.__context__
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": types, "frames": places}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(getattr(record, "fields", {}))
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        fields.setdefault("request_id", request_id)
+    return fields
+
+
+class JsonFormatter(logging.Formatter):
+    """An object a line: `time`, `level`, `logger`, `event`, and what else is known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": _message(record),
+            **_fields(record),
+            **_failure(record),
+        }
+        return scrubbed(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode())
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:00 warning duty retention failed`, with `name=value` of what else is known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
+        failure = _failure(record)
+        parts = [f"{time:%Y-%m-%dT%H:%M:%SZ}", record.levelname.lower(), _message(record)]
+        parts += [f"{name}={value}" for name, value in _fields(record).items()]
+        lines = [" ".join(parts)]
+        if failure:
+            lines += [f"  {each}" for each in (" <- ".join(failure["error"]), *failure["frames"])]
+        return scrubbed("\n".join(lines))
+
+
+def configure_logs(settings: WatchSettings) -> None:
+    """From now on this process logs to standard error, in the format of the settings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(LOGGER).setLevel(settings.log_level.upper())
