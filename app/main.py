@@ -98,6 +98,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            await gauges.close()
             await everybody.close()
             await feed.close()
             await writer.close()
