@@ -41,8 +41,8 @@ class Gauges:
     ) -> None:
         self._database, self._settings = database, settings
         self._writer, self._feed = writer, feed
-        self._state_at = float("-inf")
-        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
 
     async def keep(self) -> None:
         """Notes how things stand for as long as the process runs, and how late it is each time."""
@@ -65,18 +65,31 @@ class Gauges:
     async def look(self, now: datetime) -> None:
         """All of it, the database's part included; where that does not answer, this says so."""
         self.note()
-        async with self._asking:
-            if monotonic() - self._state_at < STATE_SECONDS:
+        if self._asking is None or self._asking.done():
+            if monotonic() - self._asked_at < STATE_SECONDS:
                 return
-            is_up = False
-            with suppress(ActivityError, TimeoutError):
-                async with asyncio.timeout(STATE_TIMEOUT_SECONDS):
-                    await self._ask(now)
-                is_up = True
-            metrics.DATABASE_UP.set(is_up)
-            self._state_at = monotonic()
+            self._asking = asyncio.create_task(self._ask(now))
+        # Not cancelled: its connection would have to be thrown away.
+        _, late = await asyncio.wait({self._asking}, timeout=STATE_TIMEOUT_SECONDS)
+        if late:
+            metrics.DATABASE_UP.set(0)
+
+    async def close(self) -> None:
+        """Ends what is being asked."""
+        if self._asking is not None:
+            _, late = await asyncio.wait({self._asking}, timeout=STATE_TIMEOUT_SECONDS)
+            for task in late:
+                task.cancel()
 
     async def _ask(self, now: datetime) -> None:
+        is_up = False
+        with suppress(ActivityError):
+            await self._read_state(now)
+            is_up = True
+        metrics.DATABASE_UP.set(is_up)
+        self._asked_at = monotonic()
+
+    async def _read_state(self, now: datetime) -> None:
         for name, at in (await last_successes(self._database)).items():
             metrics.DUTY_LAST_SUCCESS.labels(name).set(at.astimezone(UTC).timestamp())
         state = await retention_state(self._database, self._settings, now)

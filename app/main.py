@@ -102,6 +102,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
                 with suppress(asyncio.CancelledError):
                     await task
             await app.state.mcp.close()
+            await gauges.close()
             await everybody.close()
             await feed.close()
             await writer.close()

@@ -45,6 +45,7 @@ class Assets(StaticFiles):
 
     def __init__(self) -> None:
         super().__init__(directory=WEB / "assets", check_dir=False)
+        self.directory = None  # that it isn't there yet is said by `get_response`
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if not is_built():
