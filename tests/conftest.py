@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 from app import embedded
 from app.db import Database, create_engine
+from app.distribute import distribute
 from app.main import create_app
 from app.migrate import migrate_at
 from app.privacy.partitions import ensure_partitions
@@ -44,7 +45,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A PostgreSQL server; what a crash would lose may be lost, as these tests don't crash it."""
-    given = os.environ.get("DATABASE_URL")
+    given = os.environ.get("CITUS_URL") or os.environ.get("DATABASE_URL")
     if given:
         yield given
         return
@@ -66,15 +67,56 @@ def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
     try:
         if migrated:
             asyncio.run(migrate_at(url, Settings()))
+        if os.environ.get("CITUS_URL"):
+            asyncio.run(spread_over_workers(server_url, url, migrated=migrated))
         yield url
     finally:
         asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+        for worker in asyncio.run(_workers(server_url)):
+            asyncio.run(_administer(worker, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _workers(server_url: str) -> list[str]:
+    """Where the workers of a cluster are, by its coordinator's own database."""
+    if not os.environ.get("CITUS_URL"):
+        return []
+    connection = await asyncpg.connect(server_url)
+    nodes = await connection.fetch("SELECT node_name, node_port FROM citus_get_active_worker_nodes()")
+    await connection.close()
+    parts = urlsplit(server_url)
+    user = f"{parts.username}@" if parts.username else ""
+    return [
+        urlunsplit(parts._replace(netloc=f"{user}{name}:{port}")) for name, port in nodes
+    ]
+
+
+async def spread_over_workers(server_url: str, url: str, *, migrated: bool) -> None:
+    """A database of the same name on each worker, known to each other; then the tables."""
+    name = urlsplit(url).path
+    workers = await _workers(server_url)
+    for worker in workers:
+        await _administer(worker, f'CREATE DATABASE "{name[1:]}"')
+        at = urlunsplit(urlsplit(worker)._replace(path=name))
+        await _administer(at, "CREATE EXTENSION citus")
+    await _administer(url, "CREATE EXTENSION citus")
+    parts = urlsplit(url)
+    await _administer(url, f"SELECT citus_set_coordinator_host('{parts.hostname}', {parts.port})")
+    for worker in map(urlsplit, workers):
+        await _administer(url, f"SELECT citus_add_node('{worker.hostname}', {worker.port})")
+    if migrated:
+        engine = create_engine(url, Settings(), pooled=False, server_settings={})
+        async with engine.connect() as connection:
+            async for _ in distribute(connection, shards=4):
+                pass
+        await engine.dispose()
 
 
 async def _administer(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 async def add_partitions(url: str) -> None:
@@ -116,7 +158,7 @@ async def truncate(url: str) -> None:
         " DELETE FROM activity_session; DELETE FROM activity_arrival;"
         " DELETE FROM erasure; DELETE FROM duty;"
         " DELETE FROM served_prediction; DELETE FROM prediction_score;"
-        " ALTER TABLE app_user ALTER COLUMN id RESTART",
+        " SELECT setval(pg_get_serial_sequence('app_user', 'id'), 1, false)",
     )
 
 
