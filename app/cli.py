@@ -30,7 +30,7 @@ from app.errors import ActivityError
 from app.migrate import migrate_at
 from app.privacy.remove import Removed, remove
 from app.programs import EmbeddedError
-from app.serve import ServeError, bind, require_keys, serve_forever
+from app.serve import ServeError, bind, require_keys, require_model, serve_forever
 from app.settings import Settings
 from app.verify import Check
 from app.verify import verify as run_checks
@@ -91,6 +91,7 @@ def serve(
     given = {"host": host, "port": port}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = Settings(**{**settings.model_dump(), **changed})
+    require_model(settings)
     with bind(settings) as listener:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         with database_url(settings, owner_note=f"serving {address}", share=False) as url:

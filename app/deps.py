@@ -14,6 +14,7 @@ from app.db import Database
 from app.errors import InvalidRequest
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
+from app.insights.generate import Generator
 from app.read.export import ExportSlots
 from app.read.feed import Feed
 from app.schemas.queries import EventQuery
@@ -37,6 +38,7 @@ class Service:
     exports: ExportSlots
     feed: Feed
     everybody: CurrentEverybody
+    generator: Generator | None
     head_revision: str
 
 
@@ -51,6 +53,10 @@ def _database(request: Request) -> Database:
 
 def _settings(request: Request) -> Settings:
     return service_of(request).settings
+
+
+def _generator(request: Request) -> Generator | None:
+    return service_of(request).generator
 
 
 def now_of(request: Request) -> datetime:
@@ -74,6 +80,7 @@ def _no_repeats(request: Request) -> None:
 ServiceDep = Annotated[Service, Depends(service_of)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+GeneratorDep = Annotated[Generator | None, Depends(_generator)]
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
 NowDep = Annotated[datetime, Depends(now_of)]
 NoRepeats = Depends(_no_repeats)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.duties import Duties
 from app.edge import Cors, Edge, Gzip
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
+from app.insights.generate import generator_of
 from app.migrate import head_revision
 from app.read.export import ExportSlots
 from app.read.feed import Feed
@@ -29,6 +30,7 @@ from app.routers import (
     cleanup,
     docs,
     export,
+    generate,
     health,
     insights,
     log,
@@ -60,6 +62,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        generator = generator_of(settings)
         database = Database(database_url, settings)
         writer = GroupWriter(database, settings)
         writer.start()
@@ -72,13 +75,15 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             exports=ExportSlots(settings.exports_max),
             feed=feed,
             everybody=everybody,
+            generator=generator,
             auth=Authenticator(settings, database),
             rates=rates,
             head_revision=head_revision(),
         )
         duties = asyncio.create_task(Duties(database, settings, app.state.clock).keep())
         try:
-            yield
+            async with nullcontext() if generator is None else generator.open():
+                yield
         finally:
             duties.cancel()
             with suppress(asyncio.CancelledError):
@@ -110,6 +115,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(privacy.router)
     app.include_router(privacy_export.router, prefix="/api/privacy")
     app.include_router(insights.router)
+    app.include_router(generate.router)
     app.include_router(health.router)
     app.include_router(docs.router)
     app.include_router(tracker.router)

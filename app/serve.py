@@ -16,6 +16,7 @@ from app import __version__
 from app.auth.keys import keys_exist
 from app.connection import connections
 from app.db import Database
+from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
 from app.routers.pages import is_built
 from app.settings import Settings
@@ -69,6 +70,18 @@ async def require_keys(settings: Settings, database_url: str) -> None:
         "admin`, or set ACTIVITY_ADMIN_KEYS (or _READ_KEYS, _WRITE_KEYS, ACTIVITY_JWT_SECRET, "
         "ACTIVITY_JWT_JWKS), or listen on 127.0.0.1."
     )
+
+
+def require_model(settings: Settings) -> None:
+    """The model that the settings name can be asked.
+
+    Raises:
+        ServeError: it can't.
+    """
+    try:
+        generator_of(settings)
+    except ModelUnavailable as error:
+        raise ServeError(str(error)) from error
 
 
 @contextmanager

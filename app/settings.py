@@ -19,6 +19,7 @@ MIB = 1024 * 1024
 
 
 SECRET_MIN_CHARS = 32
+_MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
@@ -38,47 +39,13 @@ Secrets = Annotated[
 
 
 PII_KEYS = (
-    "name",
-    "first_name",
-    "last_name",
-    "middle_name",
-    "full_name",
-    "display_name",
-    "username",
-    "user_name",
-    "email",
-    "user_email",
-    "email_address",
-    "phone",
-    "phone_number",
-    "mobile",
-    "address",
-    "street",
-    "street_address",
-    "postal_code",
-    "zip_code",
-    "date_of_birth",
-    "birthday",
-    "dob",
-    "ssn",
-    "passport",
-    "tax_id",
-    "iban",
-    "card_number",
-    "credit_card",
-    "cvv",
-    "ip",
-    "ip_address",
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "access_token",
-    "refresh_token",
-    "api_key",
-    "authorization",
-    "cookie",
-)
+    "name", "first_name", "last_name", "middle_name", "full_name", "display_name", "username",
+    "user_name", "email", "user_email", "email_address", "phone", "phone_number", "mobile",
+    "address", "street", "street_address", "postal_code", "zip_code", "date_of_birth", "birthday",
+    "dob", "ssn", "passport", "tax_id", "iban", "card_number", "credit_card", "cvv", "ip",
+    "ip_address", "password", "passwd", "secret", "token", "access_token", "refresh_token",
+    "api_key", "authorization", "cookie",
+)  # fmt: skip
 
 
 class Settings(BaseSettings):
@@ -240,6 +207,25 @@ class Settings(BaseSettings):
         le=50,
         description="Exports streamed at one time; beyond that, 503 with Retry-After.",
     )
+    llm_model: str = Field(
+        default="",
+        description="The language model that writes standups and hints, as `provider:model` "
+        "(`openai:...`, `anthropic:...`, `google:...`, `ollama:...`; needs the extra `ai`, and the "
+        "provider's key by its own variable). Without one, they are composed by rules.",
+    )
+    llm_timeout_seconds: float = Field(
+        default=30, gt=0, le=600, description="Longest that one generation may take, in all."
+    )
+    llm_max_tokens: int = Field(
+        default=4000, ge=200, le=100_000, description="Most tokens of one answer of the model."
+    )
+    llm_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="Generations at one time, in each process; beyond that, and a short queue, "
+        "what the rules compose is the answer.",
+    )
     database_pool_size: int = Field(
         default=10, ge=1, le=200, description="Most connections for reading, and for writing."
     )
@@ -272,6 +258,13 @@ class Settings(BaseSettings):
         if self.event_max_bytes > self.body_max_inflated_bytes:
             raise ValueError("event_max_bytes cannot exceed body_max_inflated_bytes")
         return self
+
+    @field_validator("llm_model")
+    @classmethod
+    def _names_a_provider(cls, value: str) -> str:
+        if value and _MODEL.fullmatch(value) is None:
+            raise ValueError("must be provider:model, like openai:gpt-5")
+        return value
 
     @field_validator("allowed_origins")
     @classmethod

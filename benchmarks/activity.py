@@ -7,12 +7,12 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from app.ingest.insert import EVENT_COLUMNS
 from app.schemas.event_types import KNOWN_TYPES
+from app.uuid7 import RANDOM_BITS, uuid7
 
 COLUMNS = tuple(EVENT_COLUMNS)
 EVENTS_PER_SESSION = 12
@@ -50,7 +50,7 @@ def rows(
         yield (
             user_id,
             at,
-            _uuid7(chance, at),
+            uuid7(at, chance.getrandbits(RANDOM_BITS)),
             event_type,
             category,
             action,
@@ -91,7 +91,7 @@ def session_rows(
             yield (
                 user_id,
                 at,
-                _uuid7(chance, at),
+                uuid7(at, chance.getrandbits(RANDOM_BITS)),
                 event_type,
                 category,
                 action,
@@ -141,11 +141,3 @@ def _moment(chance: random.Random, start: datetime, days: int) -> datetime:
     hour = chance.choices(range(24), RHYTHM)[0]
     midnight = day.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
     return midnight + timedelta(hours=hour, microseconds=chance.randrange(3_600_000_000))
-
-
-def _uuid7(chance: random.Random, at: datetime) -> UUID:
-    milliseconds = int(at.timestamp() * 1000)
-    bits = chance.getrandbits(74)
-    return UUID(
-        int=milliseconds << 80 | 0x7 << 76 | (bits >> 62) << 64 | 0b10 << 62 | bits & (2**62 - 1)
-    )

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.db import create_engine
-from app.ingest.clock import uuid7
 from app.settings import Settings
+from app.uuid7 import uuid7
 from app.verify_rollups import COUNT_ALL, verify_rollups
 from benchmarks.ingest import service
 from benchmarks.load import Load, post, run

@@ -7,11 +7,9 @@ events. A run that was interrupted is simply run again: what the service has alr
 duplicate. Neither messages nor names are sent, only the author's email and figures.
 """
 
-import random
 import shutil
 import subprocess
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,13 +26,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from app.client import ActivityClient, ActivityError, Backoff, Verdict
+
 NAMESPACE = UUID("6d3a1c52-94f0-5b7e-8c21-0f4e7d9ab613")  # of all ids made here: never change it
 RETENTION_DAYS = 365  # what the service keeps, unless it is configured otherwise
 CHUNK_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 60
-RETRIED = {408, 429, 502, 503, 504}
-ATTEMPTS_MAX = 8
-BACKOFF_SECONDS, BACKOFF_MAX_SECONDS = 0.5, 30.0
+BACKOFF = Backoff(attempts=8, base_seconds=0.5, cap_seconds=30, asked_max_seconds=120)
 
 # A commit is one record of lines, of which the last, the message, may go on for more. Then there is
 # a record for each of its files: lines added, lines deleted, name.
@@ -128,47 +126,9 @@ def utc_offset_minutes(instant: str) -> int | None:
     return None if offset is None else offset // timedelta(minutes=1)
 
 
-def post(client: httpx.Client, batch: Json) -> httpx.Response:
-    """Tries until there is an answer. To send the same twice is safe, as every event has an id."""
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        wait_seconds = min(BACKOFF_SECONDS * 2**attempt, BACKOFF_MAX_SECONDS)
-        wait_seconds *= random.uniform(0.5, 1)  # noqa: S311 (no secret)
-        try:
-            response = client.post("/api/events/log/batch", json=batch)
-        except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-        else:
-            if response.status_code not in RETRIED:
-                return response
-            reason = f"status {response.status_code}"
-            retry_after = response.headers.get("Retry-After", "")
-            if retry_after.isdecimal():
-                wait_seconds = max(wait_seconds, int(retry_after))
-        if attempt < ATTEMPTS_MAX:
-            err.print(f"{client.base_url}: {reason}; again in {wait_seconds:.1f} s", markup=False)
-            time.sleep(wait_seconds)
-    raise Failed(f"{client.base_url}: {reason}, {ATTEMPTS_MAX} times. Run this again later.")
-
-
-def send(client: httpx.Client, batch: Json) -> Iterator[tuple[Json, Json]]:
-    """Each event, and the service's verdict on it. A batch that is too large is sent in halves."""
-    events = batch["events"]
-    response = post(client, batch)
-    if response.status_code == 413 and len(events) > 1:
-        middle = len(events) // 2
-        yield from send(client, {**batch, "events": events[:middle]})
-        yield from send(client, {**batch, "events": events[middle:]})
-        return
-    if response.status_code not in (200, 422):
-        raise Failed(f"{response.url}: status {response.status_code}: {response.text[:200]}")
-    verdicts = {verdict["index"]: verdict for verdict in response.json()["results"]}
-    for index, event in enumerate(events):
-        yield event, verdicts.get(index, {"status": "accepted"})
-
-
 def log_history(
     path: Path, url: str, since: datetime, batch_size: int, key: str | None = None
-) -> Iterator[tuple[Json, Json]]:
+) -> Iterator[tuple[Json, Verdict]]:
     """Sends what HEAD's history has since then; each event, and the service's verdict on it."""
     folder = (path / git(path, "rev-parse", "--git-common-dir")).resolve()
     repository = folder.parent.name if folder.name == ".git" else folder.name.removesuffix(".git")
@@ -177,8 +137,7 @@ def log_history(
     except Failed:
         raise Failed(f"{path}: the repository has no commits yet.") from None
     branch = git(path, "rev-parse", "--abbrev-ref", "HEAD")
-    # No `sent_at`, by which a wrong clock is corrected: these times come from many clocks.
-    batch: Json = {
+    of_all: Json = {
         "device_type": "desktop",
         "context_snapshot": {"repository": repository, "branch": branch},
     }
@@ -190,28 +149,30 @@ def log_history(
         raise Failed(f"No service at {url} ({error}): start it with `make run`.") from None
     out.print(f"{repository}: {total} commits since {since:%Y-%m-%d}", markup=False)
     events = read_events(path, repository, *revisions)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     with (
-        httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, headers=headers) as client,
+        ActivityClient(url, key=key, timeout_seconds=TIMEOUT_SECONDS, backoff=BACKOFF) as client,
         Progress(console=err) as bar,
     ):
         task = bar.add_task("Logging", total=total)
-        while some := list(islice(events, batch_size)):
-            for event, verdict in send(client, {**batch, "events": some}):
-                yield event, verdict
-                bar.advance(task)
+        while some := [{**of_all, **event} for event in islice(events, batch_size)]:
+            try:
+                verdicts = client.log_batch(some, own_clock=False)  # but by that of each author
+            except ActivityError as error:
+                raise Failed(f"{url}: {error} (what is sent stays: run this again later)") from None
+            bar.advance(task, len(some))
+            yield from zip(some, verdicts, strict=True)
 
 
-def report(verdicts: Iterator[tuple[Json, Json]], url: str) -> None:
+def report(verdicts: Iterator[tuple[Json, Verdict]], url: str) -> None:
     """Counts them all; then shows why events were rejected, and what may be asked now."""
     statuses = Counter(accepted=0, duplicate=0, rejected=0)
     reasons: Counter[tuple[str, str, str]] = Counter()
     authors: Counter[str] = Counter()
     last_session: dict[str, str] = {}
     for event, verdict in verdicts:
-        statuses[verdict["status"]] += 1
-        if verdict["status"] == "rejected":
-            reasons[verdict["code"], verdict["field"], verdict["message"]] += 1
+        statuses[verdict.status] += 1
+        if verdict.status == "rejected":
+            reasons[verdict.code or "", verdict.field or "", verdict.message or ""] += 1
         else:
             authors[event["user_email"]] += 1
             last_session[event["user_email"]] = event["session_id"]
@@ -232,7 +193,9 @@ def report(verdicts: Iterator[tuple[Json, Json]], url: str) -> None:
 
 def main(
     path: Annotated[Path, typer.Argument(help="A git repository, or a folder in one.")],
-    url: Annotated[str, typer.Option(help="Where the service is.")] = "http://127.0.0.1:8000",
+    url: Annotated[
+        str, typer.Option(envvar="ACTIVITY_URL", help="Where the service is.")
+    ] = "http://127.0.0.1:8000",
     since: Annotated[
         datetime | None,
         typer.Option(

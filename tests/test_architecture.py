@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Each may import those before it. Names side by side don't know of one another.
 ORDER = (
+    {"uuid7"},
+    {"client"},
     {"settings", "errors", "programs"},
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
@@ -40,7 +42,16 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-PROCESS_EDGES = {"app/cli.py", "app/duties.py", "app/ingest/writer.py"}  # command line, loops
+# The command line, loops, a stranger's callback, and what a model's provider sends.
+PROCESS_EDGES = {
+    "app/cli.py",
+    "app/duties.py",
+    "app/ingest/writer.py",
+    "app/insights/generate.py",
+    "app/client/drops.py",
+    "app/client/task.py",
+    "app/client/thread.py",
+}
 COMMITTING = {"app/db.py", "app/migrate.py"}
 PYDANTIC = (
     "app/schemas/",

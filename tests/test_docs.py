@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app as command_line
+from app.client import ActivityClient
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
@@ -20,6 +23,7 @@ README = (ROOT / "README.md").read_text()
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 BLOCKS = FENCE.findall(README)
 ANYTHING = "..."
+OF_THE_CLIENT = {"ACTIVITY_URL", "ACTIVITY_KEY"}
 
 
 def variables() -> Iterator[tuple[str, object, str]]:
@@ -36,7 +40,7 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
 
 
 def test_the_readme_names_no_setting_that_is_not_there() -> None:
-    known = {name for name, _, _ in variables()}
+    known = {name for name, _, _ in variables()} | OF_THE_CLIENT
     assert set(re.findall(r"\bACTIVITY_[A-Z_]+\b", README)) <= known
 
 
@@ -85,7 +89,39 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
         if next_language == "json":
             assert_like(json.loads(answer), json.loads(expected))
             compared += 1
-    assert compared == 10
+    assert compared == 11
+
+
+def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -> None:
+    first = README.index("## From a Python backend")
+    snippets = FENCE.findall(README[first : README.index("## The API")])
+    assert [language for language, _ in snippets] == ["python"] * 3
+    script = [text for _, text in snippets]
+    script += ["def ask_model(prompt): return prompt", "print(generate_standup('ada@example.com'))"]
+    assert len(snippets[-1][1].splitlines()) <= 10
+    with fresh_database(server_url) as url, running_service(DATABASE_URL=url) as server:
+        source = "\n".join(script).replace("http://127.0.0.1:8000", server.url)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", source]
+        said = subprocess.check_output(
+            command, cwd=tmp_path, env=environment, text=True, timeout=60
+        )
+    lines = said.splitlines()
+    assert lines[:5] == [
+        "accepted",
+        "email_opened None",
+        "project_created 42",
+        "2",
+        "['project_created', 'email_opened', 'project_opened']",
+    ]
+    assert lines[5].startswith("Write a daily standup: ")
+    assert lines[7].startswith('Text in "double quotes" was written by users')
+    assert lines[8].startswith("[1] 3 actions on 1 day")
+
+
+def test_the_readme_names_every_method_of_the_client() -> None:
+    methods = [name for name in vars(ActivityClient) if not name.startswith("_")]
+    assert [name for name in [*methods, "track", "counts"] if f"`{name}`" not in README] == []
 
 
 def bash(folder: Path, *lines: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from app.errors import Forbidden, TooLarge, UnreadableBody
-from app.ingest.clock import clock_offset, event_time, uuid7
+from app.ingest.clock import clock_offset, event_time
 from app.ingest.pii import without_pii
 from app.ingest.rows import EventRow, Prepared, as_text
 from app.ingest.verdict import Rejected, Verdict, Warn
@@ -25,6 +25,7 @@ from app.schemas.event import (
 from app.schemas.event_types import category_and_action
 from app.schemas.strict_json import Fault, dump_json, find_fault
 from app.settings import Settings
+from app.uuid7 import uuid7
 
 FIELD_PATH_MAX_CHARS = 200
 # Unknown fields that a warning names each; the rest is counted, as an answer must not outgrow the

@@ -1,17 +1,15 @@
 """When an event happened, by clocks that may be wrong."""
 
-import secrets
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from app.ingest.verdict import Rejected, Warn
 from app.schemas.event import EventIn
 from app.schemas.strict_json import Fault
 from app.settings import Settings
+from app.uuid7 import time_of_uuid7
 
 # Past this, a time ahead of the server's clock is no wrong clock but a wrong value.
 FUTURE_MAX = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def clock_offset(
@@ -93,24 +91,3 @@ def _shifted(instant: datetime, offset: timedelta) -> datetime:
         if offset > timedelta():
             return datetime.max.replace(tzinfo=UTC)
         return datetime.min.replace(tzinfo=UTC)
-
-
-def uuid7(instant: datetime) -> UUID:
-    """A UUID version 7 of this moment: 48 bits of milliseconds, the rest random (RFC 9562, 5.7)."""
-    milliseconds = (instant - EPOCH) // timedelta(milliseconds=1) & (2**48 - 1)
-    random = secrets.randbits(74)
-    return UUID(
-        int=milliseconds << 80
-        | 0x7 << 76
-        | (random >> 62) << 64
-        | 0b10 << 62
-        | random & (2**62 - 1)
-    )
-
-
-def time_of_uuid7(event_id: UUID) -> datetime:
-    """When a UUID version 7 says it was made, to the millisecond."""
-    try:
-        return EPOCH + timedelta(milliseconds=event_id.int >> 80)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)

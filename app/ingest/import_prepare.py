@@ -6,7 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from app.ingest.careful import prepare_event
-from app.ingest.clock import FUTURE_MAX, require_in_range, time_of_uuid7
+from app.ingest.clock import FUTURE_MAX, require_in_range
 from app.ingest.import_files import Entry
 from app.ingest.rows import EventRow
 from app.ingest.verdict import Rejected
@@ -14,6 +14,7 @@ from app.schemas.email import normalise_email
 from app.schemas.event import EventIn
 from app.schemas.strict_json import Fault, dump_json, find_fault
 from app.settings import Settings
+from app.uuid7 import time_of_uuid7
 
 OPT_OUTS = ("analytics_opt_out", "ai_context_opt_out", "learning_opt_out")
 

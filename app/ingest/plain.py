@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from app.ingest.clock import clock_offset, uuid7
+from app.ingest.clock import clock_offset
 from app.ingest.pii import PiiScanner, scanner
 from app.ingest.rows import EventRow, Prepared, as_text
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.event_types import category_and_action
 from app.schemas.strict_json import JSON_DEPTH_MAX, find_fault
 from app.settings import Settings
+from app.uuid7 import uuid7
 
 # Space before a colon: the keys of such a body can't be counted by their colons.
 _SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")

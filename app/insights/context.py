@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby, pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -20,16 +20,21 @@ from app.read.past import Past, PastEvent
 from app.read.window import Window
 
 ContextPurpose = Literal["standup", "project_wizard", "email_categorization"]
-Section = Literal["summary", "completed", "open", "projects", "emails", "runs", "patterns"]
+Section = Literal["summary", "days", "completed", "open", "projects", "emails", "runs", "patterns"]
 
 IDS_PER_LINE = 20
 LINES_PER_SECTION = 12
+OLDEST_OPEN = 4
 RUN_MIN = 3
 PATTERN_MIN = 3
+DAYS_MAX = 7
+TYPES_PER_DAY = 6
+# Categories of what is done on the way to something else.
+ASIDE = frozenset({"navigation", "tracker"})
 
 # What matters first for whom.
 SECTIONS: dict[ContextPurpose, tuple[Section, ...]] = {
-    "standup": ("summary", "completed", "open", "projects", "emails", "runs", "patterns"),
+    "standup": ("summary", "days", "completed", "open", "projects", "emails", "runs", "patterns"),
     "project_wizard": ("summary", "projects", "open", "completed", "patterns", "runs"),
     "email_categorization": ("summary", "emails", "open", "patterns", "runs"),
 }
@@ -108,18 +113,35 @@ def _summary(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
     return [_line("summary", said, events)]
 
 
+def _days(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
+    """What was done on each day, the last day first; moving about is not told."""
+    by_day: dict[date, list[PastEvent]] = {}
+    for event in events:
+        if event.event_category not in ASIDE:
+            by_day.setdefault(_local(event, zone).date(), []).append(event)
+    lines = []
+    for day, found in sorted(by_day.items(), reverse=True)[:DAYS_MAX]:
+        often = Counter(event.event_type for event in found).most_common(TYPES_PER_DAY)
+        lines.append(_line("days", f"{day:%a %d %b}: {_counted(often)}", found))
+    return lines
+
+
 def _completed(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
     found = sorted(completed(events), key=lambda each: each.event_timestamp, reverse=True)
     return [_line("completed", f"{_when(each, zone)} {_said(each)}", [each]) for each in found]
 
 
 def _open(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
+    """Emails come last. Of many, the newest ones and the oldest: what is new, and what is stuck."""
+
     def said(thread: Thread) -> str:
         return f"not finished: {_said(thread.begun)} since {_when(thread.begun, zone)}"
 
-    threads = sorted(
-        open_threads(events), key=lambda each: each.begun.event_timestamp, reverse=True
-    )
+    newest = sorted(open_threads(events), key=lambda each: each.begun.event_timestamp, reverse=True)
+    threads = sorted(newest, key=lambda each: each.begun.event_category == "email")
+    work = [each for each in threads if each.begun.event_category != "email"]
+    if len(work) > LINES_PER_SECTION:
+        threads = work[: LINES_PER_SECTION - OLDEST_OPEN] + work[-OLDEST_OPEN:]
     return [_line("open", said(thread), [thread.begun]) for thread in threads]
 
 
@@ -202,6 +224,7 @@ def _patterns(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
 
 MAKERS: dict[Section, Callable[[Sequence[PastEvent], ZoneInfo], list[Line]]] = {
     "summary": _summary,
+    "days": _days,
     "completed": _completed,
     "open": _open,
     "projects": _projects,
@@ -222,6 +245,8 @@ def _said(event: PastEvent) -> str:
         parts.append(entity_name(event.entity))
     if event.title:
         parts.append(quoted(event.title))
+    if event.project:
+        parts.append(f"of {entity_name(('project', event.project))}")
     if event.duration_ms is not None:
         parts.append(f"({_span(event.duration_ms)})")
     return " ".join(parts)

@@ -22,9 +22,9 @@ _KINDS = frozenset({"project", "subtask", "goal", "email", "calendar_event", "us
 _MARKUP = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>`{}[]|#*"})
 
 
-def quoted(text: str) -> str:
-    """In double quotes, on one line, in ASCII: no more than `QUOTED_MAX_CHARS` of it."""
-    cut = text if len(text) <= QUOTED_MAX_CHARS else f"{text[: QUOTED_MAX_CHARS - 3]}..."
+def quoted(text: str, at_most: int = QUOTED_MAX_CHARS) -> str:
+    """In double quotes, on one line, in ASCII: no more than `at_most` characters of it."""
+    cut = text if len(text) <= at_most else f"{text[: at_most - 3]}..."
     return json.dumps(cut).translate(_MARKUP)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.read.past import PastEvent
+from app.schemas.event_types import KNOWN_TYPES
 
 # Of one thing (an entity, or a session where there is none): what begins, and what ends it.
 BEGINNINGS: dict[str, frozenset[str]] = {
@@ -58,8 +59,8 @@ def threads(events: Sequence[PastEvent]) -> Iterator[Thread]:
 @lru_cache(maxsize=1_000)
 def _ends_of(event_type: str) -> frozenset[str]:
     known = BEGINNINGS.get(event_type)
-    if known is not None:
-        return known
+    if known is not None or event_type in KNOWN_TYPES:
+        return known or frozenset()
     stem, _, word = event_type.rpartition("_")
     return frozenset({f"{stem}_completed"}) if stem and word in BEGINNING_WORDS else frozenset()
 

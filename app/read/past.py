@@ -29,6 +29,7 @@ class PastEvent(NamedTuple):
     label: str | None
     priority: str | None
     page: str | None
+    project: str | None = None
 
     @property
     def entity(self) -> tuple[str, str] | None:
@@ -62,7 +63,7 @@ LAST_EVENTS = text(
       SELECT event_id::text, event_timestamp, event_type, event_category, event_action, entity_type,
         entity_id, session_id, duration_ms, event_metadata ->> 'title' AS title,
         event_metadata ->> 'label' AS label, event_metadata ->> 'priority' AS priority,
-        event_metadata ->> 'page' AS page
+        event_metadata ->> 'page' AS page, event_metadata ->> 'project' AS project
       FROM activity_event
       WHERE user_id = who.id AND NOT who.opted_out
         AND event_timestamp >= :start AND event_timestamp < :end

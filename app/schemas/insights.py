@@ -52,7 +52,9 @@ class CalibrationQuery(WindowQuery):
 
 
 class LineOut(Answer):
-    section: Literal["summary", "completed", "open", "projects", "emails", "runs", "patterns"]
+    section: Literal[
+        "summary", "days", "completed", "open", "projects", "emails", "runs", "patterns"
+    ]
     text: str
     event_ids: list[UUID] = Field(description="Of the events that it is about, the latest first.")
     events: int = Field(description="How many those are, listed or not.")

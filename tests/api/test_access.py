@@ -82,6 +82,8 @@ def request_of(method: str, path: str, email: str) -> dict[str, Any]:
         return {"json": {"user_email": email, **EVENT}}
     if path.endswith("/log/batch"):
         return {"json": {"user_email": email, "events": [EVENT]}}
+    if method == "POST":
+        return {"json": {"user_email": email}}
     body: dict[str, Any] = {"json": {}} if method == "PUT" else {}
     needed: dict[str, Any] = {}
     if path.endswith("/funnel"):
@@ -146,6 +148,9 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "GET /api/insights/next-actions": ("read", True),
         "GET /api/insights/next-actions/calibration": ("read", True),
         "GET /api/insights/patterns": ("read", True),
+        "POST /api/insights/standup": ("read", True),
+        "POST /api/insights/project-wizard": ("read", True),
+        "POST /api/insights/email-categorization": ("read", True),
         "GET /health/live": (None, None),
         "GET /health/ready": (None, None),
     }
@@ -205,7 +210,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 25
+    assert walked == 28
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:

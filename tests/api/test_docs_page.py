@@ -6,7 +6,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from app.schemas import analytics, answers, insights
+from app.schemas import analytics, answers, generate, insights
 from tests.api.conftest import Json
 
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+")
@@ -109,7 +109,7 @@ async def test_every_answer_has_an_example_that_is_one(client: httpx.AsyncClient
                     if media_type == "application/json":
                         name = content["schema"]["$ref"].rsplit("/", 1)[1]
                         assert document["components"]["schemas"][name]["examples"]
-                        modules = (analytics, answers, insights)
+                        modules = (analytics, answers, generate, insights)
                         model = next(vars(each)[name] for each in modules if name in vars(each))
                         (example,) = model.model_config["json_schema_extra"]["examples"]
                         fields = model.model_validate(example).model_dump(mode="json")

@@ -19,9 +19,9 @@ import pytest
 
 from app import embedded
 from app.db import create_engine
-from app.ingest.clock import uuid7
 from app.migrate import migrate_at
 from app.settings import Settings
+from app.uuid7 import uuid7
 from app.verify import Check
 from app.verify_rollups import verify_rollups
 

@@ -2,13 +2,10 @@
 
 import json
 import os
-import random
 import secrets
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -264,6 +261,19 @@ def test_what_is_no_repository_is_said_so(tmp_path: Path, live: LiveServer) -> N
     assert without_git.stderr == "Error: git is not installed, or not on the PATH.\n"
 
 
+def test_what_the_service_refuses_is_said_so(repository: Repository, server_url: str) -> None:
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_WRITE_KEYS="k" * 40) as guarded,
+    ):
+        without = run(repository.path, "--url", guarded.url)
+        with_key = run(repository.path, "--url", guarded.url, ACTIVITY_KEY="k" * 40)
+    assert without.returncode == 1
+    assert f"Error: {guarded.url}: missing_credentials: " in without.stderr
+    assert without.stderr.endswith(" (what is sent stays: run this again later)\n")
+    assert with_key.stdout.splitlines()[1] == "5 accepted, 0 duplicates, 2 rejected"
+
+
 def test_a_service_that_is_not_there_is_said_so(repository: Repository) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen, so that nobody answers
@@ -273,62 +283,3 @@ def test_a_service_that_is_not_there_is_said_so(repository: Repository) -> None:
     assert done.stderr.startswith(f"Error: No service at {url} (")
     assert done.stderr.endswith("): start it with `make run`.\n")
     assert done.stdout == ""
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have slept; of each random choice, the most."""
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(random, "uniform", max)
-    return slept
-
-
-def client(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
-    return httpx.Client(base_url="http://localhost", transport=httpx.MockTransport(answer))
-
-
-def test_it_waits_as_long_as_it_is_told(pauses: list[float]) -> None:
-    bodies: list[bytes] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        bodies.append(request.content)
-        match len(bodies):
-            case 1:
-                raise httpx.ConnectError("refused")
-            case 2:
-                return httpx.Response(503, headers={"Retry-After": "7"})
-            case 3:
-                return httpx.Response(429, headers={"Retry-After": "1"})
-            case 4:
-                return httpx.Response(503, headers={"Retry-After": "Fri, 20 Nov 2026 09:15:00 GMT"})
-            case _:
-                return httpx.Response(200, json={"results": [{"index": 1, "status": "duplicate"}]})
-
-    with client(answer) as service:
-        verdicts = list(git_activity.send(service, {"events": [{"n": 0}, {"n": 1}]}))
-    assert verdicts == [
-        ({"n": 0}, {"status": "accepted"}),
-        ({"n": 1}, {"index": 1, "status": "duplicate"}),
-    ]
-    assert pauses == [1.0, 7, 4.0, 8.0]
-    assert set(bodies) == {b'{"events":[{"n":0},{"n":1}]}'}
-
-
-def test_it_gives_up_in_the_end(pauses: list[float]) -> None:
-    with (
-        client(lambda _: httpx.Response(503)) as service,
-        pytest.raises(git_activity.Failed, match=r"status 503, 8 times\. Run this again later"),
-    ):
-        list(git_activity.send(service, {"events": [{}]}))
-    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-
-
-@pytest.mark.parametrize("status", [301, 400, 404, 413, 415, 500])
-def test_what_can_not_be_mended_is_not_tried_again(pauses: list[float], status: int) -> None:
-    with (
-        client(lambda _: httpx.Response(status, text="no")) as service,
-        pytest.raises(git_activity.Failed, match=f"status {status}: no"),
-    ):
-        list(git_activity.send(service, {"events": [{}]}))
-    assert pauses == []

@@ -193,6 +193,8 @@ def test_it_does_not_listen_to_the_world_without_keys(tmp_path: Path) -> None:
         ({"PORT": "99999"}, "Setting PORT"),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "can't be reached"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+        ({"ACTIVITY_LLM_MODEL": "gpt-5"}, "must be provider:model, like openai:gpt-5"),
+        ({"ACTIVITY_LLM_MODEL": "acme:gpt-5"}, "Unknown model: acme:gpt-5"),
     ],
 )
 def test_a_wrong_setting_is_named(

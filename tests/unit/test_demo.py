@@ -17,11 +17,11 @@ from app.demo.fill import Demo, demo_events
 from app.demo.people import FIRST_NAMES, USERS_MAX
 from app.demo.storyline import storyline_at
 from app.demo.visits import DemoEvent
-from app.ingest.clock import time_of_uuid7
 from app.ingest.import_files import Entry
 from app.ingest.import_prepare import is_doubtful, prepare_entry
 from app.ingest.rows import EventRow
 from app.settings import Settings
+from app.uuid7 import time_of_uuid7
 from tests.conftest import NOW
 
 # A Friday. Its anchor is the Monday 18 days before.

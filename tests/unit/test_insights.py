@@ -32,21 +32,30 @@ def test_a_morning() -> None:
         event(2, "project_opened", 5, **on("project", "p-42")),
         event(3, "project_opened", 52, **on("project", "p-42"), title="Office move"),
         event(4, "project_subtask_created", 53, **on("subtask", "t-7")),
-        event(5, "project_subtask_completed", 83, **on("subtask", "t-7"), duration_ms=1_800_000),
+        event(
+            5,
+            "project_subtask_completed",
+            83,
+            **on("subtask", "t-7"),
+            duration_ms=1_800_000,
+            project="p-42",
+        ),
         event(6, "standup_started", 90),
     ]
     found = context(events)
     assert found.text.splitlines()[1:] == [
         "[1] 6 actions on 1 day in 1 session; most active on Mon 16 Nov (6)",
-        "[2] Mon 16 Nov 11:23 project subtask completed subtask t-7 (30 min)",
-        "[3] not finished: standup started since Mon 16 Nov 11:30",
-        '[4] project p-42 "Office move": project opened x3, last Mon 16 Nov 10:52',
-        "[5] project opened project p-42 x3, Mon 16 Nov 10:00-10:52",
-        "[6] most often: project opened x3, project subtask completed x1,"
+        "[2] Mon 16 Nov: project opened x3, project subtask completed x1,"
+        " project subtask created x1, standup started x1",
+        "[3] Mon 16 Nov 11:23 project subtask completed subtask t-7 of project p-42 (30 min)",
+        "[4] not finished: standup started since Mon 16 Nov 11:30",
+        '[5] project p-42 "Office move": project opened x3, last Mon 16 Nov 10:52',
+        "[6] project opened project p-42 x3, Mon 16 Nov 10:00-10:52",
+        "[7] most often: project opened x3, project subtask completed x1,"
         " project subtask created x1, standup started x1",
     ]
-    assert found.lines[3].event_ids == tuple(str(UUID(int=n)) for n in (3, 2, 1))
-    assert found.lines[1].event_ids == (str(UUID(int=5)),)
+    assert found.lines[4].event_ids == tuple(str(UUID(int=n)) for n in (3, 2, 1))
+    assert found.lines[2].event_ids == (str(UUID(int=5)),)
     assert (found.omitted, found.events_read, found.opted_out) == (0, 6, False)
 
 

@@ -36,7 +36,7 @@ def as_read(event: DemoEvent) -> PastEvent:
         event.get("entity_id"),
         event.get("session_id"),
         event.get("duration_ms"),
-        *(metadata.get(key) for key in ("title", "label", "priority", "page")),
+        *(metadata.get(key) for key in ("title", "label", "priority", "page", "project")),
     )
 
 

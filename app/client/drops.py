@@ -1,0 +1,53 @@
+"""Nothing is dropped silently: a warning in the log, and the owner's callback."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from app.client.errors import Json
+from app.client.outbox import Drop
+
+logger = logging.getLogger("activity_events.client")
+
+# Of one reason; a full buffer would otherwise say so for every event.
+WARNING_INTERVAL_SECONDS = 10.0
+
+OnDrop = Callable[[list[Json], str], None]
+
+
+class Drops:
+    """Reports what is given up. `on_drop` is told on whichever thread noticed."""
+
+    def __init__(self, on_drop: OnDrop | None) -> None:
+        self._on_drop = on_drop
+        self._unsaid: Counter[str] = Counter()
+        self._said_at: dict[str, float] = {}
+
+    def report(self, drops: list[Drop]) -> None:
+        for drop in drops:
+            self.tell([each.event for each in drop.events], drop.reason)
+
+    def tell(self, events: list[Json], reason: str) -> None:
+        self._warn(reason, len(events))
+        if self._on_drop is None:
+            return
+        try:
+            self._on_drop(events, reason)
+        except Exception:
+            logger.exception("on_drop failed")
+
+    def say_the_rest(self) -> None:
+        """What was held back of the warnings."""
+        for reason in [reason for reason, count in self._unsaid.items() if count]:
+            self._say(reason)
+
+    def _warn(self, reason: str, count: int) -> None:
+        self._unsaid[reason] += count
+        said_at = self._said_at.get(reason)
+        if said_at is None or time.monotonic() - said_at >= WARNING_INTERVAL_SECONDS:
+            self._said_at[reason] = time.monotonic()
+            self._say(reason)
+
+    def _say(self, reason: str) -> None:
+        logger.warning("%d activity events dropped: %s", self._unsaid.pop(reason, 0), reason)
