@@ -26,6 +26,7 @@ USERS = "SELECT count(*) FROM app_user"
 END_THE_OTHERS = text(
     "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND application_name = 'activity-events'"
 )
 
 
