@@ -1,7 +1,8 @@
 """Real PostgreSQL for every test, migrated by Alembic.
 
-`DATABASE_URL` names a server to use; without it one is started, and stopped at the end. Each run
-works in databases of its own, which it drops.
+`DATABASE_URL` names a server to use; without it one is started, and stopped at the end.
+`CITUS_URL` names the coordinator of a Citus cluster instead, whose workers can be reached from
+here, too. Each run works in databases of its own, which it drops.
 """
 
 import asyncio
@@ -33,6 +34,9 @@ from app.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 STOP_TIMEOUT_SECONDS = 20
 
+# Of a cluster, if there is one: enough for users to lie on different ones.
+SHARDS = 4
+
 # A moment for tests that are given one. Those that go through HTTP live in the present.
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -56,8 +60,10 @@ def server_url() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
-    """The URL of a new database, dropped at the end."""
+def fresh_database(
+    server_url: str, *, migrated: bool = True, spread: bool = True
+) -> Iterator[str]:
+    """The URL of a new database, dropped at the end; on a cluster, its tables are `spread`."""
     name = f"activity_test_{os.getpid()}_{secrets.token_hex(4)}"
     parts = urlsplit(server_url)
     url = urlunsplit(parts._replace(path=f"/{name}"))
@@ -68,7 +74,9 @@ def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
         if migrated:
             asyncio.run(migrate_at(url, Settings()))
         if os.environ.get("CITUS_URL"):
-            asyncio.run(spread_over_workers(server_url, url, migrated=migrated))
+            asyncio.run(set_up_cluster(server_url, url))
+            if migrated and spread:
+                asyncio.run(spread_over_workers(url))
         yield url
     finally:
         asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
@@ -81,7 +89,7 @@ async def _workers(server_url: str) -> list[str]:
     if not os.environ.get("CITUS_URL"):
         return []
     connection = await asyncpg.connect(server_url)
-    nodes = await connection.fetch("SELECT node_name, node_port FROM citus_get_active_worker_nodes()")
+    nodes = await connection.fetch("SELECT * FROM citus_get_active_worker_nodes()")
     await connection.close()
     parts = urlsplit(server_url)
     user = f"{parts.username}@" if parts.username else ""
@@ -90,8 +98,8 @@ async def _workers(server_url: str) -> list[str]:
     ]
 
 
-async def spread_over_workers(server_url: str, url: str, *, migrated: bool) -> None:
-    """A database of the same name on each worker, known to each other; then the tables."""
+async def set_up_cluster(server_url: str, url: str) -> None:
+    """A database of the same name on each worker, and all of them known to each other."""
     name = urlsplit(url).path
     workers = await _workers(server_url)
     for worker in workers:
@@ -101,14 +109,16 @@ async def spread_over_workers(server_url: str, url: str, *, migrated: bool) -> N
     await _administer(url, "CREATE EXTENSION citus")
     parts = urlsplit(url)
     await _administer(url, f"SELECT citus_set_coordinator_host('{parts.hostname}', {parts.port})")
-    for worker in map(urlsplit, workers):
-        await _administer(url, f"SELECT citus_add_node('{worker.hostname}', {worker.port})")
-    if migrated:
-        engine = create_engine(url, Settings(), pooled=False, server_settings={})
-        async with engine.connect() as connection:
-            async for _ in distribute(connection, shards=4):
-                pass
-        await engine.dispose()
+    for node in map(urlsplit, workers):
+        await _administer(url, f"SELECT citus_add_node('{node.hostname}', {node.port})")
+
+
+async def spread_over_workers(url: str) -> None:
+    engine = create_engine(url, Settings(), pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        async for _ in distribute(connection, SHARDS):
+            pass
+    await engine.dispose()
 
 
 async def _administer(url: str, statement: str) -> None:
