@@ -191,14 +191,25 @@ class CommitUnknown(Exception):
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or the server: nothing is wrong with what was sent.
-
-    SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system).
-    """
+    """Whether the connection is gone, or the server: nothing is wrong with what was sent."""
     if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return state.startswith(("08", "57P", "58"))
+        return _is_of_a_server(error) and not is_elsewhere(error)
     return isinstance(error, asyncpg.InterfaceError | OSError)
+
+
+def is_elsewhere(error: BaseException) -> bool:
+    """Whether a server behind this one is gone, as a worker of Citus: what lies on the others can
+    be written. Had the connection itself ended, the server would have called it fatal."""
+    return (
+        isinstance(error, asyncpg.PostgresError)
+        and _is_of_a_server(error)
+        and getattr(error, "severity_en", None) == "ERROR"
+    )
+
+
+def _is_of_a_server(error: asyncpg.PostgresError) -> bool:
+    """SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system)."""
+    return (error.sqlstate or "").startswith(("08", "57P", "58"))
 
 
 @asynccontextmanager

@@ -60,9 +60,7 @@ def server_url() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(
-    server_url: str, *, migrated: bool = True, spread: bool = True
-) -> Iterator[str]:
+def fresh_database(server_url: str, *, migrated: bool = True, spread: bool = True) -> Iterator[str]:
     """The URL of a new database, dropped at the end; on a cluster, its tables are `spread`."""
     name = f"activity_test_{os.getpid()}_{secrets.token_hex(4)}"
     parts = urlsplit(server_url)
@@ -93,9 +91,7 @@ async def _workers(server_url: str) -> list[str]:
     await connection.close()
     parts = urlsplit(server_url)
     user = f"{parts.username}@" if parts.username else ""
-    return [
-        urlunsplit(parts._replace(netloc=f"{user}{name}:{port}")) for name, port in nodes
-    ]
+    return [urlunsplit(parts._replace(netloc=f"{user}{name}:{port}")) for name, port in nodes]
 
 
 async def set_up_cluster(server_url: str, url: str) -> None:
