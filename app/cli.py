@@ -13,6 +13,7 @@ from rich.table import Table
 
 from app import __version__
 from app.cli_analytics import analytics_app, query_command
+from app.cli_cluster import distribute_command, undistribute_command
 from app.cli_demo import demo_command
 from app.cli_mcp import mcp_command
 from app.cli_privacy import erase_command, keys_app
@@ -46,6 +47,8 @@ app = typer.Typer(
 )
 app.add_typer(keys_app, name="keys")
 app.command("demo")(demo_command)
+app.command("distribute")(distribute_command)
+app.command("undistribute")(undistribute_command)
 app.command("erase")(erase_command)
 app.command("export")(export_command)
 app.command("import")(import_command)

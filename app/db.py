@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import asyncpg
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
 from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
@@ -41,12 +40,6 @@ SESSION_DEFAULTS = {
     "citus.override_table_visibility": "off",
 }
 
-# How a statement that locks a whole table waits for it.
-LOCK_WAIT_MS = 50
-LOCK_PAUSE_SECONDS = 0.1
-LOCK_ATTEMPTS = 100
-
-LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
 DATA_EXCEPTION_CLASS = "22"
 
@@ -217,14 +210,25 @@ class CommitUnknown(Exception):
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or the server: nothing is wrong with what was sent.
-
-    SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system).
-    """
+    """Whether the connection is gone, or the server: nothing is wrong with what was sent."""
     if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return state.startswith(("08", "57P", "58"))
+        return _is_of_a_server(error) and not is_elsewhere(error)
     return isinstance(error, asyncpg.InterfaceError | OSError)
+
+
+def is_elsewhere(error: BaseException) -> bool:
+    """Whether a server behind this one is gone, as a worker of Citus: what lies on the others can
+    be written. Had the connection itself ended, the server would have called it fatal."""
+    return (
+        isinstance(error, asyncpg.PostgresError)
+        and _is_of_a_server(error)
+        and getattr(error, "severity_en", None) == "ERROR"
+    )
+
+
+def _is_of_a_server(error: asyncpg.PostgresError) -> bool:
+    """SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system)."""
+    return (error.sqlstate or "").startswith(("08", "57P", "58"))
 
 
 @asynccontextmanager
@@ -272,28 +276,3 @@ def translate(error: Exception) -> ActivityError:
     if isinstance(error, PoolTimeout):
         return Unavailable("All database connections are in use. Try the same again.")
     return DatabaseUnavailable("The database can't be reached or failed. Try the same again.")
-
-
-async def alter_politely(connection: AsyncConnection, *statements: str) -> None:
-    """Runs statements that lock a whole table, in the caller's transaction.
-
-    Whoever waits for such a lock makes everybody behind it wait, too: so it waits for a moment
-    only, lets the others pass, and tries again; with several statements, what the first ones have
-    locked is let go, too.
-
-    Raises:
-        DBAPIError: not even after many attempts.
-    """
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        try:
-            async with connection.begin_nested():
-                await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}"))
-                for statement in statements:
-                    await connection.execute(text(statement))
-                await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
-        except DBAPIError as error:
-            if sqlstate_of(error) != LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:
-                raise
-            await asyncio.sleep(LOCK_PAUSE_SECONDS)
-        else:
-            return

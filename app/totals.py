@@ -1,6 +1,11 @@
 """What is counted beside the events, on which levels, and the SQL of it that several share."""
 
+from collections.abc import Iterable
 from enum import IntEnum
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import text
 
 # The quarter-hour of an `event` in its UTC day, from 0, and as one bit of 96.
 SLOT_OF_DAY = (
@@ -51,3 +56,20 @@ ON CONFLICT (level, bucket, event_type, event_category, event_action, device_typ
   timed = activity_rollup.timed + excluded.timed,
   duration_ms = activity_rollup.duration_ms + excluded.duration_ms
 """
+
+# The user-days of one user, until the transaction ends: Citus locks no rows that may lie on several
+# workers.
+LOCK_USER_DAYS = text(
+    "SELECT 1 FROM activity_user_day WHERE user_id = :user_id AND day = ANY(CAST(:days AS date[]))"
+    " ORDER BY day FOR UPDATE"
+)
+
+
+def of_each_user(keys: Iterable[tuple[int, Any]], name: str) -> list[dict[str, Any]]:
+    """What a statement about one user is given, user by user: the second parts under `name`.
+
+    Args:
+        keys: in sorted order, in which locks have to be taken.
+    """
+    by_user = groupby(keys, key=lambda key: key[0])
+    return [{"user_id": user_id, name: [key[1] for key in each]} for user_id, each in by_user]

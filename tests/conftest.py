@@ -1,7 +1,8 @@
 """Real PostgreSQL for every test, migrated by Alembic.
 
-`DATABASE_URL` names a server to use; without it one is started, and stopped at the end. Each run
-works in databases of its own, which it drops.
+`DATABASE_URL` names a server to use; without it one is started, and stopped at the end.
+`CITUS_URL` names the coordinator of a Citus cluster instead, whose workers can be reached from
+here, too. Each run works in databases of its own, which it drops.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from fastapi import FastAPI
 
 from app import embedded
 from app.db import Database, create_engine
+from app.distribute import distribute
 from app.main import create_app
 from app.migrate import migrate_at
 from app.privacy.partitions import ensure_partitions
@@ -31,6 +33,9 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_TIMEOUT_SECONDS = 20
+
+# Of a cluster, if there is one: enough for users to lie on different ones.
+SHARDS = 4
 
 # A moment for tests that are given one. Those that go through HTTP live in the present.
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -44,7 +49,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A PostgreSQL server; what a crash would lose may be lost, as these tests don't crash it."""
-    given = os.environ.get("DATABASE_URL")
+    given = os.environ.get("CITUS_URL") or os.environ.get("DATABASE_URL")
     if given:
         yield given
         return
@@ -55,8 +60,8 @@ def server_url() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
-    """The URL of a new database, dropped at the end."""
+def fresh_database(server_url: str, *, migrated: bool = True, spread: bool = True) -> Iterator[str]:
+    """The URL of a new database, dropped at the end; on a cluster, its tables are `spread`."""
     name = f"activity_test_{os.getpid()}_{secrets.token_hex(4)}"
     parts = urlsplit(server_url)
     url = urlunsplit(parts._replace(path=f"/{name}"))
@@ -66,15 +71,58 @@ def fresh_database(server_url: str, *, migrated: bool = True) -> Iterator[str]:
     try:
         if migrated:
             asyncio.run(migrate_at(url, Settings()))
+        if os.environ.get("CITUS_URL"):
+            asyncio.run(set_up_cluster(server_url, url))
+            if migrated and spread:
+                asyncio.run(spread_over_workers(url))
         yield url
     finally:
         asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+        for worker in asyncio.run(_workers(server_url)):
+            asyncio.run(_administer(worker, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _workers(server_url: str) -> list[str]:
+    """Where the workers of a cluster are, by its coordinator's own database."""
+    if not os.environ.get("CITUS_URL"):
+        return []
+    connection = await asyncpg.connect(server_url)
+    nodes = await connection.fetch("SELECT * FROM citus_get_active_worker_nodes()")
+    await connection.close()
+    parts = urlsplit(server_url)
+    user = f"{parts.username}@" if parts.username else ""
+    return [urlunsplit(parts._replace(netloc=f"{user}{name}:{port}")) for name, port in nodes]
+
+
+async def set_up_cluster(server_url: str, url: str) -> None:
+    """A database of the same name on each worker, and all of them known to each other."""
+    name = urlsplit(url).path
+    workers = await _workers(server_url)
+    for worker in workers:
+        await _administer(worker, f'CREATE DATABASE "{name[1:]}"')
+        at = urlunsplit(urlsplit(worker)._replace(path=name))
+        await _administer(at, "CREATE EXTENSION citus")
+    await _administer(url, "CREATE EXTENSION citus")
+    parts = urlsplit(url)
+    await _administer(url, f"SELECT citus_set_coordinator_host('{parts.hostname}', {parts.port})")
+    for node in map(urlsplit, workers):
+        await _administer(url, f"SELECT citus_add_node('{node.hostname}', {node.port})")
+
+
+async def spread_over_workers(url: str) -> None:
+    engine = create_engine(url, Settings(), pooled=False, server_settings={})
+    async with engine.connect() as connection:
+        async for _ in distribute(connection, SHARDS):
+            pass
+    await engine.dispose()
 
 
 async def _administer(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 async def add_partitions(url: str) -> None:
@@ -116,7 +164,7 @@ async def truncate(url: str) -> None:
         " DELETE FROM activity_session; DELETE FROM activity_arrival;"
         " DELETE FROM erasure; DELETE FROM duty;"
         " DELETE FROM served_prediction; DELETE FROM prediction_score;"
-        " ALTER TABLE app_user ALTER COLUMN id RESTART",
+        " SELECT setval(pg_get_serial_sequence('app_user', 'id'), 1, false)",
     )
 
 

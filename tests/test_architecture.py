@@ -23,9 +23,11 @@ ORDER = (
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
     {"db"},
+    {"ddl"},
+    {"ddl"},
     {"ingest", "read", "privacy", "auth"},
     {"insights", "demo"},
-    {"migrate"},
+    {"migrate", "distribute"},
     {"verify"},
     {"verify_rollups"},
     {"duties"},
@@ -37,7 +39,7 @@ ORDER = (
     {"main"},
     {"serve"},
     {"console"},
-    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo", "cli_mcp"},
+    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo", "cli_cluster", "cli_mcp"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
@@ -56,7 +58,7 @@ PROCESS_EDGES = {
     "app/client/task.py",
     "app/client/thread.py",
 }
-COMMITTING = {"app/db.py", "app/migrate.py"}
+COMMITTING = {"app/db.py", "app/ddl.py", "app/migrate.py", "app/distribute.py"}
 PYDANTIC = (
     "app/schemas/",
     "app/routers/",
@@ -94,7 +96,8 @@ CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between
 BUILT_SQL = {
     "app/privacy/partitions.py ensure_partitions": "DDL takes no bound values; months are ours",
     "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
-    "app/db.py alter_politely": "settings and DDL take no bound values; numbers of ours",
+    "app/ddl.py alter_politely": "settings and DDL take no bound values; numbers of ours",
+    "app/distribute.py _run": "DDL takes no bound values; tables and columns of the model",
     "app/privacy/cleanup.py": "what the totals share, from app/totals.py",
     "app/privacy/opt_out.py": "what the totals share, from app/totals.py",
     "app/verify_rollups.py": "what the totals share, from app/totals.py",

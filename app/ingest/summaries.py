@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from app.db import Database
-from app.totals import SLOT_OF_DAY
+from app.totals import LOCK_USER_DAYS, SLOT_OF_DAY, of_each_user
 
 # Below this, the events themselves are read as fast.
 EVENTS_MIN = 32
@@ -19,7 +19,7 @@ NEXT_DAYS = text(
     """
     SELECT user_id, day FROM activity_user_day
     WHERE summary IS NULL AND day < CAST(:today AS date)
-    ORDER BY day LIMIT :at_most FOR UPDATE SKIP LOCKED
+    ORDER BY day LIMIT :at_most
     """
 )
 
@@ -74,7 +74,7 @@ SUM_UP = text(
 async def sum_up_days(database: Database, now: datetime) -> int:
     """Sums up all user-days that are over and have no summary; how many there were.
 
-    In transactions of bounded size; days that are being written to are left for the next time.
+    In transactions of bounded size, which wait for whoever writes to one of their days.
     """
     done = 0
     while some := await _sum_up_some(database, now):
@@ -87,8 +87,9 @@ async def sum_up_days(database: Database, now: datetime) -> int:
 async def _sum_up_some(database: Database, now: datetime) -> int:
     async with database.transaction() as session:
         found = await session.execute(NEXT_DAYS, {"today": now.date(), "at_most": DAYS_AT_ONCE})
-        keys = [(user_id, day) for user_id, day in found]
+        keys = sorted((user_id, day) for user_id, day in found)
         if keys:
+            await session.execute(LOCK_USER_DAYS, of_each_user(keys, "days"))
             await session.execute(
                 SUM_UP,
                 {"users": [user_id for user_id, _ in keys], "days": [day for _, day in keys]},

@@ -12,7 +12,7 @@ from time import monotonic
 
 import asyncpg
 
-from app.db import CommitUnknown, Database, is_lost, sqlstate_of, translate
+from app.db import CommitUnknown, Database, is_elsewhere, is_lost, sqlstate_of, translate
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.queue import QueuedRequest, RequestQueue
 from app.ingest.rows import EventRow
@@ -116,7 +116,9 @@ class _Writer:
         try:
             try:
                 await self._commit(group, expect_new=True)
-            except asyncpg.PostgresError:
+            except asyncpg.PostgresError as error:
+                if is_elsewhere(error):
+                    raise
                 # One of the rows is stored already, or can't be.
                 await self._commit(group, expect_new=False)
         except Exception as error:  # noqa: BLE001 (else its requests would wait for ever)
@@ -155,8 +157,11 @@ class _Writer:
                 )
                 if is_lost(error):
                     await self._disconnect()
-                is_deadlock = sqlstate_of(error) in DEADLOCK_STATES
-                if last or not (was_idle or is_deadlock):
+                again = was_idle or sqlstate_of(error) in DEADLOCK_STATES
+                if is_elsewhere(error):
+                    # Citus may have had a connection to a worker that died in idleness.
+                    again = attempt == 1
+                if last or not again:
                     raise
                 count_database_error(error, sqlstate_of(error))
             else:

@@ -10,16 +10,17 @@ from sqlalchemy import ColumnElement, Date, cast, func, select, text
 from app.db import Database, WriteSession
 from app.errors import InvalidRequest
 from app.models import ActivityEvent, AppUser
-from app.totals import ADD_TO_ROLLUPS, BUCKET, SLOT_BIT
+from app.totals import ADD_TO_ROLLUPS, BUCKET, LOCK_USER_DAYS, SLOT_BIT, of_each_user
 
 # Rows of one transaction: small enough that ingest never waits for a lock or a vacuum behind it.
 ROWS_PER_TRANSACTION = 10_000
 
 
+# Rows of one user: Citus locks none that may lie on several workers.
 LOCK_SESSIONS = text(
-    "SELECT 1 FROM activity_session WHERE (user_id, session_id) IN"
-    " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:sessions AS text[])))"
-    " ORDER BY user_id, session_id FOR UPDATE"
+    "SELECT 1 FROM activity_session"
+    " WHERE user_id = :user_id AND session_id = ANY(CAST(:sessions AS text[]))"
+    " ORDER BY session_id FOR UPDATE"
 )
 
 DROP_EMPTY_SESSIONS = text(
@@ -52,12 +53,6 @@ RECOUNT_SESSIONS = text(
     ) AS counted
     WHERE kept.user_id = counted.user_id AND kept.session_id = counted.session_id
     """
-)
-
-LOCK_USER_DAYS = text(
-    "SELECT 1 FROM activity_user_day WHERE (user_id, day) IN"
-    " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])))"
-    " ORDER BY user_id, day FOR UPDATE"
 )
 
 # Those whose events are not in the totals. All are locked, as an opt-out changes that.
@@ -93,17 +88,18 @@ DELETE_AND_TAKE_OFF = text(
 
 RECOUNT_USER_DAYS = text(
     f"""
-    UPDATE activity_user_day AS kept
-    SET slots = coalesce(counted.slots, 0::bit(96)), summary = NULL
-    FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS touched (user_id, day)
-    LEFT JOIN (
+    WITH touched AS (
+      SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS given (user_id, day)
+    ), counted AS (
       SELECT event.user_id, touched.day, bit_or({SLOT_BIT}) AS slots
-      FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])) AS touched (user_id, day)
-      JOIN activity_event AS event ON event.user_id = touched.user_id
+      FROM touched JOIN activity_event AS event ON event.user_id = touched.user_id
         AND event.event_timestamp >= touched.day::timestamp AT TIME ZONE 'UTC'
         AND event.event_timestamp < (touched.day + 1)::timestamp AT TIME ZONE 'UTC'
       GROUP BY event.user_id, touched.day
-    ) AS counted USING (user_id, day)
+    )
+    UPDATE activity_user_day AS kept
+    SET slots = coalesce(counted.slots, 0::bit(96)), summary = NULL
+    FROM touched LEFT JOIN counted USING (user_id, day)
     WHERE kept.user_id = touched.user_id AND kept.day = touched.day
     """  # noqa: S608 (SLOT_BIT is ours)
 )
@@ -221,7 +217,7 @@ async def delete_some(
             {(row.user_id, row.session_id) for row in doomed if row.session_id is not None}
         )
         await lock_sessions(session, sessions)
-        await session.execute(LOCK_USER_DAYS, touched)
+        await session.execute(LOCK_USER_DAYS, of_each_user(days, "days"))
         deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
         await recount_sessions(session, sessions)
         await session.execute(RECOUNT_USER_DAYS, touched)
@@ -233,7 +229,8 @@ async def delete_some(
 
 async def lock_sessions(session: WriteSession, keys: Sequence[tuple[int, str]]) -> None:
     """Sessions, by user and id in sorted order, until the transaction ends."""
-    await session.execute(LOCK_SESSIONS, _by_column(keys))
+    if keys:
+        await session.execute(LOCK_SESSIONS, of_each_user(keys, "sessions"))
 
 
 async def recount_sessions(session: WriteSession, keys: Sequence[tuple[int, str]]) -> None:

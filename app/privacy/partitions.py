@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import alter_politely
+from app.ddl import alter_politely
 from app.settings import Settings
 
 PARENT = "activity_event"

@@ -17,8 +17,15 @@ POLL_SECONDS = 0.02
 WRITERS_WAIT_SECONDS = 60
 
 LOCK_PERSON = text("SELECT pg_advisory_xact_lock(:class, :key)")
-NEXT_TRANSACTION = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-OLDEST_TRANSACTION = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+# Who has written an event and not ended yet. On Citus, a lock goes once all workers have committed,
+# but a transaction leaves the snapshots before that, and has no number until it commits.
+WRITERS = text(
+    """
+    SELECT virtualtransaction FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE datname = current_database() AND relation = 'activity_event'::regclass
+      AND mode = 'RowExclusiveLock' AND granted
+    """
+)
 
 
 async def lock_person(session: WriteSession, email: str) -> AppUser | None:
@@ -53,7 +60,7 @@ async def hash_of(session: WriteSession, settings: Settings, email: str) -> byte
 
 
 async def wait_for_writers(database: Database) -> None:
-    """Returns once every transaction that was under way when this was called has ended.
+    """Returns once everybody has ended who had written events when this was called.
 
     An ingest looks at its users after it has written, and before it commits: one that began later
     than a change of theirs sees it.
@@ -62,13 +69,12 @@ async def wait_for_writers(database: Database) -> None:
         Unavailable: one of them takes too long.
     """
     async with database.read() as session:
-        last = (await session.execute(NEXT_TRANSACTION)).scalar_one()
+        writers = set(await session.scalars(WRITERS))
         try:
             async with asyncio.timeout(WRITERS_WAIT_SECONDS):
-                while (  # noqa: ASYNC110 (nothing here can tell of another's commit)
-                    await session.execute(OLDEST_TRANSACTION)
-                ).scalar_one() < last:
+                while writers:  # nothing here can tell of another's commit
                     await asyncio.sleep(POLL_SECONDS)
+                    writers &= set(await session.scalars(WRITERS))
         except TimeoutError as error:
             raise Unavailable(
                 "Another transaction holds this up. Send the same again: it goes on where it was."

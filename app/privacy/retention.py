@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, not_, select, text
 
-from app.db import Database, alter_politely
+from app.db import Database
+from app.ddl import alter_politely
 from app.models import (
     ActivityEvent,
     ActivityRollup,

@@ -24,37 +24,41 @@ Kind = tuple[str, str, str, str]
 Gap = tuple[datetime, datetime]
 
 # The user (on every row), how many sessions have an event in the window, and the days of it that
-# are summed up.
+# are summed up. Nothing is joined to `who`: Citus would fetch the rows of all users to do so.
 USER_AND_DAYS = text(
     """
     WITH who AS MATERIALIZED (
       SELECT id FROM app_user WHERE email = :email AND (:own OR NOT analytics_opt_out)
+    ), began AS (
+      SELECT count(*) AS sessions FROM activity_session AS kept
+      WHERE :sessions AND kept.user_id = (SELECT id FROM who)
+        AND kept.started_at >= :start AND kept.started_at < :end
     ), carried AS (
-      SELECT kept.ended_at, kept.session_id FROM activity_session AS kept, who
-      WHERE :sessions AND kept.user_id = who.id AND NOT kept.is_long
+      SELECT count(*) AS sessions FROM activity_session AS kept
+      WHERE :sessions AND kept.user_id = (SELECT id FROM who) AND NOT kept.is_long
         AND kept.started_at >= CAST(:start AS timestamptz) - interval '1 day'
-        AND kept.started_at < :start
-      UNION ALL
-      SELECT kept.ended_at, kept.session_id FROM activity_session AS kept, who
-      WHERE :sessions AND kept.user_id = who.id AND kept.is_long AND kept.started_at < :start
-    ), counted AS MATERIALIZED (
-      SELECT (
-        SELECT count(*) FROM activity_session AS kept, who
-        WHERE :sessions AND kept.user_id = who.id
-          AND kept.started_at >= :start AND kept.started_at < :end
-      ) + (
-        SELECT count(*) FROM carried, who WHERE ended_at >= :start AND (
+        AND kept.started_at < :start AND kept.ended_at >= :start AND (
           -- It ends in the window with an event; else there may be none in it.
-          ended_at < :end OR EXISTS (
+          kept.ended_at < :end OR EXISTS (
             SELECT 1 FROM activity_event AS event
-            WHERE event.user_id = who.id AND event.session_id = carried.session_id
+            WHERE event.user_id = kept.user_id AND event.session_id = kept.session_id
               AND event.event_timestamp >= :start AND event.event_timestamp < :end))
-      ) AS sessions
+    ), carried_far AS (
+      SELECT count(*) AS sessions FROM activity_session AS kept
+      WHERE :sessions AND kept.user_id = (SELECT id FROM who) AND kept.is_long
+        AND kept.started_at < :start AND kept.ended_at >= :start AND (
+          kept.ended_at < :end OR EXISTS (
+            SELECT 1 FROM activity_event AS event
+            WHERE event.user_id = kept.user_id AND event.session_id = kept.session_id
+              AND event.event_timestamp >= :start AND event.event_timestamp < :end))
+    ), active AS (
+      SELECT day, CAST(summary AS text) AS summary FROM activity_user_day
+      WHERE user_id = (SELECT id FROM who) AND day >= :first AND day < :last
+        AND json_typeof(summary) = 'object'
     )
-    SELECT who.id, counted.sessions, day, CAST(summary AS text) AS summary
-    FROM who CROSS JOIN counted LEFT JOIN activity_user_day AS active
-      ON active.user_id = who.id AND active.day >= :first AND active.day < :last
-      AND json_typeof(active.summary) = 'object'
+    SELECT who.id, began.sessions + carried.sessions + carried_far.sessions AS sessions, day,
+      summary
+    FROM who CROSS JOIN began CROSS JOIN carried CROSS JOIN carried_far LEFT JOIN active ON true
     ORDER BY day
     """
 )

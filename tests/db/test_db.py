@@ -5,10 +5,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, sqlstate_of
+from app.db import Database, is_elsewhere, is_lost, sqlstate_of
 from app.errors import (
     ActivityError,
     DatabaseUnavailable,
@@ -26,6 +27,7 @@ USERS = "SELECT count(*) FROM app_user"
 END_THE_OTHERS = text(
     "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND application_name = 'activity-events'"
 )
 
 
@@ -206,3 +208,29 @@ async def test_both_pools_recover_by_themselves(database: Database) -> None:
         async with database.transaction() as writing:
             await writing.execute(ONE)
     await many()
+
+
+@pytest.mark.parametrize(
+    ("state", "elsewhere"),
+    [("08006", True), ("57P01", True), ("58030", True), ("23505", False), ("XX000", False)],
+)
+async def test_a_server_behind_this_one_is_lost(
+    database: Database, state: str, elsewhere: bool
+) -> None:
+    """As by a worker of Citus: the connection itself is as good as before."""
+    connection = await database.connect_writer()
+    raise_it = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await connection.execute(raise_it)
+    assert is_elsewhere(caught.value) is elsewhere
+    assert not is_lost(caught.value)
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+
+
+async def test_the_connection_itself_is_lost(database: Database) -> None:
+    connection = await database.connect_writer()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as caught:
+        await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert is_lost(caught.value)
+    assert not is_elsewhere(caught.value)

@@ -74,7 +74,7 @@ async def test_a_clean_up_counts_again(database: Database) -> None:
     "spoil",
     [
         "UPDATE activity_session SET events = events + 1",
-        "UPDATE activity_session SET ended_at = started_at + interval '1 second'",
+        "UPDATE activity_session SET ended_at = '2026-11-20 09:00:01+00'",
         "DELETE FROM activity_session",
     ],
 )

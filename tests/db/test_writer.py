@@ -1,12 +1,14 @@
 """A request's bytes are committed as a whole, and no event counts twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from app.db import Database
 from app.errors import DatabaseUnavailable, UnreadableBody
@@ -14,13 +16,24 @@ from app.ingest.accept import accept_batch, accept_single
 from app.ingest.verdict import BatchResult, Verdict
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
-from tests.conftest import NOW
+from tests.conftest import NOW, fresh_database
 from tests.db.conftest import ADA, BOB, scalar, utc
 
 FIRST = "01a1f8b8-73ba-7abc-8def-000000000001"
 SECOND = "01a1f8b8-73ba-7abc-8def-000000000002"
 EVENTS = "SELECT count(*) FROM activity_event"
 USERS = "SELECT count(*) FROM app_user"
+LOSE_BOB = """
+CREATE FUNCTION lose_bob() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.user_id = (SELECT id FROM app_user WHERE email = 'bob@example.com') THEN
+    RAISE EXCEPTION USING ERRCODE = '08006';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+ON_EVERY_EVENT = """
+CREATE TRIGGER lose_bob BEFORE INSERT ON activity_event FOR EACH ROW EXECUTE FUNCTION lose_bob()
+"""
 MINUTE = timedelta(minutes=1)
 
 
@@ -60,6 +73,12 @@ async def writer(database: Database) -> AsyncIterator[GroupWriter]:
         yield group_writer
     finally:
         await group_writer.close()
+
+
+@pytest.fixture
+def own_url(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
 
 
 def statuses(result: BatchResult) -> list[str]:
@@ -207,6 +226,27 @@ async def test_a_failure_keeps_nothing_of_the_batch(database: Database) -> None:
     assert await scalar(database, EVENTS) == 0
     assert await scalar(database, USERS) == 0
     assert statuses(await write(database, event())) == ["accepted"]
+
+
+@pytest.mark.skipif("CITUS_URL" in os.environ, reason="Citus has no triggers; see tests/faults")
+async def test_a_worker_that_is_lost_fails_its_own_users_alone(own_url: str) -> None:
+    """In one group with others; a trigger says what Citus would."""
+    database = Database(own_url, Settings())
+    async with database.transaction() as session:
+        await session.execute(text(LOSE_BOB))
+        await session.execute(text(ON_EVERY_EVENT))
+    async with writer(database) as group_writer:
+        bodies = [
+            orjson.dumps({"events": [event(user_email=user)]}) for user in (ADA, BOB, "c@d.org")
+        ]
+        ends = await asyncio.gather(
+            *(accept_batch(group_writer, body, NOW, Settings()) for body in bodies),
+            return_exceptions=True,
+        )
+        assert group_writer.stats.groups == 1
+    assert [type(end) for end in ends] == [BatchResult, DatabaseUnavailable, BatchResult]
+    assert await scalar(database, EVENTS) == 2
+    await database.dispose()
 
 
 async def test_a_batch_without_a_valid_event_touches_nothing(database: Database) -> None:
