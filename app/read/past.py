@@ -51,6 +51,7 @@ class Past:
     user_id: int | None = None
 
 
+# Not LATERAL, which Citus does not know how to spread: there is one row of `who` at most.
 LAST_EVENTS = text(
     """
     WITH who AS MATERIALIZED (
@@ -59,13 +60,13 @@ LAST_EVENTS = text(
       FROM app_user WHERE email = :email
     )
     SELECT who.id, who.opted_out, event.*
-    FROM who LEFT JOIN LATERAL (
+    FROM who LEFT JOIN (
       SELECT event_id::text, event_timestamp, event_type, event_category, event_action, entity_type,
         entity_id, session_id, duration_ms, event_metadata ->> 'title' AS title,
         event_metadata ->> 'label' AS label, event_metadata ->> 'priority' AS priority,
         event_metadata ->> 'page' AS page, event_metadata ->> 'project' AS project
       FROM activity_event
-      WHERE user_id = who.id AND NOT who.opted_out
+      WHERE user_id = (SELECT id FROM who WHERE NOT opted_out)
         AND event_timestamp >= :start AND event_timestamp < :end
       ORDER BY event_timestamp DESC, activity_event.event_id DESC LIMIT :at_most
     ) AS event ON true
