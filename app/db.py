@@ -6,9 +6,9 @@ server raises leaves here as one of `app.errors`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 from sqlalchemy import text
@@ -19,6 +19,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
 from app.settings import Settings
+
+T = TypeVar("T")
 
 WRITE_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
@@ -58,16 +60,29 @@ class WriteSession(AsyncSession):
     """Lives inside `Database.transaction`; nothing below commits."""
 
 
+class Reads(Protocol):
+    """What answers questions that only read."""
+
+    async def ask(
+        self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
+    ) -> T:
+        """The question's answer; it may be asked twice, from its beginning.
+
+        Args, Raises: as `Database.read`.
+        """
+
+
 async def connect(
     url: str,
     settings: Settings,
     server_settings: dict[str, str],
     command_timeout: float | None = None,
+    timeout_seconds: float | None = None,
 ) -> asyncpg.Connection:
     """One connection, with what every connection is told."""
     return await asyncpg.connect(
         dsn=url,
-        timeout=settings.database_timeout_seconds,
+        timeout=timeout_seconds or settings.database_timeout_seconds,
         command_timeout=command_timeout,
         server_settings={**SESSION_DEFAULTS, **server_settings},
     )
@@ -79,6 +94,8 @@ def create_engine(
     *,
     pooled: bool = True,
     pool_size: int | None = None,
+    timeout_seconds: float | None = None,
+    command_timeout: float | None = None,
     server_settings: dict[str, str],
 ) -> AsyncEngine:
     """An engine on asyncpg that takes any libpq URL (`sslmode`, `host=/socket/dir`, several hosts).
@@ -87,7 +104,7 @@ def create_engine(
     """
 
     async def new_connection() -> asyncpg.Connection:
-        return await connect(url, settings, server_settings)
+        return await connect(url, settings, server_settings, command_timeout, timeout_seconds)
 
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pooled:
@@ -95,7 +112,7 @@ def create_engine(
             "poolclass": AsyncAdaptedQueuePool,
             "pool_size": pool_size or settings.database_pool_size,
             "max_overflow": 0,
-            "pool_timeout": settings.database_timeout_seconds,
+            "pool_timeout": timeout_seconds or settings.database_timeout_seconds,
             "pool_pre_ping": False,
         }
     return create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
@@ -106,14 +123,10 @@ class Database:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        reading = {
-            "default_transaction_read_only": "on",
-            "statement_timeout": str(settings.statement_timeout_ms),
-        }
         writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
-        self._read_engine = _reader(url, settings, reading, settings.database_pool_size)
-        self._heavy_engine = _reader(
-            url, settings, {**reading, **HEAVY}, settings.analytics_pool_size
+        self._read_engine = create_reader(url, settings, pool_size=settings.database_pool_size)
+        self._heavy_engine = create_reader(
+            url, settings, pool_size=settings.analytics_pool_size, server_settings=HEAVY
         )
         self._write_engine = create_engine(url, settings, server_settings=writing)
         self._writing = writing
@@ -140,6 +153,13 @@ class Database:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error
+
+    async def ask(
+        self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
+    ) -> T:
+        """The answer to a question that only reads. Raises as `read` does."""
+        async with self.read(heavy=heavy) as session:
+            return await question(session)
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool = True) -> AsyncIterator[WriteSession]:
@@ -179,10 +199,29 @@ class Database:
         await asyncio.gather(*(engine.dispose() for engine in engines))
 
 
-def _reader(
-    url: str, settings: Settings, server_settings: dict[str, str], pool_size: int
+def create_reader(
+    url: str,
+    settings: Settings,
+    *,
+    pool_size: int,
+    server_settings: dict[str, str] | None = None,
+    timeout_seconds: float | None = None,
+    command_timeout: float | None = None,
 ) -> AsyncEngine:
-    engine = create_engine(url, settings, pool_size=pool_size, server_settings=server_settings)
+    """An engine for single statements that the server holds to reading, and to the timeout."""
+    reading = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(settings.statement_timeout_ms),
+        **(server_settings or {}),
+    }
+    engine = create_engine(
+        url,
+        settings,
+        pool_size=pool_size,
+        timeout_seconds=timeout_seconds,
+        command_timeout=command_timeout,
+        server_settings=reading,
+    )
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

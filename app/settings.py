@@ -49,7 +49,8 @@ PII_KEYS = (
 
 
 class Settings(BaseSettings):
-    """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and `PORT` go by their names."""
+    """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and the like
+    go by their names."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACTIVITY_", frozen=True, extra="ignore", populate_by_name=True
@@ -59,6 +60,19 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("DATABASE_URL", "ACTIVITY_DATABASE_URL"),
         description="PostgreSQL 15+ or Citus, as a libpq URL. Without it, the embedded PostgreSQL.",
+    )
+    read_database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("READ_DATABASE_URL", "ACTIVITY_READ_DATABASE_URL"),
+        description="A streaming replica of that PostgreSQL, or several of them as hosts of one "
+        "libpq URL: what is read is read there, where it shows no less than it must.",
+    )
+    read_max_lag_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=3600,
+        validation_alias=AliasChoices("READ_MAX_LAG_SECONDS", "ACTIVITY_READ_MAX_LAG_SECONDS"),
+        description="A replica that is further behind is not read from.",
     )
     data_dir: Path = Field(
         default=Path(".data"), description="Where the embedded PostgreSQL keeps its data."

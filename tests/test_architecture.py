@@ -21,7 +21,7 @@ ORDER = (
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
     {"db"},
-    {"ingest", "read", "privacy", "auth"},
+    {"ingest", "read", "privacy", "auth", "replica"},
     {"insights", "demo"},
     {"migrate"},
     {"verify"},

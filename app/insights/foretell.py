@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app.db import Database
+from app.db import Database, Reads
 from app.insights.calibration import (
     NOTHING_SCORED,
     Calibration,
@@ -23,13 +23,21 @@ NEXT_EVENTS_MAX = 2_000
 
 
 async def foretell(
-    database: Database, current: CurrentEverybody, email: str, now: datetime, limit: int
+    database: Database,
+    reads: Reads,
+    current: CurrentEverybody,
+    email: str,
+    now: datetime,
+    limit: int,
 ) -> Prediction:
     """What a user is likely to do next, from their last 2,000 events of 90 days; it is scored when
     their next event comes."""
     window = resolve_window(now, days=NEXT_DAYS)
-    async with database.read() as session:
-        past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
+    past = await reads.ask(
+        lambda session: read_past(
+            session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX
+        )
+    )
     found = outlook(past.events, now, await current.get(now))
     if past.user_id is not None and not past.opted_out and found.probabilities:
         await _note(database, past.user_id, past, found, now)

@@ -3,12 +3,20 @@
 import asyncio
 import secrets
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, WriteSession
 from app.errors import Unavailable
-from app.models import EMAIL_LOCK_CLASS, AppUser, Erasure, ServiceSecret, email_hash, email_lock
+from app.models import (
+    EMAIL_LOCK_CLASS,
+    AppUser,
+    Erasure,
+    PrivacyChange,
+    ServiceSecret,
+    email_hash,
+    email_lock,
+)
 from app.settings import Settings
 
 SECRET_NAME = "erasure"  # noqa: S105 (where it is, not what)
@@ -16,6 +24,7 @@ SECRET_BYTES = 32
 POLL_SECONDS = 0.02
 WRITERS_WAIT_SECONDS = 60
 
+COUNT_CHANGE = update(PrivacyChange).values(changes=PrivacyChange.changes + 1)
 LOCK_PERSON = text("SELECT pg_advisory_xact_lock(:class, :key)")
 NEXT_TRANSACTION = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 OLDEST_TRANSACTION = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -50,6 +59,16 @@ async def hash_of(session: WriteSession, settings: Settings, email: str) -> byte
     )
     statement = select(ServiceSecret.value).where(ServiceSecret.name == SECRET_NAME)
     return email_hash((await session.scalars(statement)).one(), email)
+
+
+async def count_change(session: WriteSession) -> None:
+    """What this transaction does is to hold for all readers at once, also for those of a replica.
+
+    The last thing in it: others that do this wait until it is committed, so that a number that can
+    be read stands for the changes before it, too.
+    """
+    await session.flush()
+    await session.execute(COUNT_CHANGE)
 
 
 async def wait_for_writers(database: Database) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ServiceDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ReadsDep, ServiceDep
 from app.insights.context import distil
 from app.insights.foretell import foretell, how_foretold
 from app.insights.patterns import learn
@@ -48,7 +48,7 @@ router = APIRouter(
 )
 async def insights_context(
     query: Annotated[ContextQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -59,10 +59,11 @@ async def insights_context(
     """
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=CONTEXT_DAYS)
-    async with database.read() as session:
-        past = await read_past(
+    past = await reads.ask(
+        lambda session: read_past(
             session, email, window, purpose="ai_context", at_most=CONTEXT_EVENTS_MAX
         )
+    )
     found = distil(past, window, query.purpose, query.max_tokens)
     if query.format == "text":
         return PlainTextResponse(found.text)
@@ -77,7 +78,7 @@ async def insights_context(
 )
 async def insights_patterns(
     query: Annotated[PatternsQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -86,10 +87,11 @@ async def insights_patterns(
     nothing."""
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=PATTERNS_DAYS)
-    async with database.read() as session:
-        past = await read_past(
+    past = await reads.ask(
+        lambda session: read_past(
             session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
         )
+    )
     return JsonResponse({**_about(email, window), **asdict(learn(past, window))})
 
 
@@ -102,6 +104,7 @@ async def insights_patterns(
 async def insights_next_actions(
     query: Annotated[NextActionsQuery, Query()],
     service: ServiceDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -109,7 +112,7 @@ async def insights_next_actions(
     Each answer is scored when the user's next event comes. Of who has opted out of `learning` there
     is nothing."""
     email = principal.user(query.user_email)
-    found = await foretell(service.database, service.everybody, email, now, query.limit)
+    found = await foretell(service.database, reads, service.everybody, email, now, query.limit)
     return JsonResponse({"user_email": email, **asdict(found)})
 
 
