@@ -66,10 +66,7 @@ class Reads(Protocol):
     async def ask(
         self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
     ) -> T:
-        """The question's answer; it may be asked twice, from its beginning.
-
-        Args, Raises: as `Database.read`.
-        """
+        """The question's answer; it may be asked twice. Args and Raises: as `Database.read`."""
 
 
 async def connect(
@@ -205,8 +202,7 @@ def create_reader(
     *,
     pool_size: int,
     server_settings: dict[str, str] | None = None,
-    timeout_seconds: float | None = None,
-    command_timeout: float | None = None,
+    **timeouts: Any,
 ) -> AsyncEngine:
     """An engine for single statements that the server holds to reading, and to the timeout."""
     reading = {
@@ -214,14 +210,7 @@ def create_reader(
         "statement_timeout": str(settings.statement_timeout_ms),
         **(server_settings or {}),
     }
-    engine = create_engine(
-        url,
-        settings,
-        pool_size=pool_size,
-        timeout_seconds=timeout_seconds,
-        command_timeout=command_timeout,
-        server_settings=reading,
-    )
+    engine = create_engine(url, settings, pool_size=pool_size, server_settings=reading, **timeouts)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -16,8 +16,6 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
-
-
 SECRET_MIN_CHARS = 32
 _MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
@@ -49,8 +47,7 @@ PII_KEYS = (
 
 
 class Settings(BaseSettings):
-    """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and the like
-    go by their names."""
+    """Environment variables are `ACTIVITY_<FIELD>`; those with an alias go by that, too."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACTIVITY_", frozen=True, extra="ignore", populate_by_name=True
@@ -64,15 +61,14 @@ class Settings(BaseSettings):
     read_database_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("READ_DATABASE_URL", "ACTIVITY_READ_DATABASE_URL"),
-        description="A streaming replica of that PostgreSQL, or several of them as hosts of one "
-        "libpq URL: what is read is read there, where it shows no less than it must.",
+        description="A streaming replica to read from, or several, as hosts of one libpq URL.",
     )
     read_max_lag_seconds: float = Field(
         default=10,
         gt=0,
         le=3600,
         validation_alias=AliasChoices("READ_MAX_LAG_SECONDS", "ACTIVITY_READ_MAX_LAG_SECONDS"),
-        description="A replica that is further behind is not read from.",
+        description="A replica that is further behind than this is not read from.",
     )
     data_dir: Path = Field(
         default=Path(".data"), description="Where the embedded PostgreSQL keeps its data."

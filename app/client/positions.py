@@ -17,7 +17,7 @@ _latest: dict[str, str] = {}
 
 def _after_fork() -> None:
     """In the child: a thread that is not there may hold the lock."""
-    global _lock  # noqa: PLW0603
+    global _lock
     _lock = threading.Lock()
 
 
