@@ -1,7 +1,9 @@
 """Where a read goes: to the replica if there is one and it will do, else to the primary."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from app.db import Database, Reads, ReadSession
@@ -15,6 +17,8 @@ T = TypeVar("T")
 
 # Told with the answer to a write, and by the client with what it reads afterwards.
 POSITION_HEADER = "Activity-Position"
+# Whoever looks whether a service is ready has little patience.
+STATE_SECONDS = 0.5
 
 
 class StandbyReads:
@@ -49,6 +53,7 @@ class Replicas:
         self._callers = Callers()
         self._primary: Primary | None = None
         self._standby: Standby | None = None
+        self._asking: asyncio.Task[tuple[Verdict | None, timedelta | None]] | None = None
         if settings.read_database_url is not None:
             self._primary = Primary(database.url, settings)
             self._standby = Standby(settings.read_database_url, settings, self._primary)
@@ -80,15 +85,21 @@ class Replicas:
         return position_text(position)
 
     async def state(self) -> ReplicaState | None:
-        """Of the replica, asked anew; None where there is none."""
+        """Of the replica, asked anew, but not waited for long; None where there is none."""
         if self._standby is None:
             return None
-        verdict, lag = await self._standby.state()
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._standby.state())
+        await asyncio.wait({self._asking}, timeout=STATE_SECONDS)
+        verdict, lag = self._asking.result() if self._asking.done() else (None, None)
         if verdict is None:
             return ReplicaState("unreachable", None)
         return ReplicaState(verdict, None if lag is None else lag.total_seconds())
 
     async def dispose(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
         if self._standby is not None:
             await self._standby.dispose()
         if self._primary is not None:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from app import embedded
 from app.client import ActivityClient
 from app.db import Database, ReadSession
-from app.errors import InvalidRequest, NotFound, TooExpensive
+from app.errors import DatabaseUnavailable, InvalidRequest, NotFound, TooExpensive
 from app.migrate import migrate_at
 from app.programs import binaries, run, server_account
 from app.replica.reads import Replicas
@@ -440,6 +440,11 @@ async def test_one_that_hangs_holds_up_nobody_for_long(pair: Pair) -> None:
             assert not await is_replica(replicas)  # on the connection that there is
             assert not await is_replica(replicas, heavy=True)  # in its rest
             assert monotonic() - begun < 6
+            begun = monotonic()
+            state = await replicas.state()
+            assert state is not None
+            assert state.state == "unreachable"
+            assert monotonic() - begun < 1
 
         async def is_used() -> bool:
             return await is_replica(replicas)
@@ -520,6 +525,16 @@ async def test_what_is_no_replica_of_this_database_is_not_read_from(
             state = await replicas.state()
             assert state is not None
             assert state.state == "foreign"
+
+
+async def test_without_the_primary_a_replica_answers_nobody(pair: Pair) -> None:
+    """Nobody could say whether a user who is still in it has been erased."""
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    async with opened(nowhere, pair.standby.url) as (_, replicas):
+        with pytest.raises(DatabaseUnavailable):
+            await is_replica(replicas)
+        # A write whose position nobody can tell: what is read next must have everything.
+        assert await replicas.written("key:a") == "F" * 16
 
 
 @pytest.mark.parametrize(
