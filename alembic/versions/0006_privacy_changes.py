@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("changes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_privacy_change"),
     )
-    op.execute("INSERT INTO privacy_change (id, changes) VALUES (1, 0)")
 
 
 def downgrade() -> None:

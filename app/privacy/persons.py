@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, WriteSession
@@ -24,7 +24,11 @@ SECRET_BYTES = 32
 POLL_SECONDS = 0.02
 WRITERS_WAIT_SECONDS = 60
 
-COUNT_CHANGE = update(PrivacyChange).values(changes=PrivacyChange.changes + 1)
+COUNT_CHANGE = (
+    insert(PrivacyChange)
+    .values(id=1, changes=1)
+    .on_conflict_do_update(index_elements=["id"], set_={"changes": PrivacyChange.changes + 1})
+)
 LOCK_PERSON = text("SELECT pg_advisory_xact_lock(:class, :key)")
 NEXT_TRANSACTION = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 OLDEST_TRANSACTION = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")

@@ -12,12 +12,21 @@ from app.replica.judge import Identity, Present
 from app.settings import Settings
 
 LOOK_SECONDS = 1.0
+# Whatever comes of a connection, to any host or to none.
+FAILURES = (
+    DBAPIError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 PRESENT = text(
     "SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,"
     " (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database,"
     " (pg_current_wal_flush_lsn() - '0/0')::bigint AS position,"
-    " (SELECT changes FROM privacy_change) AS privacy_changes, clock_timestamp() AS at,"
+    " coalesce((SELECT changes FROM privacy_change), 0) AS privacy_changes,"
+    " clock_timestamp() AS at,"
     " EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS is_distributed"
 )
 
@@ -46,7 +55,7 @@ class Primary:
             try:
                 async with asyncio.timeout(LOOK_SECONDS), self._engine.connect() as connection:
                     row = (await connection.execute(PRESENT)).one()
-            except (PoolTimeout, DBAPIError, OSError, asyncpg.PostgresError):
+            except (PoolTimeout, *FAILURES):
                 return None
         return Present(
             identity=identity_of(row),

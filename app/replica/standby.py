@@ -10,9 +10,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
-import asyncpg
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,7 +25,7 @@ from app.db import (
     translate,
 )
 from app.replica.judge import Present, Replayed, Verdict, judge, lag_of
-from app.replica.primary import Primary, identity_of
+from app.replica.primary import FAILURES, Primary, identity_of
 from app.settings import Settings
 
 logger = logging.getLogger("activity_events")
@@ -50,18 +48,8 @@ REPLAYED = text(
     " (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database,"
     " CASE WHEN pg_is_in_recovery()"
     " THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END AS position,"
-    " (SELECT changes FROM privacy_change) AS privacy_changes,"
+    " coalesce((SELECT changes FROM privacy_change), 0) AS privacy_changes,"
     " pg_last_xact_replay_timestamp() AS until"
-)
-
-
-# Whatever comes of a connection, to any host or to none.
-FAILURES = (
-    DBAPIError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
 )
 
 
@@ -153,14 +141,14 @@ class Standby:
         Raises:
             NotHere: it must not answer.
         """
-        ends_at = monotonic()
-        if ends_at >= self._in_a_hurry_until:
-            ends_at += WAIT_SECONDS
+        begun = monotonic()
+        waits = begun >= self._in_a_hurry_until
+        ends_at = begun + WAIT_SECONDS if waits else begun
         verdict = judge(present, await self._replayed(session), needed, self._max_lag)
         while verdict not in {Verdict.EXACT, Verdict.FOREIGN} and monotonic() < ends_at:
             await asyncio.sleep(POLL_SECONDS)
             verdict = judge(present, await self._replayed(session), needed, self._max_lag)
-        if verdict is not Verdict.EXACT:
+        if waits and verdict is not Verdict.EXACT:
             self._in_a_hurry_until = monotonic() + HURRY_SECONDS
         if verdict is Verdict.FOREIGN:
             self._fail("is no streaming replica of this database")

@@ -22,6 +22,7 @@ from app.errors import DatabaseUnavailable, InvalidRequest, NotFound, TooExpensi
 from app.migrate import migrate_at
 from app.programs import binaries, run, server_account
 from app.replica.reads import Replicas
+from app.replica.standby import WAIT_SECONDS
 from app.settings import Settings
 from app.uuid7 import uuid7
 from tests.conftest import LiveServer, running_service
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 40
 ADMIN = "an-admin-key-of-thirty-two-characters"
 READER = "a-read-key-of-thirty-two-characters!"
 HEADER = "Activity-Position"
+COMMIT = "INSERT INTO app_user (email) VALUES (gen_random_uuid() || '@example.com')"
 IS_REPLICA = text("SELECT pg_is_in_recovery()")
 JSON = dict[str, Any]
 
@@ -367,6 +369,22 @@ async def test_opting_out_of_assistants_holds_at_once(
             assert await context() == (True, 0)
 
 
+async def test_a_wait_in_vain_is_not_repeated_at_once_but_later(pair: Pair) -> None:
+    async with opened(pair.primary.url, pair.standby.url) as (_, replicas):
+        assert await is_replica(replicas)
+        async with pair.paused():
+            await execute(pair.primary.url, COMMIT)
+            begun = monotonic()
+            took = []
+            while monotonic() - begun < 1.5:
+                asked = monotonic()
+                assert await is_replica(replicas)
+                took.append(monotonic() - asked)
+        assert took[0] >= WAIT_SECONDS
+        assert min(took) < WAIT_SECONDS
+        assert max(took[2:]) >= WAIT_SECONDS
+
+
 async def test_one_that_lags_too_far_is_not_read_from(pair: Pair) -> None:
     async with opened(pair.primary.url, pair.standby.url, read_max_lag_seconds=0.2) as (
         _,
@@ -374,7 +392,7 @@ async def test_one_that_lags_too_far_is_not_read_from(pair: Pair) -> None:
     ):
         assert await is_replica(replicas)
         async with pair.paused():
-            await execute(pair.primary.url, "UPDATE privacy_change SET changes = changes")
+            await execute(pair.primary.url, COMMIT)
             await asyncio.sleep(0.3)
             assert not await is_replica(replicas)
             state = await replicas.state()
@@ -571,7 +589,7 @@ async def test_looks_at_the_primary_are_shared(pair: Pair) -> None:
         found = await asyncio.gather(first, *(primary.look() for _ in range(100)))
         assert len({id(each) for each in found}) <= 2
         before = found[-1]
-        await execute(pair.primary.url, "UPDATE privacy_change SET changes = changes")
+        await execute(pair.primary.url, COMMIT)
         after = await primary.look()
         assert before is not None
         assert after is not None
