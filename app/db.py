@@ -6,9 +6,9 @@ server raises leaves here as one of `app.errors`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -16,10 +16,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
 
-from app.errors import ActivityError, DatabaseUnavailable, InvalidRequest, TooExpensive, Unavailable
+from app.db_errors import CommitUnknown, translate
 from app.settings import Settings
-from app.watch.database_errors import count_database_error
 from app.watch.traces import trace_connection, trace_engine
+
+T = TypeVar("T")
 
 WRITE_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
@@ -40,9 +41,6 @@ SESSION_DEFAULTS = {
     "citus.override_table_visibility": "off",
 }
 
-QUERY_CANCELED = "57014"
-DATA_EXCEPTION_CLASS = "22"
-
 
 class ReadSession(AsyncSession):
     """Runs single statements; the server refuses to change anything in it."""
@@ -52,16 +50,26 @@ class WriteSession(AsyncSession):
     """Lives inside `Database.transaction`; nothing below commits."""
 
 
+class Reads(Protocol):
+    """What answers questions that only read."""
+
+    async def ask(
+        self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
+    ) -> T:
+        """The question's answer; it may be asked twice. Args and Raises: as `Database.read`."""
+
+
 async def connect(
     url: str,
     settings: Settings,
     server_settings: dict[str, str],
     command_timeout: float | None = None,
+    timeout_seconds: float | None = None,
 ) -> asyncpg.Connection:
     """One connection, with what every connection is told."""
     return await asyncpg.connect(
         dsn=url,
-        timeout=settings.database_timeout_seconds,
+        timeout=timeout_seconds or settings.database_timeout_seconds,
         command_timeout=command_timeout,
         server_settings={**SESSION_DEFAULTS, **server_settings},
     )
@@ -73,6 +81,8 @@ def create_engine(
     *,
     pooled: bool = True,
     pool_size: int | None = None,
+    timeout_seconds: float | None = None,
+    command_timeout: float | None = None,
     server_settings: dict[str, str],
 ) -> AsyncEngine:
     """An engine on asyncpg that takes any libpq URL (`sslmode`, `host=/socket/dir`, several hosts).
@@ -81,7 +91,7 @@ def create_engine(
     """
 
     async def new_connection() -> asyncpg.Connection:
-        return await connect(url, settings, server_settings)
+        return await connect(url, settings, server_settings, command_timeout, timeout_seconds)
 
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pooled:
@@ -89,7 +99,7 @@ def create_engine(
             "poolclass": AsyncAdaptedQueuePool,
             "pool_size": pool_size or settings.database_pool_size,
             "max_overflow": 0,
-            "pool_timeout": settings.database_timeout_seconds,
+            "pool_timeout": timeout_seconds or settings.database_timeout_seconds,
             "pool_pre_ping": False,
         }
     engine = create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
@@ -102,14 +112,10 @@ class Database:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        reading = {
-            "default_transaction_read_only": "on",
-            "statement_timeout": str(settings.statement_timeout_ms),
-        }
         writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
-        self._read_engine = _reader(url, settings, reading, settings.database_pool_size)
-        self._heavy_engine = _reader(
-            url, settings, {**reading, **HEAVY}, settings.analytics_pool_size
+        self._read_engine = create_reader(url, settings, pool_size=settings.database_pool_size)
+        self._heavy_engine = create_reader(
+            url, settings, pool_size=settings.analytics_pool_size, server_settings=HEAVY
         )
         self._write_engine = create_engine(url, settings, server_settings=writing)
         self._note_engine = create_engine(
@@ -142,6 +148,13 @@ class Database:
                 yield session
         except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
             raise translate(error) from error
+
+    async def ask(
+        self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
+    ) -> T:
+        """The answer to a question that only reads. Raises as `read` does."""
+        async with self.read(heavy=heavy) as session:
+            return await question(session)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[WriteSession]:
@@ -198,37 +211,22 @@ class Database:
         await asyncio.gather(*(engine.dispose() for engine in engines))
 
 
-def _reader(
-    url: str, settings: Settings, server_settings: dict[str, str], pool_size: int
+def create_reader(
+    url: str,
+    settings: Settings,
+    *,
+    pool_size: int,
+    server_settings: dict[str, str] | None = None,
+    **timeouts: Any,
 ) -> AsyncEngine:
-    engine = create_engine(url, settings, pool_size=pool_size, server_settings=server_settings)
+    """An engine for single statements that the server holds to reading, and to the timeout."""
+    reading = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(settings.statement_timeout_ms),
+        **(server_settings or {}),
+    }
+    engine = create_engine(url, settings, pool_size=pool_size, server_settings=reading, **timeouts)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-class CommitUnknown(Exception):
-    """The connection was lost during a COMMIT: it may have been made, or not."""
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or the server: nothing is wrong with what was sent."""
-    if isinstance(error, asyncpg.PostgresError):
-        return _is_of_a_server(error) and not is_elsewhere(error)
-    return isinstance(error, asyncpg.InterfaceError | OSError)
-
-
-def is_elsewhere(error: BaseException) -> bool:
-    """Whether a server behind this one is gone, as a worker of Citus: what lies on the others can
-    be written. Had the connection itself ended, the server would have called it fatal."""
-    return (
-        isinstance(error, asyncpg.PostgresError)
-        and _is_of_a_server(error)
-        and getattr(error, "severity_en", None) == "ERROR"
-    )
-
-
-def _is_of_a_server(error: asyncpg.PostgresError) -> bool:
-    """SQLSTATE classes 08 (connection), 57P (shutdown, start-up, crash) and 58 (system)."""
-    return (error.sqlstate or "").startswith(("08", "57P", "58"))
 
 
 @asynccontextmanager
@@ -252,27 +250,3 @@ async def write_transaction(connection: asyncpg.Connection) -> AsyncIterator[Non
         await transaction.commit()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise CommitUnknown("The connection was lost during the commit.") from error
-
-
-def sqlstate_of(error: BaseException) -> str | None:
-    """The server's five-character code, where the failure came from the server."""
-    origin = getattr(error, "orig", None) or error
-    state = getattr(origin, "sqlstate", None)
-    return str(state) if state else None
-
-
-def translate(error: Exception) -> ActivityError:
-    """The failure as its caller is told, and counted. Data that the server refuses is the caller's
-    to mend."""
-    state = sqlstate_of(error)
-    count_database_error(error, state)
-    if state == QUERY_CANCELED:
-        return TooExpensive(
-            "The database took too long to answer. Ask for a narrower window (days, start and end) "
-            "or for one user (user_email)."
-        )
-    if state is not None and state.startswith(DATA_EXCEPTION_CLASS):
-        return InvalidRequest("The database can't take a value of this request.")
-    if isinstance(error, PoolTimeout):
-        return Unavailable("All database connections are in use. Try the same again.")
-    return DatabaseUnavailable("The database can't be reached or failed. Try the same again.")

@@ -6,7 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import LOCK_TIMEOUT_MS, sqlstate_of
+from app.db import LOCK_TIMEOUT_MS
+from app.db_errors import sqlstate_of
 
 # How a statement that locks a whole table waits for it.
 LOCK_WAIT_MS = 50

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from app.auth.authenticate import Authenticator
 from app.auth.principal import Principal
 from app.auth.rates import Rates
-from app.db import Database
+from app.db import Database, Reads
 from app.errors import InvalidRequest
 from app.gauges import Gauges
 from app.ingest.writer import GroupWriter
@@ -18,6 +18,7 @@ from app.insights.current import CurrentEverybody
 from app.insights.generate import Generator
 from app.read.export import ExportSlots
 from app.read.feed import Feed
+from app.replica.reads import POSITION_HEADER, Replicas
 from app.schemas.queries import EventQuery
 from app.settings import Settings
 
@@ -33,6 +34,7 @@ class Service:
 
     settings: Settings
     database: Database
+    replicas: Replicas
     writer: GroupWriter
     auth: Authenticator
     rates: Rates
@@ -51,6 +53,13 @@ def service_of(request: Request) -> Service:
 
 def _database(request: Request) -> Database:
     return service_of(request).database
+
+
+def reads_of(request: Request) -> Reads:
+    """The reads of whoever was let in; they show what this caller has written."""
+    return service_of(request).replicas.reads(
+        principal_of(request).caller, request.headers.get(POSITION_HEADER)
+    )
 
 
 def _settings(request: Request) -> Settings:
@@ -80,6 +89,7 @@ def _no_repeats(request: Request) -> None:
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]
+ReadsDep = Annotated[Reads, Depends(reads_of)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 GeneratorDep = Annotated[Generator | None, Depends(_generator)]

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.deps import Service
 from app.errors import Forbidden, Unavailable
 from app.read.export_formats import MEDIA_TYPES
+from app.replica.reads import POSITION_HEADER
 from app.routers.responses import JsonResponse
 from app.settings import Settings
 
@@ -31,8 +32,10 @@ REQUEST_HEADERS = (
     "Last-Event-ID",
     "X-Request-ID",
     "traceparent",
+    POSITION_HEADER,
 )
 EXPOSED_HEADERS = (
+    POSITION_HEADER,
     "Content-Disposition",
     "ETag",
     "RateLimit-Limit",

@@ -27,6 +27,7 @@ from app.mcp.endpoint import McpService
 from app.migrate import head_revision
 from app.read.export import ExportSlots
 from app.read.feed import Feed
+from app.replica.reads import Replicas
 from app.routers import (
     analytics,
     batch,
@@ -70,14 +71,16 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         generator = generator_of(settings)
         database = Database(database_url, settings)
+        replicas = Replicas(database, settings)
         writer = GroupWriter(database, settings)
         writer.start()
         feed = Feed(database, settings)
         gauges = Gauges(database, settings, writer, feed)
-        everybody = CurrentEverybody(database)
+        everybody = CurrentEverybody(replicas.reads())
         app.state.service = Service(
             settings=settings,
             database=database,
+            replicas=replicas,
             writer=writer,
             exports=ExportSlots(settings.exports_max),
             feed=feed,
@@ -106,6 +109,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             await everybody.close()
             await feed.close()
             await writer.close()
+            await replicas.dispose()
             await database.dispose()
 
     app = FastAPI(

@@ -271,6 +271,16 @@ class ServiceSecret(Base):
     value: Mapped[bytes] = mapped_column(BYTEA)
 
 
+class PrivacyChange(Base):
+    """How often somebody opted out, or in again, or was erased: one row, changed in the transaction
+    that does it. A replica that has the same number has all of them."""
+
+    __tablename__ = "privacy_change"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    changes: Mapped[int] = mapped_column(BigInteger)
+
+
 class Duty(Base):
     """When a duty that is done now and then was last done, by whichever process."""
 

@@ -15,11 +15,10 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from app.settings_replica import ReplicaSettings
 from app.settings_watch import WatchSettings
 
 MIB = 1024 * 1024
-
-
 SECRET_MIN_CHARS = 32
 _MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
@@ -50,8 +49,8 @@ PII_KEYS = (
 )  # fmt: skip
 
 
-class Settings(WatchSettings):
-    """Environment variables are `ACTIVITY_<FIELD>`; `DATABASE_URL` and `PORT` go by their names."""
+class Settings(ReplicaSettings, WatchSettings):
+    """Environment variables are `ACTIVITY_<FIELD>`; those with an alias go by that, too."""
 
     model_config = SettingsConfigDict(
         env_prefix="ACTIVITY_", frozen=True, extra="ignore", populate_by_name=True

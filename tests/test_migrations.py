@@ -108,6 +108,7 @@ async def test_up_down_and_up_again(url: str) -> None:
         "erasure",
         "service_secret",
         "duty",
+        "privacy_change",
     }
     async with connected(url) as connection:
         assert await current_revision(connection) is None

@@ -34,6 +34,11 @@ class Principal:
     email: str | None = None
 
     @property
+    def caller(self) -> str:
+        """The name, apart from those of other kinds."""
+        return f"{self.kind}:{self.name}"
+
+    @property
     def is_user(self) -> bool:
         return self.email is not None
 

@@ -11,7 +11,6 @@ from app.client.configured import (
     CLOSE_TIMEOUT_SECONDS,
     FLUSH_TIMEOUT_SECONDS,
     Configured,
-    answer_of,
     silence_of,
 )
 from app.client.errors import Json
@@ -147,6 +146,6 @@ class AsyncActivityClient(Configured[TaskSender]):
 
     async def _exchange(self, request: Request) -> Reply:
         try:
-            return answer_of(await self._http.request(**self._request(request)))
+            return self._answer(await self._http.request(**self._request(request)))
         except httpx.RequestError as error:
             return silence_of(error)

@@ -14,7 +14,6 @@ from app.client.configured import (
     CLOSE_TIMEOUT_SECONDS,
     FLUSH_TIMEOUT_SECONDS,
     Configured,
-    answer_of,
     silence_of,
 )
 from app.client.errors import Json
@@ -161,7 +160,7 @@ class ActivityClient(Configured[ThreadSender]):
 
     def _exchange(self, request: Request) -> Reply:
         try:
-            return answer_of(self._http.request(**self._request(request)))
+            return self._answer(self._http.request(**self._request(request)))
         except httpx.RequestError as error:
             return silence_of(error)
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, Unpack
 import httpx
 
 from app import __version__
+from app.client import positions
 from app.client.calls import Calls
 from app.client.drops import Drops, OnDrop
 from app.client.errors import ActivityError, InvalidRequest
@@ -134,9 +135,9 @@ class Configured(Generic[S]):
 
     def _request(self, request: Request) -> dict[str, Any]:
         """A request as httpx takes it."""
-        headers: Mapping[str, str] = {}
+        headers: Mapping[str, str] = positions.headers(self.url)
         if request.body is not None:
-            headers = {"Content-Type": "application/json"}
+            headers = {**headers, "Content-Type": "application/json"}
         if request.gzipped:
             headers = {**headers, "Content-Encoding": "gzip"}
         options: dict[str, Any] = {
@@ -152,9 +153,9 @@ class Configured(Generic[S]):
             )
         return options
 
-
-def answer_of(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, response.content, response.headers.get("retry-after"))
+    def _answer(self, response: httpx.Response) -> Answer:
+        positions.note(self.url, response.headers.get(positions.HEADER))
+        return Answer(response.status_code, response.content, response.headers.get("retry-after"))
 
 
 def silence_of(error: httpx.RequestError) -> Silence:

@@ -12,7 +12,8 @@ from time import monotonic
 
 import asyncpg
 
-from app.db import CommitUnknown, Database, is_elsewhere, is_lost, sqlstate_of, translate
+from app.db import Database
+from app.db_errors import CommitUnknown, is_elsewhere, is_lost, sqlstate_of, translate
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.queue import QueuedRequest, RequestQueue
 from app.ingest.rows import EventRow

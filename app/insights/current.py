@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 
-from app.db import Database
+from app.db import Reads
 from app.errors import ActivityError
 from app.insights.everybody import NOBODY, Everybody, Learner
 from app.read.sample import read_sample
@@ -25,8 +25,8 @@ REST_SECONDS = 0.008
 class CurrentEverybody:
     """One for each process. Learning is done beside the answering, a few milliseconds at a time."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
         self._learnt = NOBODY
         self._begun_at: datetime | None = None
         self._learning: asyncio.Task[None] | None = None
@@ -50,8 +50,8 @@ class CurrentEverybody:
 
     async def _learn(self, now: datetime) -> None:
         try:
-            async with self._database.read(heavy=True) as session:
-                sample = await read_sample(session, everything_until(now))
+            window = everything_until(now)
+            sample = await self._reads.ask(lambda session: read_sample(session, window), heavy=True)
         except ActivityError as error:
             logger.warning("what everybody does was not learnt: %s", error)
             return

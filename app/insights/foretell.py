@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from app.db import Database
+from app.db import Database, Reads
 from app.insights.calibration import (
     NOTHING_SCORED,
     Calibration,
@@ -27,6 +27,7 @@ SUGGESTIONS_OF = timedelta(days=90)
 
 async def foretell(
     database: Database,
+    reads: Reads,
     current: CurrentEverybody,
     email: str,
     now: datetime,
@@ -40,8 +41,11 @@ async def foretell(
         zone: of the hours in suggestions.
     """
     window = everything_until(now)
-    async with database.read() as session:
-        past = await read_past(session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX)
+    past = await reads.ask(
+        lambda session: read_past(
+            session, email, window, purpose="learning", at_most=NEXT_EVENTS_MAX
+        )
+    )
     found = outlook(past.events, now, await current.get(now))
     if past.user_id is not None and not past.opted_out and found.probabilities:
         await _note(database, past.user_id, past, found, now)

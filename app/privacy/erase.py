@@ -21,7 +21,7 @@ from app.errors import Unavailable
 from app.models import ActivityEvent, ActivitySession, ActivityUserDay, AppUser, Erasure
 from app.models_insights import PredictionScore, ServedPrediction
 from app.privacy.cleanup import delete_some
-from app.privacy.persons import hash_of, last_erasure, lock_person, wait_for_writers
+from app.privacy.persons import count_change, hash_of, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
 
 # Where a user is, in the order of a receipt; of it, what is made from their events.
@@ -99,7 +99,7 @@ async def begin_erasure(database: Database, settings: Settings, email: str, now:
         session.add(erasure)
         if user is not None:
             user.email = None
-        await session.flush()
+        await count_change(session)
         return erasure.id
 
 
@@ -137,7 +137,7 @@ async def finish_erasure(
         if erasure.finished_at is None:
             erasure.finished_at = datetime.now(UTC)
             erasure.user_id = None
-        await session.flush()
+        await count_change(session)
         # jsonb keeps no order.
         counts = {table: erasure.deleted.get(table, 0) for table in TABLES}
         return Receipt(erasure.id, erasure.erased_at, erasure.finished_at, counts, remaining)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text
 from app.db import Database, WriteSession
 from app.models import AppUser, Erasure
 from app.models_insights import PredictionScore, ServedPrediction
-from app.privacy.persons import last_erasure, lock_person, wait_for_writers
+from app.privacy.persons import count_change, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
 from app.totals import ADD_TO_ROLLUPS, BUCKET
 
@@ -84,7 +84,7 @@ async def set_opt_out(database: Database, settings: Settings, email: str, change
             for table in (ServedPrediction, PredictionScore):
                 await session.execute(delete(table).where(table.user_id == holder.id))
         take_off = isinstance(holder, AppUser) and found.analytics and holder.counted
-        await session.flush()
+        await count_change(session)
     if take_off:
         await wait_for_writers(database)
         await _take_off(database, email)
@@ -98,7 +98,7 @@ async def _take_off(database: Database, email: str) -> None:
         if user is not None and user.analytics_opt_out and user.counted:
             await session.execute(ADD_SHARE, {"user_id": user.id, "sign": -1})
             user.counted = False
-            await session.flush()
+            await count_change(session)
 
 
 async def finish_opt_outs(database: Database) -> None:

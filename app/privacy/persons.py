@@ -8,7 +8,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, WriteSession
 from app.errors import Unavailable
-from app.models import EMAIL_LOCK_CLASS, AppUser, Erasure, ServiceSecret, email_hash, email_lock
+from app.models import (
+    EMAIL_LOCK_CLASS,
+    AppUser,
+    Erasure,
+    PrivacyChange,
+    ServiceSecret,
+    email_hash,
+    email_lock,
+)
 from app.settings import Settings
 
 SECRET_NAME = "erasure"  # noqa: S105 (where it is, not what)
@@ -16,6 +24,11 @@ SECRET_BYTES = 32
 POLL_SECONDS = 0.02
 WRITERS_WAIT_SECONDS = 60
 
+COUNT_CHANGE = (
+    insert(PrivacyChange)
+    .values(id=1, changes=1)
+    .on_conflict_do_update(index_elements=["id"], set_={"changes": PrivacyChange.changes + 1})
+)
 LOCK_PERSON = text("SELECT pg_advisory_xact_lock(:class, :key)")
 # Who has written an event and not ended yet. On Citus, a lock goes once all workers have committed,
 # but a transaction leaves the snapshots before that, and has no number until it commits.
@@ -57,6 +70,16 @@ async def hash_of(session: WriteSession, settings: Settings, email: str) -> byte
     )
     statement = select(ServiceSecret.value).where(ServiceSecret.name == SECRET_NAME)
     return email_hash((await session.scalars(statement)).one(), email)
+
+
+async def count_change(session: WriteSession) -> None:
+    """What this transaction does is to hold for all readers at once, also for those of a replica.
+
+    The last thing in it: others that do this wait until it is committed, so that a number that can
+    be read stands for the changes before it, too.
+    """
+    await session.flush()
+    await session.execute(COUNT_CHANGE)
 
 
 async def wait_for_writers(database: Database) -> None:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, func, select
 
-from app.db import Database, ReadSession
+from app.db import Database, Reads, ReadSession
 from app.errors import BadCursor, NotFound, Overloaded
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
@@ -74,9 +75,9 @@ class ExportRequest:
 class Export:
     """An export whose first page is read. It holds a slot until it is closed, streamed or not."""
 
-    def __init__(self, request: ExportRequest, database: Database, slots: ExportSlots) -> None:
+    def __init__(self, request: ExportRequest, reads: Reads, slots: ExportSlots) -> None:
         self.format = request.format
-        self._request, self._database = request, database
+        self._request, self._reads = request, reads
         self._slots: ExportSlots | None = slots
         self._profile: UserProfile | None = None
         self._where: list[ColumnElement[bool]] = []
@@ -86,15 +87,17 @@ class Export:
 
     async def read_first(self) -> None:
         """What can fail at once fails here, before the first byte."""
+        await self._reads.ask(self._read_first)
+
+    async def _read_first(self, session: ReadSession) -> None:
         request = self._request
-        async with self._database.read() as session:
-            if request.profile_of is not None:
-                self._profile = await _profile(session, request.profile_of)
-            self._where = await conditions(session, request.filter_, request.window)
-            after = None
-            if request.after is not None:
-                after = await _position(session, request.after, request.window)
-            await self._read(session, after)
+        if request.profile_of is not None:
+            self._profile = await _profile(session, request.profile_of)
+        self._where = await conditions(session, request.filter_, request.window)
+        after = None
+        if request.after is not None:
+            after = await _position(session, request.after, request.window)
+        await self._read(session, after=after)
 
     async def chunks(self) -> AsyncGenerator[tuple[bytes, int], None]:
         """The file in order: bytes, and how many events they stand for.
@@ -117,8 +120,7 @@ class Export:
             if self._is_last:
                 break
             last = self._page[-1]
-            async with self._database.read() as session:
-                await self._read(session, _cursor(last, request.window))
+            await self._reads.ask(partial(self._read, after=_cursor(last, request.window)))
         yield await asyncio.to_thread(writer.tail), 0
 
     def close(self) -> None:
@@ -127,7 +129,7 @@ class Export:
         if slots is not None:
             slots.give_back()
 
-    async def _read(self, session: ReadSession, after: Cursor | None) -> None:
+    async def _read(self, session: ReadSession, *, after: Cursor | None) -> None:
         limit = PAGE_EVENTS if self._left is None else min(PAGE_EVENTS, self._left)
         where = [*self._where, *(beyond(after.order) if after is not None else ())]
         statement = page_of(where, limit=limit, order="asc")
@@ -139,7 +141,7 @@ class Export:
             self._is_last = self._is_last or not self._left
 
 
-async def open_export(request: ExportRequest, database: Database, slots: ExportSlots) -> Export:
+async def open_export(request: ExportRequest, reads: Reads, slots: ExportSlots) -> Export:
     """An export, ascending by `(event_timestamp, event_id, user_id)`, to stream and to close.
 
     Pages are read off the indexes that `list_events` reads them off; the statement timeout is each
@@ -152,7 +154,7 @@ async def open_export(request: ExportRequest, database: Database, slots: ExportS
         TooExpensive, Unavailable: the first page could not be read.
     """
     slots.take()
-    export = Export(request, database, slots)
+    export = Export(request, reads, slots)
     opened = False
     try:
         await export.read_first()

@@ -12,9 +12,10 @@ from starlette.types import Message, Receive, Scope, Send
 from app.auth.authenticate import credentials_of
 from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
-from app.deps import Service, now_of, service_of
+from app.deps import Service, now_of, principal_of, service_of
 from app.errors import Forbidden
 from app.ingest.body import read_body
+from app.replica.reads import POSITION_HEADER
 from app.schemas.answers import ErrorAnswer
 
 SECURITY_SCHEMES = {
@@ -32,13 +33,15 @@ class Access:
     """What a caller must have.
 
     `scope` is a key's; none is for everybody. `users` says whether a user token may call it, for
-    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers.
+    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers;
+    `writes`, that who was answered well must see it in whatever they read next.
     `any_scope` is for whoever has a key or a token; what they ask for then looks at its scope.
     """
 
     scope: KeyScope | None
     users: bool = False
     beacon: bool = False
+    writes: bool = False
     any_scope: bool = False
 
     @property
@@ -47,12 +50,13 @@ class Access:
 
 
 PUBLIC = Access(None)
+REDIRECTIONS = 300
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 # By the endpoint's name.
 ACCESS: dict[str, Access] = {
-    "log_event": Access(KeyScope.WRITE, users=True, beacon=True),
-    "log_batch": Access(KeyScope.WRITE, users=True, beacon=True),
+    "log_event": Access(KeyScope.WRITE, users=True, beacon=True, writes=True),
+    "log_batch": Access(KeyScope.WRITE, users=True, beacon=True, writes=True),
     "query_events": Access(KeyScope.READ, users=True),
     "analytics": Access(KeyScope.READ, users=True),
     "analytics_timeseries": Access(KeyScope.READ, users=True),
@@ -76,10 +80,10 @@ ACCESS: dict[str, Access] = {
     "insights_patterns": Access(KeyScope.READ, users=True),
     "insights_project_wizard": Access(KeyScope.READ, users=True),
     "insights_standup": Access(KeyScope.READ, users=True),
-    "cleanup": Access(KeyScope.ADMIN),
+    "cleanup": Access(KeyScope.ADMIN, writes=True),
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
-    "put_opt_out": Access(KeyScope.ADMIN, users=True),
-    "erase_user": Access(KeyScope.ADMIN, users=True),
+    "put_opt_out": Access(KeyScope.ADMIN, users=True, writes=True),
+    "erase_user": Access(KeyScope.ADMIN, users=True, writes=True),
     "mcp_endpoint": Access(None, users=True, any_scope=True),
     "metrics": Access(KeyScope.METRICS),
     "success_metrics": Access(KeyScope.ADMIN),
@@ -110,6 +114,8 @@ class GuardedRoute(APIRoute):
             await super().handle(scope, receive, send)
             return
         request = Request(scope)
+        if self.access.writes:
+            send = _with_position(request, send)
         credentials = credentials_of(request.headers)
         if credentials is None and self.access.beacon and _is_beacon(request):
             # The key is in the body: the endpoint reads that first.
@@ -163,6 +169,20 @@ def _with_headers(send: Send, allowance: Allowance) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(allowance.headers())
+        await send(message)
+
+    return sending
+
+
+def _with_position(request: Request, send: Send) -> Send:
+    """Answers that something was done tell where in the log: what is committed is before that."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] < REDIRECTIONS:
+            caller = principal_of(request).caller
+            position = await service_of(request).replicas.written(caller)
+            if position is not None:
+                MutableHeaders(scope=message)[POSITION_HEADER] = position
         await send(message)
 
     return sending

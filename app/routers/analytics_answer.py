@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app.db import ReadSession
-from app.deps import now_of, principal_of, service_of
+from app.deps import now_of, principal_of, reads_of
 from app.read.answer import About, Table
 from app.read.filters import EventFilter, event_filter
 from app.read.window import Window, window_of
@@ -63,8 +63,9 @@ async def answer(
     if isinstance(query, EventFilterQuery):
         filter_ = event_filter(query, users)
     heavy = not users or isinstance(query, UsersQuery)
-    async with service_of(request).database.read(heavy=heavy) as session:
-        found = await question(session, filter_, window, *args, **options)
+    found = await reads_of(request).ask(
+        lambda session: question(session, filter_, window, *args, **options), heavy=heavy
+    )
     if getattr(query, "format", "json") == "csv":
         body, media_type = _csv(found.table()), "text/csv; charset=utf-8"
         etag = _etag(body)

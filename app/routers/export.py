@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import NoRepeats, NowDep, ServiceDep
+from app.deps import NoRepeats, NowDep, ReadsDep, ServiceDep
 from app.read.export import ExportRequest, open_export
 from app.read.filters import event_filter
 from app.read.window import window_of
@@ -24,7 +24,7 @@ router = APIRouter(tags=["export"], dependencies=[NoRepeats], route_class=Guarde
     responses={200: FILES, **errors(422, 503)},
 )
 async def export_events(
-    query: Annotated[ExportQuery, Query()], service: ServiceDep, now: NowDep
+    query: Annotated[ExportQuery, Query()], service: ServiceDep, reads: ReadsDep, now: NowDep
 ) -> Response:
     """Oldest first, streamed. Each line of NDJSON is an event as `GET /api/events/` has it.
 
@@ -41,5 +41,5 @@ async def export_events(
         after=query.after,
         limit=query.limit,
     )
-    export = await open_export(request, service.database, service.exports)
+    export = await open_export(request, reads, service.exports)
     return ExportResponse(export, "activity-events", now)

@@ -11,8 +11,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.auth.principal import Principal
-from app.db import Database
-from app.deps import DatabaseDep, GeneratorDep, NoRepeats, NowDep, PrincipalDep
+from app.db import Reads
+from app.deps import GeneratorDep, NoRepeats, NowDep, PrincipalDep, ReadsDep
 from app.insights.claims import citations
 from app.insights.hints import Hints
 from app.insights.standup import Standup
@@ -48,7 +48,7 @@ router = APIRouter(
 )
 async def insights_standup(
     body: StandupIn,
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
@@ -60,7 +60,7 @@ async def insights_standup(
     or nothing of it holds, the rules answer in the same shape, and `note` says why. Of who has
     opted out of `ai_context` there is nothing.
     """
-    email, past, window = await _past_of(body, STANDUP_DAYS, database, now, principal)
+    email, past, window = await _past_of(body, STANDUP_DAYS, reads, now, principal)
     days, written = await write_standup(generator, past, window, body.max_tokens)
     about = {"user_email": email, "day": days.today, "last_active_day": days.yesterday}
     standup = asdict(written.answer)
@@ -75,7 +75,7 @@ async def insights_standup(
 )
 async def insights_project_wizard(
     body: ProjectWizardIn,
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
@@ -84,7 +84,7 @@ async def insights_project_wizard(
 
     As for the standup: each hint cites lines of the context, and what doesn't hold is left out.
     """
-    email, past, window = await _past_of(body, HINTS_DAYS, database, now, principal)
+    email, past, window = await _past_of(body, HINTS_DAYS, reads, now, principal)
     written = await write_project_hints(
         generator, past, window, body.max_tokens, title=body.title, description=body.description
     )
@@ -99,7 +99,7 @@ async def insights_project_wizard(
 )
 async def insights_email_categorization(
     body: EmailCategorizationIn,
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
@@ -108,7 +108,7 @@ async def insights_email_categorization(
 
     As for the standup: each hint cites lines of the context, and what doesn't hold is left out.
     """
-    email, past, window = await _past_of(body, HINTS_DAYS, database, now, principal)
+    email, past, window = await _past_of(body, HINTS_DAYS, reads, now, principal)
     written = await write_email_hints(
         generator, past, window, body.max_tokens, subject=body.subject
     )
@@ -116,13 +116,14 @@ async def insights_email_categorization(
 
 
 async def _past_of(
-    body: GenerateIn, default_days: int, database: Database, now: datetime, principal: Principal
+    body: GenerateIn, default_days: int, reads: Reads, now: datetime, principal: Principal
 ) -> tuple[str, Past, Window]:
     """Whose, what they did, and in which window."""
     email = principal.user(() if body.user_email is None else (body.user_email,))
     window = window_of(body, now, default_days=default_days)
-    async with database.read() as session:
-        past = await read_past(session, email, window, purpose="ai_context", at_most=EVENTS_MAX)
+    past = await reads.ask(
+        lambda session: read_past(session, email, window, purpose="ai_context", at_most=EVENTS_MAX)
+    )
     return email, past, window
 
 

@@ -29,7 +29,8 @@ async def live() -> Response:
 async def ready(service: ServiceDep, now: NowDep) -> Response:
     """The database answers and its migrations are current; 503 with the reason otherwise.
 
-    Retention that is `overdue` is said, and is no reason not to serve.
+    Retention that is `overdue` is said, and so is how far a read replica is (`exact`, `behind`,
+    `late`, `lagging`, `foreign`, `unreachable`); neither is a reason not to serve.
     """
     async with service.database.read() as session:
         revision = await current_revision(await session.connection())
@@ -45,5 +46,6 @@ async def ready(service: ServiceDep, now: NowDep) -> Response:
             "migration": revision,
             "ingest": service.writer.stats,
             "retention": await retention_state(service.database, service.settings, now),
+            "replica": await service.replicas.state(),
         }
     )

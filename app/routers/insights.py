@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ServiceDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ReadsDep, ServiceDep
 from app.insights.context import distil
 from app.insights.foretell import foretell, how_foretold
 from app.insights.patterns import learn
@@ -46,7 +46,7 @@ router = APIRouter(
 )
 async def insights_context(
     query: Annotated[ContextQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -57,10 +57,11 @@ async def insights_context(
     """
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=CONTEXT_DAYS)
-    async with database.read() as session:
-        past = await read_past(
+    past = await reads.ask(
+        lambda session: read_past(
             session, email, window, purpose="ai_context", at_most=CONTEXT_EVENTS_MAX
         )
+    )
     found = distil(past, window, query.purpose, query.max_tokens)
     if query.format == "text":
         return PlainTextResponse(found.text)
@@ -75,7 +76,7 @@ async def insights_context(
 )
 async def insights_patterns(
     query: Annotated[PatternsQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -84,10 +85,11 @@ async def insights_patterns(
     nothing."""
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=PATTERNS_DAYS)
-    async with database.read() as session:
-        past = await read_past(
+    past = await reads.ask(
+        lambda session: read_past(
             session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
         )
+    )
     return JsonResponse({**_about(email, window), **asdict(learn(past, window))})
 
 
@@ -100,6 +102,7 @@ async def insights_patterns(
 async def insights_next_actions(
     query: Annotated[NextActionsQuery, Query()],
     service: ServiceDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -109,7 +112,9 @@ async def insights_next_actions(
     `learning` there is nothing."""
     email = principal.user(query.user_email)
     zone = ZoneInfo(check_zone(query.tz))
-    found = await foretell(service.database, service.everybody, email, now, query.limit, zone)
+    found = await foretell(
+        service.database, reads, service.everybody, email, now, query.limit, zone
+    )
     return JsonResponse({"user_email": email, **asdict(found)})
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
+from app.deps import NoRepeats, NowDep, PrincipalDep, ReadsDep
 from app.read.events import list_events
 from app.read.filters import event_filter
 from app.read.window import window_of
@@ -26,7 +26,7 @@ router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=Guarded
 @router.get("", include_in_schema=False)
 async def query_events(
     query: Annotated[EventQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
@@ -36,13 +36,15 @@ async def query_events(
     first page's window.
     """
     window = window_of(query, now)
-    async with database.read() as session:
-        page = await list_events(
+    filter_ = event_filter(query, principal.users(query.user_email), own=principal.is_user)
+    page = await reads.ask(
+        lambda session: list_events(
             session,
-            event_filter(query, principal.users(query.user_email), own=principal.is_user),
+            filter_,
             window,
             limit=query.limit,
             order=query.order,
             cursor=query.cursor,
         )
+    )
     return JsonResponse(page)

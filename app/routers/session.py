@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep
-from app.read.events import list_events
+from app.db import ReadSession
+from app.deps import NoRepeats, NowDep, PrincipalDep, ReadsDep
+from app.read.events import EventPage, list_events
 from app.read.filters import EventFilter
 from app.read.session_list import list_sessions
-from app.read.sessions import session_summary
+from app.read.sessions import SessionSummary, session_summary
 from app.read.window import AN_INSTANT, Window, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
@@ -29,15 +30,18 @@ router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=Guard
 )
 async def list_of_sessions(
     query: Annotated[SessionsQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
     """Those that began in the window, newest first. Follow `next_cursor` for more."""
     window = window_of(query, now)
     filter_ = EventFilter(user_email=principal.users(query.user_email), own=principal.is_user)
-    async with database.read() as session:
-        page = await list_sessions(session, filter_, window, limit=query.limit, cursor=query.cursor)
+    page = await reads.ask(
+        lambda session: list_sessions(
+            session, filter_, window, limit=query.limit, cursor=query.cursor
+        )
+    )
     return JsonResponse(page)
 
 
@@ -50,7 +54,7 @@ async def list_of_sessions(
 async def session_events(
     session_id: Annotated[Name, Path(examples=["s-7f3a"])],
     query: Annotated[SessionQuery, Query()],
-    database: DatabaseDep,
+    reads: ReadsDep,
     principal: PrincipalDep,
 ) -> Response:
     """Oldest event first. The summary is of the whole session, whichever page is asked for.
@@ -63,9 +67,10 @@ async def session_events(
         session_id=(session_id,),
         own=principal.is_user,
     )
-    async with database.read() as session:
+
+    async def question(session: ReadSession) -> tuple[SessionSummary, EventPage]:
         whole = await session_summary(session, filter_)
-        page = await list_events(
+        return whole, await list_events(
             session,
             replace(filter_, user_email=(whole.user_email or "",)),
             Window(whole.started_at, whole.ended_at + AN_INSTANT),
@@ -74,6 +79,8 @@ async def session_events(
             cursor=query.cursor,
             ids=[whole.user_id],
         )
+
+    whole, page = await reads.ask(question)
     summary = {name: value for name, value in asdict(whole).items() if name != "user_id"}
     return JsonResponse(
         {

@@ -214,15 +214,22 @@ class RetentionOut(Answer):
     overdue: bool = Field(description="It was not done for two days, or something is left over.")
 
 
+class ReplicaOut(Answer):
+    state: Literal["exact", "behind", "late", "lagging", "foreign", "unreachable"]
+    lag_seconds: float | None = Field(description="How old what it shows may be at most.")
+
+
 class ReadyAnswer(Answer):
     model_config = example(
         status="ok",
         migration="0004",
         ingest={"groups": 10, "requests": 40, "events": 200},
         retention={"last_success_at": AT, "oldest_event_at": AT, "overdue": False},
+        replica={"state": "exact", "lag_seconds": 0.0},
     )
 
     status: Literal["ok"]
     migration: str
     ingest: IngestStats
     retention: RetentionOut
+    replica: ReplicaOut | None = Field(description="Null without one.")

@@ -29,6 +29,7 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
             "migration": head_revision(),
             "ingest": {"groups": 0, "requests": 0, "events": 0},
             "retention": {"last_success_at": None, "oldest_event_at": None, "overdue": False},
+            "replica": None,
         },
     )
 

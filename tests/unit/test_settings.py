@@ -11,6 +11,8 @@ KEY, OTHER_KEY = "k" * 32, "o" * 40
 
 # Variable, what it is set to, and what the field of that name then holds.
 VARIABLES: list[tuple[str, str, str, object]] = [
+    ("READ_DATABASE_URL", "postgresql://copy/x", "read_database_url", "postgresql://copy/x"),
+    ("READ_MAX_LAG_SECONDS", "2.5", "read_max_lag_seconds", 2.5),
     ("DATABASE_URL", "postgresql://h/d", "database_url", "postgresql://h/d"),
     ("ACTIVITY_DATABASE_URL", "postgresql://h/d", "database_url", "postgresql://h/d"),
     ("ACTIVITY_DATA_DIR", "/data", "data_dir", Path("/data")),

@@ -1,0 +1,106 @@
+"""Where a read goes: to the replica if there is one and it will do, else to the primary."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from app.db import Database, Reads, ReadSession
+from app.replica.callers import Callers
+from app.replica.judge import EVERYTHING, Verdict, parse_position, position_text
+from app.replica.primary import Primary
+from app.replica.standby import NotHere, Standby
+from app.settings import Settings
+
+T = TypeVar("T")
+
+# Told with the answer to a write, and by the client with what it reads afterwards.
+POSITION_HEADER = "Activity-Position"
+# Whoever looks whether a service is ready has little patience.
+STATE_SECONDS = 0.5
+
+
+class StandbyReads:
+    """The reads of one caller, who must see all before the position `needed`."""
+
+    def __init__(self, database: Database, standby: Standby, needed: int) -> None:
+        self._database, self._standby, self._needed = database, standby, needed
+
+    async def ask(
+        self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
+    ) -> T:
+        """As `app.db.Reads` has it."""
+        try:
+            return await self._standby.ask(question, self._needed, heavy=heavy)
+        except NotHere:
+            return await self._database.ask(question, heavy=heavy)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """`lag_seconds` is how old its data may be at most, where that is known."""
+
+    state: Verdict | str
+    lag_seconds: float | None
+
+
+class Replicas:
+    """The replica of one process, if it has one, and what its callers must see of it."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._callers = Callers()
+        self._primary: Primary | None = None
+        self._standby: Standby | None = None
+        self._asking: asyncio.Task[tuple[Verdict | None, timedelta | None]] | None = None
+        if settings.read_database_url is not None:
+            self._primary = Primary(database.url, settings)
+            self._standby = Standby(settings.read_database_url, settings, self._primary)
+
+    def reads(self, caller: str | None = None, told: str | None = None) -> Reads:
+        """The reads of a caller.
+
+        Args:
+            caller: whose writes through this process they must show.
+            told: the position that the client has from a write, maybe of another process.
+        """
+        if self._standby is None:
+            return self._database
+        needed = 0 if caller is None else self._callers.needed(caller)
+        if told is not None:
+            needed = max(needed, parse_position(told))
+        return StandbyReads(self._database, self._standby, needed)
+
+    async def written(self, caller: str) -> str | None:
+        """After a write of this caller: the position that its answer tells; None without replica.
+
+        Where the primary doesn't say, this caller's reads show all, or are the primary's.
+        """
+        if self._primary is None:
+            return None
+        present = await self._primary.look()
+        position = EVERYTHING if present is None else present.position
+        self._callers.note(caller, position)
+        return position_text(position)
+
+    async def state(self) -> ReplicaState | None:
+        """Of the replica, asked anew, but not waited for long; None where there is none."""
+        if self._standby is None:
+            return None
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._standby.state())
+        await asyncio.wait({self._asking}, timeout=STATE_SECONDS)
+        verdict, lag = self._asking.result() if self._asking.done() else (None, None)
+        if verdict is None:
+            return ReplicaState("unreachable", None)
+        return ReplicaState(verdict, None if lag is None else lag.total_seconds())
+
+    async def dispose(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+        if self._standby is not None:
+            await self._standby.dispose()
+        if self._primary is not None:
+            await self._primary.dispose()
