@@ -206,7 +206,8 @@ def running_service(*args: str, **environment: str) -> Iterator[LiveServer]:
     process = subprocess.Popen(
         [Path(sys.executable).with_name("activity-events"), "serve", "--port", "0", *args],
         cwd=ROOT,
-        env={**inherited, **environment},
+        # Nobody reads what it logs: a line for each refusal would fill the pipe, and hold it up.
+        env={"ACTIVITY_LOG_REQUESTS": "none", **inherited, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -27,7 +27,7 @@ SETTINGS = Settings()
 needs_citus = pytest.mark.skipif("CITUS_URL" not in os.environ, reason="needs a Citus cluster")
 without_citus = pytest.mark.skipif("CITUS_URL" in os.environ, reason="this is a Citus cluster")
 
-IDS = text("SELECT table_name::text, colocation_id, shard_count FROM citus_tables ORDER BY 1")
+IDS = text("SELECT logicalrelid::text, colocationid FROM pg_dist_partition ORDER BY 1")
 
 
 @pytest.fixture

@@ -74,7 +74,9 @@ def test_a_run_in_which_much_goes_wrong_names_nobody(server_url: str) -> None:
 def test_for_people_a_line_is_a_line(server_url: str) -> None:
     with (
         fresh_database(server_url) as url,
-        running_service(DATABASE_URL=url, ACTIVITY_LOG_SLOW_MS="0") as server,
+        running_service(
+            DATABASE_URL=url, ACTIVITY_LOG_REQUESTS="notable", ACTIVITY_LOG_SLOW_MS="0"
+        ) as server,
     ):
         httpx.get(f"{server.url}/health/live", headers={"X-Request-ID": "r-12345678"})
         server.process.terminate()
