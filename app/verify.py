@@ -17,6 +17,11 @@ from app.settings import Settings
 
 SERVER_MIN = 150000
 
+# A transaction that this server has not come to yet: the row was made on another one.
+ARRIVALS = text(
+    "SELECT count(*) FROM activity_arrival"
+    " WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+)
 INDEXES = text(
     "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits WHERE inhparent = c.oid)"
     " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -47,7 +52,7 @@ async def verify(
     checks += list(_partitions(partitions, now or datetime.now(UTC), settings))
     checks += await _indexes(connection, len(partitions))
     checks += await connection.run_sync(lambda sync: list(_drift(sync)))
-    return checks
+    return [*checks, *await _arrivals(connection)]
 
 
 async def _server(connection: AsyncConnection) -> Check:
@@ -112,6 +117,19 @@ async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
                 )
             )
     return checks
+
+
+async def _arrivals(connection: AsyncConnection) -> list[Check]:
+    """Live streams go by the server's own transaction numbers. Rows that a dump brought from
+    another server would hide all new ones: they are to be removed."""
+    there = await connection.execute(text("SELECT to_regclass('activity_arrival')"))
+    if there.scalar() is None:
+        return []
+    foreign = (await connection.execute(ARRIVALS)).scalar_one()
+    name, expected = "activity_arrival", "of this server"
+    return [
+        Check("rows", name, expected, f"{foreign} of another" if foreign else expected, not foreign)
+    ]
 
 
 def _drift(connection: Connection) -> Iterator[Check]:

@@ -121,7 +121,9 @@ async def ingesting(service_url: str) -> AsyncIterator[Load]:
 async def alembic(url: str, ini: Path, *words: str) -> "asyncio.subprocess.Process":
     return await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("alembic"),
-        *("-c", ini, *words),
+        "-c",
+        ini,
+        *words,
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
