@@ -18,7 +18,7 @@ from app.settings import Settings
 
 # Two processes that start at once migrate one after the other.
 LOCK_KEY = 0x6D696772
-LOCK_WAIT = "120s"
+LOCK_WAIT = "900s"  # one may wait for its own locks, and fill a table
 
 # A migration waits for its locks by LOCK_WAIT_MS, again and again, for so long.
 PAUSE_SECONDS = 0.5

@@ -48,10 +48,14 @@ AN_INDEX = """
     create_event_index("ix_activity_event_note", "(note) WHERE note IS NOT NULL")
 """
 INDEXES = """
-    SELECT indisvalid FROM pg_index JOIN pg_inherits ON inhrelid = indexrelid
+    SELECT indisvalid, pg_get_indexdef(indexrelid) AS definition
+    FROM pg_index JOIN pg_inherits ON inhrelid = indexrelid
     WHERE inhparent = 'ix_activity_event_note'::regclass
 """
-PARTITIONS = "SELECT FROM pg_inherits WHERE inhparent = 'activity_event'::regclass"
+PARTITIONS = """
+    SELECT inhrelid::regclass::text AS name FROM pg_inherits
+    WHERE inhparent = 'activity_event'::regclass ORDER BY 1
+"""
 
 
 @pytest.fixture
@@ -200,3 +204,26 @@ async def test_steps_back_are_counted_once(url: str, later_version: Path) -> Non
     assert (await execute(url, "SELECT version_num FROM alembic_version"))[0][0] == later(1)
     await ended(await alembic(url, later_version, "downgrade", "-1"))
     assert (await execute(url, "SELECT version_num FROM alembic_version"))[0][0] == later(0)
+
+
+async def test_an_index_that_was_begun_is_finished(url: str, later_version: Path) -> None:
+    """As after a crash: on the parent alone, half of one on a month, and the whole on another."""
+    await ended(await alembic(url, later_version, "upgrade", later(1)))
+    months = [row["name"] for row in await execute(url, PARTITIONS)]
+    name, definition = "ix_activity_event_note", "(note) WHERE note IS NOT NULL"
+    for statement in (
+        f"CREATE INDEX {name} ON ONLY activity_event {definition}",
+        f"CREATE INDEX {months[0]}_{name} ON {months[0]} (user_id)",
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{months[0]}_{name}'::regclass",  # noqa: S608
+        f"CREATE INDEX whole ON {months[1]} {definition}",
+        f"ALTER INDEX {name} ATTACH PARTITION whole",
+    ):
+        await execute(url, statement)
+    await ended(await alembic(url, later_version, "upgrade", "head"))
+    indexes = await execute(url, INDEXES)
+    assert [row["indisvalid"] for row in indexes] == [True] * len(months)
+    assert all("(note)" in row["definition"] for row in indexes)
+    parent = await execute(
+        url, f"SELECT indisvalid FROM pg_index WHERE indexrelid = '{name}'::regclass"
+    )
+    assert parent[0]["indisvalid"] is True
