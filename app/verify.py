@@ -49,10 +49,11 @@ async def verify(
         return checks
     partitions = await existing_partitions(connection)
     checks += await connection.run_sync(lambda sync: list(_tables(sync)))
+    checks += await _arrivals(connection)
     checks += list(_partitions(partitions, now or datetime.now(UTC), settings))
     checks += await _indexes(connection, len(partitions))
     checks += await connection.run_sync(lambda sync: list(_drift(sync)))
-    return [*checks, *await _arrivals(connection)]
+    return checks
 
 
 async def _server(connection: AsyncConnection) -> Check:
@@ -80,6 +81,19 @@ def _tables(connection: Connection) -> Iterator[Check]:
     for table in Base.metadata.sorted_tables:
         found = "there" if table.name in there else "missing"
         yield Check("table", table.name, "there", found, table.name in there)
+
+
+async def _arrivals(connection: AsyncConnection) -> list[Check]:
+    """Live streams go by the server's own transaction numbers. Rows that a dump brought from
+    another server would hide all new ones: they are to be removed."""
+    there = await connection.execute(text("SELECT to_regclass('activity_arrival')"))
+    if there.scalar() is None:
+        return []
+    foreign = (await connection.execute(ARRIVALS)).scalar_one()
+    name, expected = "activity_arrival", "of this server"
+    return [
+        Check("rows", name, expected, f"{foreign} of another" if foreign else expected, not foreign)
+    ]
 
 
 def _partitions(there: set[str], now: datetime, settings: Settings) -> Iterator[Check]:
@@ -117,19 +131,6 @@ async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
                 )
             )
     return checks
-
-
-async def _arrivals(connection: AsyncConnection) -> list[Check]:
-    """Live streams go by the server's own transaction numbers. Rows that a dump brought from
-    another server would hide all new ones: they are to be removed."""
-    there = await connection.execute(text("SELECT to_regclass('activity_arrival')"))
-    if there.scalar() is None:
-        return []
-    foreign = (await connection.execute(ARRIVALS)).scalar_one()
-    name, expected = "activity_arrival", "of this server"
-    return [
-        Check("rows", name, expected, f"{foreign} of another" if foreign else expected, not foreign)
-    ]
 
 
 def _drift(connection: Connection) -> Iterator[Check]:

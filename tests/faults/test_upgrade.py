@@ -52,6 +52,7 @@ INDEXES = """
     FROM pg_index JOIN pg_inherits ON inhrelid = indexrelid
     WHERE inhparent = 'ix_activity_event_note'::regclass
 """
+WHOLE = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_activity_event_note'::regclass"
 PARTITIONS = """
     SELECT inhrelid::regclass::text AS name FROM pg_inherits
     WHERE inhparent = 'activity_event'::regclass ORDER BY 1
@@ -223,7 +224,5 @@ async def test_an_index_that_was_begun_is_finished(url: str, later_version: Path
     indexes = await execute(url, INDEXES)
     assert [row["indisvalid"] for row in indexes] == [True] * len(months)
     assert all("(note)" in row["definition"] for row in indexes)
-    parent = await execute(
-        url, f"SELECT indisvalid FROM pg_index WHERE indexrelid = '{name}'::regclass"
-    )
+    parent = await execute(url, WHOLE)
     assert parent[0]["indisvalid"] is True
