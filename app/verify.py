@@ -18,6 +18,11 @@ from app.settings import Settings
 
 SERVER_MIN = 150000
 
+# A transaction that this server has not come to yet: the row was made on another one.
+ARRIVALS = text(
+    "SELECT count(*) FROM activity_arrival"
+    " WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+)
 INDEXES = text(
     "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits WHERE inhparent = c.oid)"
     " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -47,6 +52,7 @@ async def verify(
         return checks
     partitions = await existing_partitions(connection)
     checks += await connection.run_sync(lambda sync: list(_tables(sync)))
+    checks += await _arrivals(connection)
     checks += list(_partitions(partitions, now or datetime.now(UTC), settings))
     checks += await _indexes(connection, len(partitions))
     checks += list(_spread(await spread_of(connection)))
@@ -79,6 +85,19 @@ def _tables(connection: Connection) -> Iterator[Check]:
     for table in Base.metadata.sorted_tables:
         found = "there" if table.name in there else "missing"
         yield Check("table", table.name, "there", found, table.name in there)
+
+
+async def _arrivals(connection: AsyncConnection) -> list[Check]:
+    """Live streams go by the server's own transaction numbers. Rows that a dump brought from
+    another server would hide all new ones: they are to be removed."""
+    there = await connection.execute(text("SELECT to_regclass('activity_arrival')"))
+    if there.scalar() is None:
+        return []
+    foreign = (await connection.execute(ARRIVALS)).scalar_one()
+    name, expected = "activity_arrival", "of this server"
+    return [
+        Check("rows", name, expected, f"{foreign} of another" if foreign else expected, not foreign)
+    ]
 
 
 def _partitions(there: set[str], now: datetime, settings: Settings) -> Iterator[Check]:

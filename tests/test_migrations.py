@@ -21,7 +21,16 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import create_engine
-from app.migrate import LOCK_KEY, config, current_revision, head_revision, migrate
+from app.errors import Unavailable
+from app.migrate import (
+    LOCK_KEY,
+    config,
+    current_revision,
+    head_revision,
+    is_behind,
+    migrate,
+    patiently,
+)
 from app.models import Base
 from app.privacy.partitions import existing_partitions, is_partition, needed_months
 from app.settings import Settings
@@ -221,6 +230,43 @@ async def test_a_migration_that_fails_gives_its_lock_back(url: str) -> None:
             await migrate(connection, SETTINGS)
         assert (await connection.execute(HELD)).scalar() == 0
         assert await connection.run_sync(tables) == {"activity_event"}
+
+
+async def test_who_is_in_the_way_is_named_in_the_end(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.migrate.PATIENCE_SECONDS", 0.2)
+    async with connected(url) as holder, connected(url) as migrating:
+        await migrate(holder, SETTINGS)
+        await holder.execute(text("SELECT count(*) FROM app_user"))
+        with pytest.raises(Unavailable, match=r"the oldest is process \d+ \(activity-events\)"):
+            await migrating.run_sync(
+                lambda one: patiently(one, lambda: one.execute(text("LOCK TABLE app_user")).close())
+            )
+        await holder.rollback()
+        await migrating.run_sync(
+            lambda one: patiently(one, lambda: one.execute(text("LOCK TABLE app_user")).close())
+        )
+        shown = (await migrating.execute(text("SHOW lock_timeout"))).scalar()
+    assert shown == "5s"
+
+
+@pytest.mark.parametrize(
+    ("revision", "behind"),
+    [(None, True), ("0003", True), ("0004", False), ("0005", False), ("other", True), ("", True)],
+)
+def test_a_database_is_behind(revision: str | None, behind: bool) -> None:
+    assert is_behind(revision, "0004") == behind
+
+
+async def test_what_a_newer_version_has_migrated_is_left_alone(url: str) -> None:
+    async with connected(url) as connection:
+        made = await migrate(connection, SETTINGS)
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text(f"DROP TABLE {made[-1]}"))
+        await connection.commit()
+        assert await migrate(connection, SETTINGS) == made[-1:]
+        assert await current_revision(connection) == "9999"
 
 
 async def test_plain_alembic_works_and_makes_the_partitions(url: str) -> None:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from app.deps import NowDep, ServiceDep
 from app.errors import Unavailable
-from app.migrate import current_revision
+from app.migrate import current_revision, is_behind
 from app.privacy.retention import retention_state
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
@@ -27,14 +27,15 @@ async def live() -> Response:
     responses=errors(503),
 )
 async def ready(service: ServiceDep, now: NowDep) -> Response:
-    """The database answers and its migrations are current; 503 with the reason otherwise.
+    """The database answers and its migrations are current; 503 with the reason otherwise. One that
+    a newer version has migrated will do.
 
     Retention that is `overdue` is said, and so is how far a read replica is (`exact`, `behind`,
     `late`, `lagging`, `foreign`, `unreachable`); neither is a reason not to serve.
     """
     async with service.database.read() as session:
         revision = await current_revision(await session.connection())
-    if revision != service.head_revision:
+    if is_behind(revision, service.head_revision):
         raise Unavailable(
             f"The database is at migration {revision}, the service needs {service.head_revision}: "
             "run `activity-events migrate`.",

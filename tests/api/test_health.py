@@ -69,7 +69,7 @@ async def test_without_a_database_up_but_not_ready(stranded: httpx.AsyncClient) 
     "statement",
     [
         "UPDATE alembic_version SET version_num = '0000'",
-        "UPDATE alembic_version SET version_num = '9999'",
+        "UPDATE alembic_version SET version_num = 'elsewhere'",
         "DELETE FROM alembic_version",
     ],
 )
@@ -88,6 +88,19 @@ async def test_not_ready_before_migrations_are_current(
     assert head_revision() in error["message"]
     assert "activity-events migrate" in error["message"]
     assert (await client.get(READY)).status_code == 200
+
+
+async def test_ready_on_what_a_newer_version_has_migrated(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        ready = (await client.get(READY)).json()
+    finally:
+        await connection.execute("UPDATE alembic_version SET version_num = $1", head_revision())
+        await connection.close()
+    assert (ready["status"], ready["migration"]) == ("ok", "9999")
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,11 @@ async def test_months_that_are_not_made_yet_are_faults(url: str) -> None:
         ),
         ("DROP TABLE app_user", ("table", "app_user", "missing")),
         ("UPDATE alembic_version SET version_num = '0000'", ("migration", "revision", "0000")),
+        (
+            "INSERT INTO activity_arrival VALUES (1000000000, now(), '{1}', '{now}', '{}')",
+            ("rows", "activity_arrival", "1 of another"),
+        ),
+        ("DROP TABLE activity_arrival", ("table", "activity_arrival", "missing")),
     ],
 )
 async def test_what_is_broken_is_named(url: str, broken: str, fault: tuple[str, str, str]) -> None:

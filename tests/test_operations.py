@@ -1,0 +1,276 @@
+"""docs/operations.md and deploy/: what they name is there, and what is there they name."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from typer.main import get_command
+
+from app.cli import app as command_line
+from app.programs import run
+from app.settings import Settings
+from tests.conftest import ROOT
+
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
+UNIT = ROOT / "deploy" / "activity-events.service"
+ENVIRONMENT = ROOT / "deploy" / "activity-events.env"
+BIN = Path(sys.executable).parent
+EXPOSURE_MAX = 2.0  # of 10, as `systemd-analyze security` counts
+
+
+def blocks_of(heading: str, language: str) -> list[str]:
+    """The code blocks of one language under a heading."""
+    section = re.search(
+        rf"^#+ {re.escape(heading)}\n(.*?)(?=^##|\Z)", DOCUMENT, re.DOTALL | re.MULTILINE
+    )
+    assert section is not None
+    return re.findall(rf"```{language}\n(.*?)```", section[1], re.DOTALL)
+
+
+def known_variables() -> set[str]:
+    known = set()
+    for name, setting in Settings.model_fields.items():
+        aliases = getattr(setting.validation_alias, "choices", [])
+        known |= {f"ACTIVITY_{name.upper()}", *map(str, aliases)}
+    return known
+
+
+def codes_in_the_code() -> Iterator[str]:
+    """Each code that an error or a verdict can have, and those of the client."""
+    for path in (ROOT / "app").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+                if name in {"Fault", "_NotANumber", "error_body"} and node.args:
+                    yield from texts_of(node.args[0])
+                given = [each.value for each in node.keywords if each.arg == "code"]
+                yield from (text for each in given for text in texts_of(each))
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                name = getattr(target, "id", None)
+                if name == "code" and path.name == "errors.py":
+                    yield from texts_of(node.value)
+                elif name in {"_CODES", "_STATUS_CODES"} and isinstance(node.value, ast.Dict):
+                    yield from (text for each in node.value.values for text in texts_of(each))
+
+
+def texts_of(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression can be: of `a if b else c`, `a or b` and `get(a, b)`, each."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from (*texts_of(node.body), *texts_of(node.orelse))
+    elif isinstance(node, ast.BoolOp):
+        yield from (text for each in node.values for text in texts_of(each))
+    elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "get":
+        yield from (text for each in node.args[1:] for text in texts_of(each))
+
+
+def test_every_error_code_is_listed_and_every_listed_one_is_there() -> None:
+    listed = re.findall(r"^\| `([a-z_0-9]+)` \| [\d, a-z]+ \| \S", DOCUMENT, re.MULTILINE)
+    assert len(listed) == len(set(listed)) > 40
+    assert sorted(listed) == sorted(set(codes_in_the_code()))
+
+
+def test_the_codes_are_read_off_every_way_to_give_one() -> None:
+    """One of each, so that a reader of the syntax tree that misses a way is noticed."""
+    assert {
+        "internal",  # a class
+        "wrong_scope",  # an argument
+        "all_rejected",  # a body
+        "rejected",  # `verdict.code or "rejected"`
+        "bad_request",  # a status of the framework's
+        "http_error",  # any other of those
+        "invalid_envelope",  # one of two
+        "number_out_of_range",  # a mark in JSON
+        "missing_field",  # a fault of pydantic's
+    } <= set(codes_in_the_code())
+
+
+def test_it_names_no_setting_and_no_command_that_is_not_there() -> None:
+    known = known_variables() | {"READ_DATABASE_URL"}
+    named = set(re.findall(r"\b(?:ACTIVITY|READ)_[A-Z_]+[A-Z]\b", DOCUMENT))
+    assert named > {"ACTIVITY_ADMIN_KEYS", "ACTIVITY_ERASURE_SECRET"}
+    assert sorted(named - known) == []
+    commands = get_command(command_line).commands  # type: ignore[attr-defined]
+    words = set(re.findall(r"activity-events (?!of )([a-z]+)\b", DOCUMENT))
+    assert sorted(words - set(commands)) == []
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert sorted(set(re.findall(r"(?:`|^)make ([a-z-]+)", DOCUMENT, re.MULTILINE)) - targets) == []
+
+
+def test_its_links_and_files_are_there() -> None:
+    headings = re.findall(r"^#+ (.+)$", DOCUMENT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+    linked = re.findall(r"\]\(#([^)]+)\)", DOCUMENT)
+    assert len(linked) > 8
+    assert sorted(set(linked) - anchors) == []
+    files = set(re.findall(r"`((?:deploy|tests|alembic|docs)/[\w./-]+)`", DOCUMENT))
+    assert {"deploy/compose.yaml", "tests/service/test_backup.py"} <= files
+    later = {"docs/scaling.md", "deploy/.env"}
+    assert [each for each in sorted(files - later) if not (ROOT / each).exists()] == []
+
+
+def test_files_of_platforms_can_be_read() -> None:
+    heroku, render = (yaml.safe_load(each) for each in blocks_of("On a platform", "yaml"))
+    assert heroku["release"]["command"] == ["activity-events migrate"]
+    (service,) = render["services"]
+    assert service["preDeployCommand"] == "activity-events migrate"
+    assert {each["key"] for each in service["envVars"]} <= known_variables()
+    (fly,) = (tomllib.loads(each) for each in blocks_of("On a platform", "toml"))
+    assert fly["deploy"]["release_command"] == "activity-events migrate"
+    assert int(fly["env"]["PORT"]) == fly["http_service"]["internal_port"]
+    started = {heroku["run"]["web"], service["dockerCommand"], fly["processes"]["app"]}
+    assert started == {"activity-events serve --host 0.0.0.0 --no-migrate"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    return loaded
+
+
+def test_compose_names_settings_of_the_service(compose: dict[str, Any]) -> None:
+    for name in ("migrate", "service"):
+        environment = compose["services"][name]["environment"]
+        assert environment.keys() <= known_variables()
+        given = {
+            key: re.sub(r"\$\{\w+:\?[^}]+\}", "ab" * 24, environment[key]) for key in environment
+        }
+        settings = Settings.model_validate(
+            {key.removeprefix("ACTIVITY_").lower(): each for key, each in given.items()}
+        )
+        assert settings.has_credentials
+        assert settings.erasure_secret is not None
+    secrets = re.findall(r"^([A-Z_]+)=\$\(openssl", DOCUMENT, re.MULTILINE)
+    needed = set(re.findall(r"\$\{(\w+):\?", (ROOT / "deploy" / "compose.yaml").read_text()))
+    assert set(secrets) == needed
+
+
+def test_compose_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    waits = {
+        name: {on: each["condition"] for on, each in service.get("depends_on", {}).items()}
+        for name, service in services.items()
+    }
+    assert waits == {
+        "database": {},
+        "migrate": {"database": "service_healthy"},
+        "service": {"migrate": "service_completed_successfully"},
+    }
+    assert services["database"]["image"] == "postgres:18"
+    assert services["database"]["healthcheck"]["test"][1] == "pg_isready"
+    (volume,) = services["database"]["volumes"]
+    assert volume.split(":") == ["data", "/var/lib/postgresql"]
+    assert "data" in compose["volumes"]
+    assert services["migrate"]["restart"] == "on-failure"
+    assert all(each.startswith("127.0.0.1:") for each in services["service"]["ports"])
+    commands = get_command(command_line).commands  # type: ignore[attr-defined]
+    for name in ("migrate", "service"):
+        program, command, *options = services[name]["command"]
+        assert (program, services[name]["build"]) == ("activity-events", "..")
+        known = {
+            option
+            for each in commands[command].params
+            for option in (*each.opts, *each.secondary_opts)
+        }
+        assert {each for each in options if each.startswith("--")} <= known
+
+
+def test_compose_gives_postgresql_options_that_it_knows(compose: dict[str, Any]) -> None:
+    known = {
+        line.split("\t")[0]
+        for line in run("postgres", "--describe-config", account=None).splitlines()
+    }
+    program, *options = compose["services"]["database"]["command"]
+    given = [re.fullmatch(r"--(\w+)=(\w+)", each) for each in options]
+    assert program == "postgres"
+    assert {each[1] for each in given if each is not None} <= known
+    assert len(options) >= 1
+    assert None not in given
+
+
+def unit() -> RawConfigParser:
+    parser = RawConfigParser(strict=False, comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(UNIT)
+    return parser
+
+
+def test_the_unit_runs_commands_that_are_there() -> None:
+    service = unit()["Service"]
+    commands = get_command(command_line).commands  # type: ignore[attr-defined]
+    for key in ("ExecStartPre", "ExecStart"):
+        program, command, *_ = service[key].split()
+        assert program == f"{service['WorkingDirectory']}/.venv/bin/activity-events"
+        assert command in commands
+    assert service["EnvironmentFile"] == "/etc/activity-events.env"
+    grace = Settings.model_fields["shutdown_grace_seconds"].default
+    assert int(service["TimeoutStopSec"]) > grace
+    assert service["DynamicUser"] == service["NoNewPrivileges"] == "yes"
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None and not os.environ.get("CI"),
+    reason="there is no systemd here",
+)
+def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
+    there = tmp_path / UNIT.name
+    there.write_text(UNIT.read_text().replace("/opt/activity-events/.venv/bin", str(BIN)))
+    for words in (
+        ["verify"],
+        ["security", "--offline=true", f"--threshold={EXPOSURE_MAX * 10:.0f}", "--no-pager"],
+    ):
+        done = subprocess.run(
+            ["systemd-analyze", *words, str(there)],  # noqa: S607 (that of the machine)
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        assert UNIT.name not in done.stderr
+
+
+def test_the_environment_file_is_complete_and_refused_until_it_is_filled_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = [each for each in ENVIRONMENT.read_text().splitlines() if not each.startswith("#")]
+    given = dict(each.split("=", 1) for each in lines)
+    assert given.keys() <= known_variables()
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert {str(each["loc"][0]) for each in refused.value.errors()} == {
+        "admin_keys",
+        "erasure_secret",
+    }
+    monkeypatch.setenv("ACTIVITY_ADMIN_KEYS", "ab" * 24)
+    monkeypatch.setenv("ACTIVITY_ERASURE_SECRET", "cd" * 32)
+    assert Settings().has_credentials
+
+
+def test_the_image_is_built_of_what_is_there() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    copied = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
+    assert {"app", "alembic", "alembic.ini", "requirements/service.lock", "frontend"} <= set(copied)
+    allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    for each in copied:
+        assert (ROOT / each).exists()
+        assert each.split("/")[0] in allowed
