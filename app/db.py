@@ -101,6 +101,12 @@ def create_engine(
     return create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
 
 
+def connections_of(settings: Settings) -> int:
+    """The most that one process holds: the pools to read, to read a great deal and to write, and
+    the writers' own."""
+    return 2 * settings.database_pool_size + settings.analytics_pool_size + settings.writer_tasks
+
+
 class Database:
     """Both pools. Made at start, disposed at the end; connects when first used."""
 

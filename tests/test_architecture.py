@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     {"uuid7"},
     {"client"},
-    {"settings", "errors", "programs"},
+    {"settings", "errors", "programs", "workers"},
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
     {"db"},
@@ -29,7 +29,7 @@ ORDER = (
     {"duties"},
     {"deps"},
     {"routers", "mcp"},
-    {"connection", "edge"},
+    {"connection", "edge", "sharing"},
     {"main"},
     {"serve"},
     {"console"},
@@ -42,10 +42,11 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-# The command line, loops, a stranger's callback, and what a model's provider sends.
+# The command line, loops, processes of ours, a stranger's callback, and what a model's provider sends.
 PROCESS_EDGES = {
     "app/cli.py",
     "app/duties.py",
+    "app/workers.py",
     "app/ingest/writer.py",
     "app/insights/generate.py",
     "app/client/drops.py",
