@@ -32,6 +32,8 @@ GC_THRESHOLDS = (50_000, 20, 20)
 # Longer than load balancers keep a connection for the next request (60 seconds, most of them): who
 # closes it first must be they, or a request meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
+# A worker that leaves while others stay: the request of a connection that was just taken comes yet.
+SETTLE_SECONDS = 0.1
 # Beyond the grace for requests: what is queued is written, connections are closed.
 WORKER_STOP_SECONDS = 15
 
@@ -105,6 +107,7 @@ class WorkerServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.gather(*(acceptor.close() for acceptor in self._acceptors))
+        await asyncio.sleep(SETTLE_SECONDS)
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
