@@ -42,7 +42,7 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-# The command line, loops, processes of ours, a stranger's callback, and what a model's provider sends.
+# The command line, loops, processes of ours, a stranger's callback, what a model's provider sends.
 PROCESS_EDGES = {
     "app/cli.py",
     "app/duties.py",
