@@ -16,8 +16,6 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
-
-
 SECRET_MIN_CHARS = 32
 _MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")

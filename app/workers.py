@@ -1,7 +1,7 @@
 """Several processes that do the same: started, kept at their number, replaced, drained.
 
 They are forked, so that they share the memory of what is loaded by then; whoever forks runs no
-other thread and no event loop. Why not uvicorn's supervisor: `docs/decisions/0018-workers.md`.
+other thread and no event loop. Why not uvicorn's supervisor: `docs/decisions/0021-workers.md`.
 """
 
 import logging
