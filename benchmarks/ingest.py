@@ -120,7 +120,7 @@ def service(url: str, *, command: list[str] | None = None) -> Iterator[Service]:
     try:
         port = 0
         for line in process.stdout:
-            words = line.replace("/api", " ").replace(":", " ").split()
+            words = line.replace("/", " ").replace(":", " ").split()
             if "API" in words or "port" in words:
                 port = int(next(word for word in words if word.isdigit() and int(word) > 999))
             if "Data" in words or "port" in words:
@@ -262,8 +262,8 @@ def paced(target: Service, highest: float, seed: int) -> dict[str, float]:
 def two_processes(url: str, events: int, seed: int) -> dict[str, float]:
     """Two service processes on one database, and one load; p95 at concurrency 64.
 
-    First one of them alone; then both, as fast as they can, which says that 64 batches are always in
-    flight; then paced.
+    First one of them alone; then both, as fast as they can, which says that 64 batches are always
+    in flight; then paced.
     """
     with service(url) as one, service(url) as two:
         warm_up(one, seed + 1)
