@@ -72,6 +72,7 @@ class Workers:
         self._workers: list[Worker] = []
         self._outdated: deque[Worker] = deque()
         self._failures = 0  # in a row
+        self._pause = 0.0  # after the last of them
         self._not_before = 0.0
         self._is_stopping = False
         self._failed: WorkersFailed | None = None
@@ -185,16 +186,16 @@ class Workers:
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         now = time.monotonic()
         if now - worker.started_at >= STEADY_SECONDS:
-            self._failures = 0
+            self._failures, self._pause = 0, 0.0
             logger.warning("worker %s ended, %s: another takes its place", worker.pid, how)
             return
         self._failures += 1
-        pause = min(PAUSE_SECONDS * 2 ** (self._failures - 1), PAUSE_SECONDS_MAX)
-        self._not_before = now + pause
+        self._pause = min(max(PAUSE_SECONDS, self._pause * 2), PAUSE_SECONDS_MAX)
+        self._not_before = now + self._pause
         logger.warning("worker %s ended as soon as it was started, %s", worker.pid, how)
         self._outdated.clear()  # those that are there stay
         steady = any(now - each.started_at >= STEADY_SECONDS for each in self._staying())
-        if self._failures >= FAILURES_MAX and not steady:
+        if self._failed is None and self._failures >= FAILURES_MAX and not steady:
             self._failed = WorkersFailed(
                 f"The worker processes end as soon as they are started: {self._failures} in a row, "
                 f"the last {how}. What they said of it stands above."

@@ -35,8 +35,8 @@ def say(*words):
 def work(place, ready):
     told, tell = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
-    ready()
     say("ready", place, os.getpid())
+    ready()
     os.read(told, 1)
     say("finished", place, os.getpid())
 
@@ -212,8 +212,8 @@ def work(place, ready):
 STUBBORN = """
 def work(place, ready):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ready()
     say("ready", place, os.getpid())
+    ready()
     time.sleep(60)
 """
 
