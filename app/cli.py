@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -32,11 +33,19 @@ from app.errors import ActivityError
 from app.migrate import migrate_at
 from app.privacy.remove import Removed, remove
 from app.programs import EmbeddedError
-from app.serve import ServeError, bind, require_keys, require_model, serve_forever
+from app.serve import (
+    ServeError,
+    bind,
+    connection_warning,
+    require_keys,
+    require_model,
+    serve_forever,
+)
 from app.settings import Settings
 from app.verify import Check
 from app.verify import verify as run_checks
 from app.verify_rollups import verify_rollups
+from app.watch.shared import shared_metrics
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,21 +98,26 @@ def version(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve, on one socket.")
+    ] = None,
     migrate: Annotated[bool, typer.Option(help="Bring the database up to date first.")] = True,
 ) -> None:
     """Start the service; Ctrl-C stops it, and the embedded PostgreSQL with it."""
     settings = Settings()
-    given = {"host": host, "port": port}
+    given = {"host": host, "port": port, "workers": workers}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = Settings(**{**settings.model_dump(), **changed})
     require_model(settings)
-    with bind(settings) as listener:
+    together = shared_metrics() if settings.workers > 1 else nullcontext()
+    with together, bind(settings) as listener:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         with database_url(settings, owner_note=f"serving {address}", share=False) as url:
             if migrate:
                 asyncio.run(translated(lambda: migrate_at(url, settings)))
             asyncio.run(require_keys(settings, url))
-            serve_forever(settings, url, listener, address)
+            warning = asyncio.run(connection_warning(settings, url))
+            serve_forever(settings, url, listener, address, warning=warning)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError
 
-from app.db import Database
+from app.db import Database, connections_of
 from app.embedded import embedded_postgres
 from app.schemas.email import normalise_email
 from app.serve import ServeError
@@ -21,6 +21,10 @@ err = Console(stderr=True, soft_wrap=True)
 
 T = TypeVar("T")
 
+# Of the embedded server: for other commands beside the service, and those it keeps for itself.
+SPARE_CONNECTIONS = 20
+CONNECTIONS_MIN = 100
+
 
 @contextmanager
 def database_url(settings: Settings, *, owner_note: str = "", share: bool = True) -> Iterator[str]:
@@ -28,7 +32,13 @@ def database_url(settings: Settings, *, owner_note: str = "", share: bool = True
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with embedded_postgres(settings.data_dir, owner_note=owner_note, share=share) as url:
+    most = settings.workers * connections_of(settings) + SPARE_CONNECTIONS
+    with embedded_postgres(
+        settings.data_dir,
+        owner_note=owner_note,
+        share=share,
+        options={"max_connections": str(max(CONNECTIONS_MIN, most))},
+    ) as url:
         yield url
 
 

@@ -107,6 +107,14 @@ def create_engine(
     return engine
 
 
+def connections_of(settings: Settings) -> int:
+    """The most that one process holds: the pools to read, to read a great deal, to write and to
+    note, and the writers' own. Those to a replica are the replica's, but for one that asks where
+    the primary is."""
+    pools = 2 * settings.database_pool_size + settings.analytics_pool_size + NOTING_POOL_SIZE
+    return pools + settings.writer_tasks + (1 if settings.read_database_url else 0)
+
+
 class Database:
     """Both pools. Made at start, disposed at the end; connects when first used."""
 

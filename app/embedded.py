@@ -66,7 +66,11 @@ class Server:
 
 @contextmanager
 def embedded_postgres(
-    data_dir: Path, *, owner_note: str = "", share: bool = False
+    data_dir: Path,
+    *,
+    owner_note: str = "",
+    share: bool = False,
+    options: dict[str, str] | None = None,
 ) -> Iterator[str]:
     """The URL of a running server on `data_dir`, stopped at the end by the one who started it.
 
@@ -74,6 +78,7 @@ def embedded_postgres(
         data_dir: made where it is not there; holds the database and the lock.
         owner_note: what the next one who finds the folder in use is told, such as an address.
         share: use the server of the present owner, if there is one, rather than fail.
+        options: settings of the server, where it is started here.
 
     Raises:
         DataInUse: another process owns the folder, and `share` is off.
@@ -101,7 +106,7 @@ def embedded_postgres(
         lock.truncate(0)
         lock.write(f"process {os.getpid()} {owner_note}\n")
         lock.flush()
-        server = start(data_dir)
+        server = start(data_dir, options)
         try:
             yield server.url()
         finally:

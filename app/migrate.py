@@ -11,7 +11,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import LOCK_NOT_AVAILABLE, LOCK_WAIT_MS, create_engine, sqlstate_of
+from app.db import create_engine
+from app.db_errors import sqlstate_of
+from app.ddl import LOCK_NOT_AVAILABLE, LOCK_WAIT_MS
 from app.errors import Unavailable
 from app.privacy.partitions import PARENT, ensure_partitions
 from app.settings import Settings

@@ -1,30 +1,51 @@
 """Serving: the address, the listening socket, and a stop that answers what is under way."""
 
+import asyncio
 import errno
 import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import psutil
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from app import __version__
 from app.auth.keys import keys_exist
 from app.connection import connections
-from app.db import Database
+from app.db import Database, connections_of
+from app.errors import Unavailable
 from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
 from app.routers.pages import is_built
 from app.settings import Settings
+from app.sharing import Acceptor, Shares
 from app.watch.logs import configure_logs
-from app.watch.traces import TracingUnavailable, start_tracing, stop_tracing
+from app.watch.shared import count_as, forget
+from app.watch.traces import TracingUnavailable, require_tracing, start_tracing, stop_tracing
+from app.workers import Workers, WorkersFailed
 
 BACKLOG = 2048
 GC_THRESHOLDS = (50_000, 20, 20)
+# Longer than load balancers keep a connection for the next request (60 seconds, most of them): who
+# closes it first must be they, or a request meets a connection that is just being closed.
+KEEP_ALIVE_SECONDS = 75
+# A worker that leaves while others stay: the request of a connection that was just taken comes yet.
+SETTLE_SECONDS = 0.1
+# Beyond the grace for requests: what is queued is written, connections are closed.
+WORKER_STOP_SECONDS = 15
+
+CONNECTIONS_TAKEN = text(
+    """
+    SELECT sum(CASE name WHEN 'max_connections' THEN 1 ELSE -1 END * setting::int) FROM pg_settings
+    WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')
+    """
+)
 
 
 class ServeError(RuntimeError):
@@ -32,17 +53,17 @@ class ServeError(RuntimeError):
 
 
 class Server(uvicorn.Server):
-    """Says where it is once it takes requests."""
+    """Says when it takes requests."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, greeting: str) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
-        self._greeting = greeting
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(self._greeting, flush=True)  # noqa: T201 (this is what `serve` prints)
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams go on for ever: they are ended first."""
@@ -50,6 +71,52 @@ class Server(uvicorn.Server):
         if service is not None:
             service.feed.end()
         await super().shutdown(sockets)
+
+
+class WorkerServer(Server):
+    """One of several on the same socket."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        on_ready: Callable[[], None],
+        shares: Shares,
+        place: int,
+    ) -> None:
+        super().__init__(config, app, on_ready)
+        self._shares, self._place = shares, place
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        if self.started:
+            self._acceptors = [
+                Acceptor(
+                    each,
+                    self._make_connection,
+                    lambda: len(self.server_state.connections),
+                    self._shares,
+                    self._place,
+                )
+                for each in sockets or []
+            ]
+
+    def _make_connection(self) -> asyncio.Protocol:
+        connection: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return connection
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.gather(*(acceptor.close() for acceptor in self._acceptors))
+        await asyncio.sleep(SETTLE_SECONDS)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl-C reaches every process of a terminal; this one is told by the one above it."""
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)
 
 
 async def require_keys(settings: Settings, database_url: str) -> None:
@@ -131,17 +198,79 @@ def calm_collector() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+async def connection_warning(settings: Settings, database_url: str) -> str | None:
+    """What is to be done where the processes may want more connections than PostgreSQL takes."""
+    database = Database(database_url, settings)
+    try:
+        async with database.read() as session:
+            taken = (await session.execute(CONNECTIONS_TAKEN)).scalar_one()
+    except Unavailable:
+        return None
+    finally:
+        await database.dispose()
+    wanted = settings.workers * connections_of(settings)
+    if wanted <= taken:
+        return None
+    return (
+        f"up to {wanted} database connections are wanted, and PostgreSQL takes {taken}: raise its "
+        "max_connections, or lower ACTIVITY_WORKERS or ACTIVITY_DATABASE_POOL_SIZE"
+    )
+
+
 def serve_forever(
-    settings: Settings, database_url: str, listener: socket.socket, address: str
+    settings: Settings,
+    database_url: str,
+    listener: socket.socket,
+    address: str,
+    *,
+    warning: str | None = None,
 ) -> None:
-    """Serves until SIGINT or SIGTERM; returns when what was under way is answered."""
+    """Serves until SIGINT or SIGTERM; returns when what was under way is answered.
+
+    Args:
+        warning: a line to greet with.
+
+    Raises:
+        ServeError: spans can't be sent, or the worker processes don't stay.
+    """
     configure_logs(settings)
     try:
-        start_tracing()
+        require_tracing()
     except TracingUnavailable as error:
         raise ServeError(str(error)) from error
     app = create_app(settings, database_url)
-    config = uvicorn.Config(
+    # uvicorn raises the signal again once it has stopped; the database has still to be stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    calm_collector()
+
+    def greet() -> None:
+        print(_greeting(settings, address, warning), flush=True)  # noqa: T201 (what `serve` prints)
+
+    config = _config(settings, app)
+    if settings.workers == 1:
+        _run(Server(config, app, greet), listener)
+        return
+    shares = Shares(settings.workers + 1)
+
+    def work(place: int, on_ready: Callable[[], None]) -> None:
+        count_as(place)
+        _run(WorkerServer(config, app, on_ready, shares, place), listener)
+
+    workers = Workers(
+        settings.workers,
+        work,
+        stop_seconds=settings.shutdown_grace_seconds + WORKER_STOP_SECONDS,
+    )
+    try:
+        # What still came to the socket would wait there for nobody.
+        workers.run(on_ready=greet, on_stop=listener.close, on_ended=forget)
+    except WorkersFailed as error:
+        raise ServeError(str(error)) from error
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_config=None,  # as all the rest
         http=connections(settings.body_timeout_seconds),
@@ -149,30 +278,34 @@ def serve_forever(
         access_log=False,  # its lines would hold users' addresses
         server_header=False,
         proxy_headers=False,
+        workers=1,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
     )
-    # uvicorn raises the signal again once it has stopped; the database has still to be stopped.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    calm_collector()
-    server = Server(config, app, _greeting(settings, address))
+
+
+def _run(server: Server, listener: socket.socket) -> None:
+    start_tracing()  # it starts a thread: not before the fork
     server.run(sockets=[listener])
     stop_tracing()
     if not server.started:
         sys.exit(3)
 
 
-def _greeting(settings: Settings, address: str) -> str:
+def _greeting(settings: Settings, address: str, warning: str | None) -> str:
     data = (
         "the database of DATABASE_URL"
         if settings.database_url
         else f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
     )
     pages = f"  Dashboard  {address}/dashboard\n  Demo       {address}/demo\n" if is_built() else ""
+    workers = f"  Workers    {settings.workers} processes\n" if settings.workers > 1 else ""
+    warning = f"  Warning    {warning}\n" if warning else ""
     return (
         f"Activity events {__version__} is ready; Ctrl-C stops it.\n"
         f"{pages}"
         f"  API        {address}/api/events/\n"
         f"  API docs   {address}/docs\n"
+        f"{workers}{warning}"
         f"  Data       {data}"
     )

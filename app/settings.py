@@ -72,6 +72,13 @@ class Settings(ReplicaSettings, WatchSettings):
         validation_alias=AliasChoices("PORT", "ACTIVITY_PORT"),
         description="Port to listen on; 0 takes any free one.",
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        validation_alias=AliasChoices("ACTIVITY_WORKERS", "WEB_CONCURRENCY"),
+        description="Processes that serve, on one socket; `WEB_CONCURRENCY` says the same.",
+    )
     write_keys: Secrets = Field(
         default=(), description="Keys that may log events, separated by commas."
     )

@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -200,11 +200,17 @@ class LiveServer:
 
 
 @contextmanager
-def running_service(*args: str, **environment: str) -> Iterator[LiveServer]:
-    """`activity-events serve` on a free port of loopback, stopped at the end by SIGTERM."""
+def running_service(
+    *args: str, inside: Sequence[str] = (), **environment: str
+) -> Iterator[LiveServer]:
+    """`activity-events serve` on a free port of loopback, stopped at the end by SIGTERM.
+
+    Args:
+        inside: a command that runs another one, in its place.
+    """
     inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("activity-events"), "serve", "--port", "0", *args],
+        [*inside, Path(sys.executable).with_name("activity-events"), "serve", "--port", "0", *args],
         cwd=ROOT,
         # Nobody reads what it logs: a line for each refusal would fill the pipe, and hold it up.
         env={"ACTIVITY_LOG_REQUESTS": "none", **inherited, **environment},

@@ -18,7 +18,7 @@ ORDER = (
     {"uuid7"},
     {"client"},
     {"settings_replica", "settings_watch"},
-    {"settings", "errors", "programs"},
+    {"settings", "errors", "programs", "workers"},
     {"watch"},
     {"schemas", "models", "totals", "embedded"},
     {"models_insights"},
@@ -35,7 +35,7 @@ ORDER = (
     {"deps"},
     {"routers"},
     {"mcp"},
-    {"connection", "edge"},
+    {"connection", "edge", "sharing"},
     {"main"},
     {"serve"},
     {"console"},
@@ -48,10 +48,11 @@ LINES_MAX = 300
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
-# The command line, loops, a stranger's callback, and what a model's provider sends.
+# The command line, loops, processes of ours, a stranger's callback, what a model's provider sends.
 PROCESS_EDGES = {
     "app/cli.py",
     "app/duties.py",
+    "app/workers.py",
     "app/ingest/writer.py",
     "app/insights/generate.py",
     "app/client/drops.py",

@@ -1,12 +1,10 @@
 """What the service counts of itself, for Prometheus (`GET /metrics`).
 
 Labels are of closed sets: templates of routes, codes, kinds; never a user's value. What is counted
-by the event is added up first, so that a request, or a transaction, pays once. With
-`PROMETHEUS_MULTIPROC_DIR` set, all processes that share the folder answer as one
-(`app/watch/shared.py`).
+by the event is added up first, so that a request, or a transaction, pays once. The processes of one
+service answer as one (`app/watch/shared.py`).
 """
 
-import os
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
 
@@ -19,15 +17,18 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
+    values,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from app import __version__
+from app.watch import shared
 
+if shared.IS_SHARED:
+    values.ValueClass = values.MultiProcessValue(shared.place)  # type: ignore[no-untyped-call]
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else there would be twice as many lines, for nobody
 
-MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -228,13 +229,13 @@ def count_events(verdict: str, number: int, codes: Iterable[str | None] | None =
 
 def registry() -> CollectorRegistry:
     """Of this process; or of all that share a folder, with this one's memory and files."""
-    if MULTIPROCESS_DIR not in os.environ:
+    if not shared.IS_SHARED:
         return REGISTRY
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-    ProcessCollector(registry=shared)
-    PlatformCollector(registry=shared)
-    return shared
+    whole = CollectorRegistry()
+    MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+    ProcessCollector(registry=whole)
+    PlatformCollector(registry=whole)
+    return whole
 
 
 def exposition() -> bytes:

@@ -1,27 +1,56 @@
-"""Several processes that answer `GET /metrics` as one.
+"""Several processes that answer `GET /metrics` as one: their numbers are in files of one folder.
 
-The parent calls `share_metrics` before it starts its workers, and `forget_process` when one has
-ended. Workers have to be started anew (spawned, not forked): the library decides when it is
-imported where its numbers are.
+Each has a place, and its files are that place's: who comes after it there counts on, so that there
+are no more files than places, however often a process is replaced.
 """
 
 import os
-from pathlib import Path
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shutil import rmtree
+from tempfile import mkdtemp
 
-MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+OURS = f"activity-metrics-{os.getpid()}-"
+PARENT = "parent"  # who counts nothing
+
+# Of this process, or of the one that it was forked from.
+IS_SHARED = os.path.basename(os.environ.get(FOLDER, "")).startswith(OURS)
+
+_place = PARENT
 
 
-def share_metrics(folder: Path) -> None:
-    """Workers that are started from now on keep their numbers in `folder`, which is emptied: what
-    is in it is of processes that have ended."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("*.db"):
-        left.unlink()
-    os.environ[MULTIPROCESS_DIR] = str(folder)
+def place() -> str:
+    """Of this process; those that run at the same time have different ones."""
+    return _place
 
 
-def forget_process(pid: int) -> None:
-    """A worker has ended: what it had open is no longer counted; what it had done is."""
+def count_as(number: int) -> None:
+    """This process, which was just forked, counts at that place from now on."""
+    global _place
+    _place = str(number)
+
+
+@contextmanager
+def shared_metrics() -> Iterator[None]:
+    """A folder for the numbers of the processes that this one will fork; gone in the end.
+
+    prometheus_client decides when it is imported where its numbers are, so the program begins anew,
+    with the folder in its environment: nothing may have been started yet.
+    """
+    if not IS_SHARED:
+        os.environ[FOLDER] = mkdtemp(prefix=OURS)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    try:
+        yield
+    finally:
+        rmtree(os.environ[FOLDER], ignore_errors=True)
+
+
+def forget(number: int) -> None:
+    """The process at that place has ended: what it had open is no longer counted; what it had done
+    is."""
     from prometheus_client.multiprocess import mark_process_dead  # not before the folder is set
 
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    mark_process_dead(number)  # type: ignore[no-untyped-call]

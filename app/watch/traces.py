@@ -36,24 +36,33 @@ def is_wanted() -> bool:
     return not disabled and any(os.environ.get(name) for name in VARIABLES)
 
 
-def start_tracing() -> None:
-    """Begins to send spans, where the environment says where to.
+def require_tracing() -> None:
+    """Spans can be sent, where the environment says where to.
 
     Raises:
         TracingUnavailable: the extra `otel` is not installed.
     """
-    global _tracer, _provider
     if not is_wanted():
         return
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter
+        import opentelemetry.sdk.trace.export  # noqa: F401
     except ImportError as error:
         raise TracingUnavailable(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set: install the extra `otel`, or unset it."
         ) from error
+
+
+def start_tracing() -> None:
+    """Begins to send spans, where the environment says where to (see `require_tracing`)."""
+    global _tracer, _provider
+    if not is_wanted():
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     name = os.environ.get("OTEL_SERVICE_NAME", NAME)
     _provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -232,27 +231,40 @@ async def test_reasons_are_added_up_first(client: httpx.AsyncClient) -> None:
     assert found[0]("activity_events_total", **labels, code="") == 2
 
 
-def test_several_processes_answer_as_one(tmp_path: Path) -> None:
-    """Two that are spawned count; a third, which shares their folder, tells of both."""
-    folder = tmp_path / "metrics"
-    share = (
-        "from pathlib import Path; from app.watch.shared import share_metrics, forget_process;"
-        f"share_metrics(Path({str(folder)!r}));"
-        "import subprocess, sys;"
-        'count = \'from app.watch import metrics as m; m.count_events("accepted", 2);'
-        " m.QUEUE_EVENTS.set(5); import os; print(os.getpid())';"
-        "pids = [int(subprocess.check_output([sys.executable, '-c', count])) for _ in range(2)];"
-        "tell = 'from app.watch.metrics import exposition; print(exposition().decode())';"
-        "print(subprocess.check_output([sys.executable, '-c', tell], text=True));"
-        "forget_process(pids[0]);"
-        "print(subprocess.check_output([sys.executable, '-c', tell], text=True))"
-    )
-    told = subprocess.check_output([sys.executable, "-c", share], cwd=ROOT, text=True, timeout=60)
+def test_several_processes_answer_as_one() -> None:
+    """Two are forked and count; a third takes the place of the first."""
+    script = """
+import os
+from app.watch.shared import FOLDER, count_as, forget, shared_metrics
+
+with shared_metrics():
+    from app.watch.metrics import QUEUE_EVENTS, count_events, exposition
+
+    def work(place, events, waiting):
+        if os.fork() == 0:
+            count_as(place)
+            count_events("accepted", events)
+            QUEUE_EVENTS.set(waiting)
+            os._exit(0)
+        os.wait()
+        print(exposition().decode())
+
+    work(0, 2, 5)
+    work(1, 2, 5)
+    files = len(os.listdir(os.environ[FOLDER]))
+    forget(0)
+    print(exposition().decode())
+    work(0, 3, 1)
+    assert len(os.listdir(os.environ[FOLDER])) == files
+print("gone:", not os.path.exists(os.environ[FOLDER]))
+"""
+    told = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True, timeout=60)
     lines = told.splitlines()
     accepted = [
         line for line in lines if line.startswith('activity_events_total{code="",verdict="a')
     ]
-    assert [line.split()[-1] for line in accepted] == ["4.0", "4.0"]
+    assert [line.split()[-1] for line in accepted] == ["2.0", "4.0", "4.0", "7.0"]
     waiting = [line for line in lines if line.startswith("activity_queue_events ")]
-    assert [line.split()[-1] for line in waiting] == ["10.0", "5.0"]
+    assert [line.split()[-1] for line in waiting] == ["5.0", "10.0", "5.0", "6.0"]
     assert any(line.startswith("process_resident_memory_bytes") for line in lines)
+    assert lines[-1] == "gone: True"

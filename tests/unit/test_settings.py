@@ -19,6 +19,8 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_HOST", "::1", "host", "::1"),
     ("PORT", "0", "port", 0),
     ("ACTIVITY_PORT", "9000", "port", 9000),
+    ("ACTIVITY_WORKERS", "2", "workers", 2),
+    ("WEB_CONCURRENCY", "4", "workers", 4),
     (
         "ACTIVITY_WRITE_KEYS",
         f"{KEY}, {OTHER_KEY}",
@@ -104,6 +106,8 @@ def test_every_number_has_a_bound() -> None:
     [
         ("port", -1),
         ("port", 65_536),
+        ("workers", 0),
+        ("workers", 65),
         ("retention_days", 0),
         ("partitions_ahead_months", 0),
         ("batch_max_events", 1001),

@@ -94,10 +94,10 @@ async def test_the_answer_has_its_request_s_id() -> None:
 
 def test_tracing_without_the_extra_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
+    traces.require_tracing()
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(traces.TracingUnavailable, match="extra `otel`"):
-        traces.start_tracing()
-    assert not traces.is_tracing()
+        traces.require_tracing()
 
 
 @pytest.mark.parametrize(
