@@ -1,6 +1,5 @@
 """Serving: the address, the listening socket, and a stop that answers what is under way."""
 
-import asyncio
 import errno
 import gc
 import signal
@@ -8,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import psutil
 import uvicorn
@@ -23,8 +21,9 @@ from app.errors import Unavailable
 from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
 from app.routers.pages import is_built
+from app.server import Server, WorkerServer
 from app.settings import Settings
-from app.sharing import Acceptor, Shares
+from app.sharing import Shares
 from app.watch.logs import configure_logs
 from app.watch.shared import count_as, forget
 from app.watch.traces import TracingUnavailable, require_tracing, start_tracing, stop_tracing
@@ -35,8 +34,6 @@ GC_THRESHOLDS = (50_000, 20, 20)
 # Longer than load balancers keep a connection for the next request (60 seconds, most of them): who
 # closes it first must be they, or a request meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
-# A worker that leaves while others stay: the request of a connection that was just taken comes yet.
-SETTLE_SECONDS = 0.1
 # Beyond the grace for requests: what is queued is written, connections are closed.
 WORKER_STOP_SECONDS = 15
 
@@ -50,73 +47,6 @@ CONNECTIONS_TAKEN = text(
 
 class ServeError(RuntimeError):
     """The service can't start; the message says what to do."""
-
-
-class Server(uvicorn.Server):
-    """Says when it takes requests."""
-
-    def __init__(self, config: uvicorn.Config, app: FastAPI, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._app = app
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams go on for ever: they are ended first."""
-        service = getattr(self._app.state, "service", None)
-        if service is not None:
-            service.feed.end()
-        await super().shutdown(sockets)
-
-
-class WorkerServer(Server):
-    """One of several on the same socket."""
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        app: FastAPI,
-        on_ready: Callable[[], None],
-        shares: Shares,
-        place: int,
-    ) -> None:
-        super().__init__(config, app, on_ready)
-        self._shares, self._place = shares, place
-        self._acceptors: list[Acceptor] = []
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([])
-        if self.started:
-            self._acceptors = [
-                Acceptor(
-                    each,
-                    self._make_connection,
-                    lambda: len(self.server_state.connections),
-                    self._shares,
-                    self._place,
-                )
-                for each in sockets or []
-            ]
-
-    def _make_connection(self) -> asyncio.Protocol:
-        connection: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return connection
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await asyncio.gather(*(acceptor.close() for acceptor in self._acceptors))
-        await asyncio.sleep(SETTLE_SECONDS)
-        await super().shutdown(sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl-C reaches every process of a terminal; this one is told by the one above it."""
-        if sig != signal.SIGINT:
-            super().handle_exit(sig, frame)
 
 
 async def require_keys(settings: Settings, database_url: str) -> None:

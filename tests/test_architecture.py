@@ -36,7 +36,7 @@ ORDER = (
     {"routers"},
     {"mcp"},
     {"connection", "edge", "sharing"},
-    {"main"},
+    {"main", "server"},
     {"serve"},
     {"console"},
     {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo", "cli_cluster", "cli_mcp"},

@@ -101,7 +101,7 @@ def test_each_duty_is_done_once_in_its_period_by_one_of_three(server_url: str) -
         "retention": "12:00:00",
         "arrivals": "12:00:00 12:01:00 12:59:59 18:00:00",
         "summaries": "12:00:00 12:01:00 12:59:59 18:00:00",
-        "predictions": "12:00:00 13:00:00 18:00:00",
+        "predictions": "12:00:00 12:01:00 12:59:59 18:00:00",
     }
 
 

@@ -1,6 +1,7 @@
 """Processes that are started, replaced and drained; and a service of several, on one socket."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 import httpx
 import psutil
@@ -297,6 +299,27 @@ def test_a_killed_worker_is_replaced_and_the_others_answer(server_url: str) -> N
         assert workers[1] in workers_of(server)
 
 
+def accepted_by(server: LiveServer) -> set[float]:
+    """Of all processes, as told through ten connections."""
+    line = re.compile(r'^activity_events_total\{code="",verdict="accepted"\} (\S+)$', re.MULTILINE)
+    told = [httpx.get(f"{server.url}/metrics").text for _ in range(10)]
+    return {float(count) for text in told for count in line.findall(text)}
+
+
+def test_any_of_them_tells_the_metrics_of_all(server_url: str) -> None:
+    """What one had counted when it was killed, too; and nothing is left behind in the end."""
+    folders = set(Path(gettempdir()).glob("activity-metrics-*"))
+    with service_of(server_url, 2) as (server, workers):
+        for _ in range(10):
+            log_one(server, "project_created")
+        assert accepted_by(server) == {10.0}
+        workers[0].kill()
+        wait_until(lambda: len(workers_of(server)) == 2 and workers[0] not in workers_of(server))
+        log_one(server, "project_created")
+        assert accepted_by(server) == {11.0}
+    assert set(Path(gettempdir()).glob("activity-metrics-*")) <= folders
+
+
 def test_sighup_loses_no_request(server_url: str) -> None:
     """Each by a connection of its own: one that is kept may be closed just when it is used."""
     limits = httpx.Limits(max_keepalive_connections=0)
@@ -373,7 +396,7 @@ def test_too_many_connections_are_warned_of(server_url: str) -> None:
     with (
         fresh_database(server_url) as url,
         running_service(
-            "--workers", "2", DATABASE_URL=url, ACTIVITY_DATABASE_POOL_SIZE="22"
+            "--workers", "2", DATABASE_URL=url, ACTIVITY_DATABASE_POOL_SIZE="21"
         ) as server,
     ):
         assert (

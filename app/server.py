@@ -1,0 +1,82 @@
+"""uvicorn's server, with what it lacks: it says when it is ready, ends streams, shares a socket."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.sharing import Acceptor, Shares
+
+# A worker that leaves while others stay: the request of a connection that was just taken comes yet.
+SETTLE_SECONDS = 0.1
+
+
+class Server(uvicorn.Server):
+    """Says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams go on for ever: they are ended first."""
+        service = getattr(self._app.state, "service", None)
+        if service is not None:
+            service.feed.end()
+        await super().shutdown(sockets)
+
+
+class WorkerServer(Server):
+    """One of several on the same socket."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        on_ready: Callable[[], None],
+        shares: Shares,
+        place: int,
+    ) -> None:
+        super().__init__(config, app, on_ready)
+        self._shares, self._place = shares, place
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        if self.started:
+            self._acceptors = [
+                Acceptor(
+                    each,
+                    self._make_connection,
+                    lambda: len(self.server_state.connections),
+                    self._shares,
+                    self._place,
+                )
+                for each in sockets or []
+            ]
+
+    def _make_connection(self) -> asyncio.Protocol:
+        connection: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return connection
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.gather(*(acceptor.close() for acceptor in self._acceptors))
+        await asyncio.sleep(SETTLE_SECONDS)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl-C reaches every process of a terminal; this one is told by the one above it."""
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)
