@@ -77,6 +77,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         feed = Feed(database, settings)
         gauges = Gauges(database, settings, writer, feed)
         everybody = CurrentEverybody(replicas.reads())
+        auth = Authenticator(settings, database)
         app.state.service = Service(
             settings=settings,
             database=database,
@@ -87,7 +88,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             gauges=gauges,
             everybody=everybody,
             generator=generator,
-            auth=Authenticator(settings, database),
+            auth=auth,
             rates=rates,
             head_revision=head_revision(),
         )
@@ -105,6 +106,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
                 with suppress(asyncio.CancelledError):
                     await task
             await app.state.mcp.close()
+            await auth.close()
             await gauges.close()
             await everybody.close()
             await feed.close()

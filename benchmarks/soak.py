@@ -350,6 +350,7 @@ async def highest_rate(run: Run) -> float:
 
 async def soak(cluster: Cluster, service: Service, run: Run, seconds: float) -> dict[str, Any]:
     await service.ready()
+    at_rest = psutil.Process(service.process.pid).memory_info().rss / MIB
     highest = await highest_rate(run)
     each = highest * SHARE_OF_HIGHEST / CLIENTS
     writing = [asyncio.create_task(Clients(run, 100 + n).go_on(each)) for n in range(CLIENTS)]
@@ -378,6 +379,7 @@ async def soak(cluster: Cluster, service: Service, run: Run, seconds: float) -> 
         "events_per_second": round((run.sent - before) / (time.perf_counter() - begun)),
         "down_seconds": {name: round(length, 1) for name, length in down.items()},
         **await _counted(run),
+        "service_mib_at_rest": round(at_rest, 1),
         **_compared(run.samples, begun, seconds),
     }
 

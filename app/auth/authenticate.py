@@ -36,6 +36,10 @@ class Authenticator:
         self._tokens = Tokens(settings)
         self._on_loopback = settings.listens_on_loopback
 
+    async def close(self) -> None:
+        """Ends what is being asked of the database."""
+        await self._keys.close()
+
     async def is_local(self) -> bool:
         """Whether this is local mode: on loopback, and nothing was ever set up to know callers by.
 

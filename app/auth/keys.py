@@ -151,6 +151,13 @@ class KeyRing:
         self._ever_made = False
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
+        self._first_seconds = settings.database_timeout_seconds
+
+    async def close(self) -> None:
+        """Ends what is being read."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
 
     async def is_empty(self) -> bool:
         """Whether there is not one key, and never was.
@@ -203,17 +210,19 @@ class KeyRing:
         return Principal("key", found.prefix, found.scope)
 
     async def _refresh(self, fresh_seconds: float = FRESH_SECONDS) -> None:
-        """All who need it share one reading, and nobody waits for it long: a database that is slow
-        to answer is no reason to forget a key that was good a moment ago."""
+        """All who need it share one reading. Where keys are known, nobody waits for it long: a
+        database that is slow to answer is no reason to forget a key that was good a moment ago."""
         age = time.monotonic() - self._read_at
         if age < fresh_seconds:
             return
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
+        is_known = age < STALE_SECONDS
+        patience = READ_SECONDS if is_known else self._first_seconds
         try:
-            await asyncio.wait_for(asyncio.shield(self._reading), READ_SECONDS)
+            await asyncio.wait_for(asyncio.shield(self._reading), patience)
         except (Unavailable, TimeoutError) as error:
-            if age < STALE_SECONDS:
+            if is_known:
                 return
             if isinstance(error, Unavailable):
                 raise

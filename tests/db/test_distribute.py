@@ -103,7 +103,7 @@ def test_every_table_of_a_user_is_spread_with_the_events() -> None:
     }
     assert of_users == {table for table, spread in TABLES.items() if spread == "distributed"}
     alone = Base.metadata.tables.keys() - TABLES.keys()
-    assert alone == {"api_key", "duty", "erasure", "service_secret"}
+    assert alone == {"api_key", "duty", "erasure", "privacy_change", "service_secret"}
     assert list(TABLES).index(BESIDE) < min(
         list(TABLES).index(table) for table in of_users - {BESIDE}
     )

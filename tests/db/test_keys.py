@@ -1,8 +1,10 @@
 """Keys: made, found, revoked, expired, and known to the others."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
 from app.auth import keys as keys_module
 from app.auth.keys import KeyRing, create_key, keys_exist, list_keys, revoke_key
@@ -120,3 +122,24 @@ async def test_what_was_known_is_good_for_a_while_without_a_database(database: D
     with pytest.raises(Unavailable):
         await ring.principal(text, None, NOW)
     await nowhere.dispose()
+
+
+async def test_the_first_reading_is_waited_for_the_next_ones_are_not(database: Database) -> None:
+    """Known keys are at hand while the database is slow; where none are, it is worth the wait."""
+    ring = KeyRing(Settings(), database)
+    _, text = await create_key(database, "ci", Scope.READ, NOW)
+    lock = sqlalchemy.text("LOCK TABLE api_key IN ACCESS EXCLUSIVE MODE")
+    async with database.transaction() as session:
+        await session.execute(lock)
+        asking = asyncio.create_task(ring.principal(text, None, NOW))
+        await asyncio.wait({asking}, timeout=keys_module.READ_SECONDS * 1.5)
+        assert not asking.done()
+    assert (await asking).scope is Scope.READ
+    ring._read_at -= keys_module.FRESH_SECONDS
+    async with database.transaction() as session:
+        await session.execute(lock)
+        assert (await ring.principal(text, None, NOW)).scope is Scope.READ
+        assert ring._reading is not None
+        assert not ring._reading.done()
+        await ring.close()
+        assert ring._reading.cancelled()
