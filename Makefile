@@ -10,7 +10,7 @@ HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict bench-soak lock clean
+.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict ## Measure what the README and the decision records claim
+bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict bench-workers ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -74,6 +74,9 @@ bench-dashboard: $(VENV)/dev.stamp frontend ## The dashboard in a browser: its f
 
 bench-predict: $(VENV)/dev.stamp ## How well the next event is foretold, beside simpler models and scikit-learn's
 	$(BIN)/python -m benchmarks.predict $(ARGS)
+
+bench-workers: $(VENV)/dev.stamp ## What more processes bring
+	$(BIN)/python -m benchmarks.workers $(ARGS)
 
 bench-soak: $(VENV)/dev.stamp ## Half an hour of load, readers, clean-ups, erasures, and two kill -9
 	$(BIN)/python -m benchmarks.soak $(ARGS)

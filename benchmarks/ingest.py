@@ -50,7 +50,6 @@ SPAN_DAYS = 7
 MEMORY_SMALL, MEMORY_LARGE = 10_000, 1_000_000
 PACED_SECONDS = 10
 PAIR_EVENTS_PER_S = 20_000
-OTHER_SEEDS = 10_000
 MIB = 1024 * 1024
 
 console = Console(width=130)
@@ -234,7 +233,6 @@ def all_rounds(url: str, scale: float) -> dict[str, Any]:
         messages = requests("batch10", ADD_ALL_EVENTS, next(seeds))
         result["add_all"] = measure(yardstick, messages, events=ADD_ALL_EVENTS, concurrency=64)
     result["two_processes"] = two_processes(url, int(EVENTS["batch100"] * 2 * scale), next(seeds))
-    result["two_processes_ratio"] = result["two_processes"]["ratio_to_one"]
     result["rss_mib"] = memory(url, int(MEMORY_LARGE * scale), seeds)
     second = copy(url, next(seeds))
     result["copy"] = {key: (first[key] + second[key]) / 2 for key in first}
@@ -262,15 +260,11 @@ def paced(target: Service, highest: float, seed: int) -> dict[str, float]:
 def two_processes(url: str, events: int, seed: int) -> dict[str, float]:
     """Two service processes on one database, and one load; p95 at concurrency 64.
 
-    First one of them alone; then both, as fast as they can, which says that 64 batches are always
-    in flight; then paced.
+    As fast as they can, which says that 64 batches are always in flight; then paced.
     """
     with service(url) as one, service(url) as two:
         warm_up(one, seed + 1)
         warm_up(two, seed + 2)
-        messages = requests("batch100", events, seed + OTHER_SEEDS)
-        alone = uvloop.run(run([one.port], messages, concurrency=64))
-        _require_ok(alone)
         messages = requests("batch100", events, seed)
         load = uvloop.run(run([one.port, two.port], messages, concurrency=64))
         _require_ok(load)
@@ -280,7 +274,6 @@ def two_processes(url: str, events: int, seed: int) -> dict[str, float]:
         _require_ok(calm)
     return {
         "events_per_s": events / load.seconds,
-        "ratio_to_one": alone.seconds / load.seconds,
         "p95_ms": load.percentile(0.95),
         "paced_events_per_s": len(messages) * 100 / calm.seconds,
         "paced_p95_ms": calm.percentile(0.95),
@@ -346,8 +339,7 @@ def show(result: dict[str, Any]) -> None:
     two, calm, rss = result["two_processes"], result["paced"], result["rss_mib"]
     times = result["batch10"]["events_per_s"] / result["add_all"]["events_per_s"]
     for line_ in (
-        f"two processes, batches of 100: {two['events_per_s']:,.0f} events/s, "
-        f"{result['two_processes_ratio']:.2f} times those of one, p95 "
+        f"two processes, batches of 100: {two['events_per_s']:,.0f} events/s, p95 "
         f"{two['p95_ms']:.0f} ms; paced at {two['paced_events_per_s']:,.0f}: p95 "
         f"{two['paced_p95_ms']:.0f} ms",
         f"half the highest rate ({calm['events_per_s']:,.0f} events/s): p50 "
