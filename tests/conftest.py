@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import embedded
 from app.db import Database, create_engine
@@ -109,12 +110,19 @@ async def set_up_cluster(server_url: str, url: str) -> None:
         await _administer(url, f"SELECT citus_add_node('{node.hostname}', {node.port})")
 
 
-async def spread_over_workers(url: str) -> None:
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncConnection]:
+    """One connection, as commands have it."""
     engine = create_engine(url, Settings(), pooled=False, server_settings={})
     async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def spread_over_workers(url: str) -> None:
+    async with connected(url) as connection:
         async for _ in distribute(connection, SHARDS):
             pass
-    await engine.dispose()
 
 
 async def _administer(url: str, statement: str) -> None:

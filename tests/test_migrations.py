@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import create_engine
 from app.errors import Unavailable
 from app.migrate import (
     LOCK_KEY,
@@ -34,7 +31,7 @@ from app.migrate import (
 from app.models import Base
 from app.privacy.partitions import existing_partitions, is_partition, needed_months
 from app.settings import Settings
-from tests.conftest import ROOT, fresh_database
+from tests.conftest import ROOT, connected, fresh_database
 
 BIN = Path(sys.executable).parent
 SETTINGS = Settings()
@@ -54,14 +51,6 @@ HELD = text(
 def url(server_url: str) -> Iterator[str]:
     with fresh_database(server_url, migrated=False) as url:
         yield url
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(url, SETTINGS, pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        yield connection
-    await engine.dispose()
 
 
 def alembic(run: Callable[..., None], *args: str, **options: Any) -> Callable[[Connection], None]:

@@ -208,6 +208,63 @@ async def test_a_session_from_list_to_timeline(browser: Browser, demo: LiveServe
         await look.check()
 
 
+async def test_a_session_keeps_its_id_and_what_is_looked_at(
+    browser: Browser, demo: LiveServer
+) -> None:
+    """Whatever signs the id is of."""
+    user, session_id = f"odd-{uuid.uuid4().hex[:8]}@example.com", "100%/41 %a"
+    async with looking(browser, demo) as look:
+        page = look.page
+        await look.log(
+            {"event_type": "page_viewed", "event_id": str(uuid.uuid4())},
+            user_email=user,
+            session_id=session_id,
+        )
+        await look.at(f"/dashboard/sessions?days=7&tz=Asia/Kathmandu&user_email={quote(user)}")
+        table = page.get_by_role("table", name="Sessions, newest first")
+        await table.get_by_role("link").first.click()
+        await look.drawn()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"Session {session_id}")
+        await expect(page.get_by_role("region", name="Began")).to_contain_text("Asia/Kathmandu")
+        assert await look.value("Events") == "1"
+        await look.check()
+
+
+async def test_more_sessions_are_shown_page_by_page(browser: Browser, demo: LiveServer) -> None:
+    async with looking(browser, demo) as look:
+        await look.at("/dashboard/sessions")
+        rows = look.page.get_by_role("table", name="Sessions, newest first").locator("tbody tr")
+        for shown in (25, 50, 75):
+            await expect(rows).to_have_count(shown)
+            await look.page.get_by_role("button", name="Show more").click()
+
+
+async def test_a_bucket_that_is_too_small_for_the_window(
+    browser: Browser, demo: LiveServer
+) -> None:
+    """Of an address, or after the window has grown."""
+    async with looking(browser, demo) as look:
+        await look.at("/dashboard/trends?bucket=hour&days=7")
+        await expect(look.page.get_by_role("combobox", name="Bucket")).to_have_value("hour")
+        await look.page.get_by_role("button", name="12 months").click()
+        await look.drawn()
+        await expect(look.page.get_by_role("combobox", name="Bucket")).to_have_value("week")
+        await look.check()
+
+
+async def test_a_page_that_can_not_be_drawn_leaves_the_others(
+    browser: Browser, demo: LiveServer
+) -> None:
+    """Its script doesn't come, as after a new version."""
+    async with looking(browser, demo, expected=("Failed to", "ERR_FAILED", "fetch")) as look:
+        await look.page.route("**/assets/**/durations*.js", lambda route: route.abort())
+        await look.page.goto(f"{demo.url}/dashboard/durations")
+        await expect(look.page.get_by_role("alert")).to_be_visible()
+        await look.page.get_by_role("link", name="Trends").click()
+        await look.drawn()
+        assert await look.page.locator(".failure").count() == 0
+
+
 async def test_where_nothing_happened(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         for path in ("", "/trends", "/top", "/users/nobody@example.com", "/sessions"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
 from app.routers.pages import is_built
 from benchmarks.tracker_lab import SETTLE_SECONDS, Lab
@@ -66,15 +66,13 @@ class Visitor:
 
 
 @pytest.fixture
-async def visitor(lab: Lab, service: LiveServer) -> AsyncIterator[Visitor]:
+async def visitor(lab: Lab, browser: Browser, service: LiveServer) -> AsyncIterator[Visitor]:
     if not is_built():
         pytest.skip("LEFT OUT: the demo is not built (make frontend)")
-    browser = await lab.playwright.chromium.launch(
-        executable_path=lab.chromium, args=["--no-sandbox", "--disable-gpu"]
-    )
-    visitor = Visitor(lab, service.url, await browser.new_context())
+    context = await browser.new_context()
+    visitor = Visitor(lab, service.url, context)
     yield visitor
-    await browser.close()
+    await context.close()
     assert visitor.complaints == []
 
 

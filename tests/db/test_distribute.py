@@ -1,16 +1,14 @@
 """The tables on a Citus cluster, and back; what needs one runs with CITUS_URL alone."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import app.models_insights  # noqa: F401 (its tables are of the same metadata)
-from app.db import Database, create_engine
+from app.db import Database
 from app.distribute import BESIDE, TABLES, distribute, spread_of, undistribute
 from app.errors import InvalidRequest
 from app.ingest.summaries import sum_up_days
@@ -19,7 +17,7 @@ from app.models import Base
 from app.settings import Settings
 from app.verify import verify
 from app.verify_rollups import verify_rollups
-from tests.conftest import NOW, SHARDS, add_partitions, fresh_database
+from tests.conftest import NOW, SHARDS, add_partitions, connected, fresh_database
 from tests.db.conftest import ADA, BOB, row, store
 
 SETTINGS = Settings()
@@ -35,14 +33,6 @@ def url(server_url: str) -> Iterator[str]:
     """A migrated database on a cluster, that is not spread."""
     with fresh_database(server_url, spread=False) as url:
         yield url
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(url, SETTINGS, pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        yield connection
-    await engine.dispose()
 
 
 async def fill(url: str, first: int = 1) -> None:

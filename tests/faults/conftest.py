@@ -18,12 +18,12 @@ import psutil
 import pytest
 
 from app import embedded
-from app.db import create_engine
 from app.migrate import migrate_at
 from app.settings import Settings
 from app.uuid7 import uuid7
 from app.verify import Check
 from app.verify_rollups import verify_rollups
+from tests.conftest import connected
 
 USERS = 20
 BATCH = 20
@@ -190,8 +190,6 @@ async def check(cluster: Cluster, feed: Feed) -> None:
 
 async def differences(url: str) -> list[Check]:
     """Where the totals are not those of a recount."""
-    engine = create_engine(url, Settings(), pooled=False, server_settings={})
-    async with engine.connect() as connection:
+    async with connected(url) as connection:
         checks = await verify_rollups(connection)
-    await engine.dispose()
     return [each for each in checks if not each.ok]

@@ -3,19 +3,17 @@
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+from tests.conftest import LiveServer, fresh_database, running_service
+from tests.service.commands import command
 
 GIVE_UP_SECONDS = 30
 ADA = "ada@example.com"
@@ -57,16 +55,8 @@ def url(server_url: str) -> Iterator[str]:
         yield url
 
 
-def command(url: str, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [Path(sys.executable).with_name("activity-events"), *words],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=GIVE_UP_SECONDS,
-        check=False,
-    )
+def ended(url: str, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    done = command(url, *words)
     assert done.returncode == code, done.stderr
     return done
 
@@ -74,34 +64,34 @@ def command(url: str, *words: str, code: int = 0) -> "subprocess.CompletedProces
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_question_has_a_table(url: str, question: str) -> None:
     options = QUESTIONS[question]
-    shown = command(url, "analytics", question, *options, "--days", "2").stdout
+    shown = ended(url, "analytics", question, *options, "--days", "2").stdout
     assert len(shown.splitlines()) >= 4
 
 
 def test_other_formats(url: str) -> None:
     words = ("analytics", "timeseries", *QUESTIONS["timeseries"], "--days", "2")
-    head, *rows = csv.reader(io.StringIO(command(url, *words, "--format", "csv").stdout))
+    head, *rows = csv.reader(io.StringIO(ended(url, *words, "--format", "csv").stdout))
     assert head == ["bucket", "value", "events"]
     assert sum(int(row[2]) for row in rows) == 3
-    found = json.loads(command(url, *words, "--format", "json").stdout)
+    found = json.loads(ended(url, *words, "--format", "json").stdout)
     assert (found["total_events"], found["about"]["truncated"]) == (3, False)
 
 
 def test_tables_and_filters(url: str) -> None:
-    shown = command(url, "analytics", "top", "--event-category", "email").stdout
+    shown = ended(url, "analytics", "top", "--event-category", "email").stdout
     assert [line.split() for line in shown.splitlines()[3:4]] == [["email_opened", "2", "1.0"]]
-    shown = command(url, "analytics", "top", "--user-email", "nobody@example.com").stdout
+    shown = ended(url, "analytics", "top", "--user-email", "nobody@example.com").stdout
     assert shown == "Nothing in this window.\n"
-    listed = command(url, "query", "--limit", "2", "--metadata", "{}")
+    listed = ended(url, "query", "--limit", "2", "--metadata", "{}")
     assert listed.stdout.count("email_opened") == 2
     assert "There are more: these are the newest 2." in listed.stderr
 
 
 def test_what_can_not_be_asked_says_why(url: str) -> None:
-    failed = command(url, "analytics", "heatmap", "--tz", "Mars/Olympus", code=1)
+    failed = ended(url, "analytics", "heatmap", "--tz", "Mars/Olympus", code=1)
     assert failed.stderr.startswith("Error: tz: must be an IANA time zone")
-    assert command(url, "analytics", "top", "--by", "metadata", code=1).stderr.startswith("Error:")
-    assert command(url, "query", "--user-email", "nobody", code=2).stderr
+    assert ended(url, "analytics", "top", "--by", "metadata", code=1).stderr.startswith("Error:")
+    assert ended(url, "query", "--user-email", "nobody", code=2).stderr
 
 
 def test_a_stop_ends_the_streams_first(url: str) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT, fresh_database, running_service
+from tests.service.commands import command
 
 TIMEOUT_SECONDS = 120
 
@@ -18,18 +19,6 @@ TIMEOUT_SECONDS = 120
 def url(server_url: str) -> Iterator[str]:
     with fresh_database(server_url, migrated=False) as url:
         yield url
-
-
-def command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [Path(sys.executable).with_name("activity-events"), *words],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
 
 
 @pytest.mark.skipif("CITUS_URL" in os.environ, reason="this is a Citus cluster")

@@ -2,13 +2,9 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 import httpx
@@ -17,7 +13,8 @@ import pytest
 from app.db import create_engine
 from app.privacy.partitions import Month, ensure_partitions
 from app.settings import Settings
-from tests.conftest import ROOT, fresh_database, running_service
+from tests.conftest import fresh_database, running_service
+from tests.service.commands import command
 
 GIVE_UP_SECONDS = 30
 ADA = "ada@example.com"
@@ -27,18 +24,6 @@ ADA = "ada@example.com"
 def url(server_url: str) -> Iterator[str]:
     with fresh_database(server_url) as url:
         yield url
-
-
-def command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [Path(sys.executable).with_name("activity-events"), *words],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=GIVE_UP_SECONDS,
-        check=False,
-    )
 
 
 def test_a_key_opens_the_service_until_it_is_revoked(url: str) -> None:

@@ -163,7 +163,7 @@ def test_a_request_under_way_is_answered_before_the_stop(tmp_path: Path) -> None
         # Once another request is answered, this one has been taken, too.
         assert httpx.get(f"{server.url}/health/live").status_code == 200
         server.process.terminate()
-        while not _refuses(server):
+        while not refuses(server):
             pass
         connection.sendall(body[10:])
         answer = connection.recv(4096)
@@ -171,7 +171,7 @@ def test_a_request_under_way_is_answered_before_the_stop(tmp_path: Path) -> None
         assert server.process.wait(TIMEOUT_SECONDS) == 0
 
 
-def _refuses(server: LiveServer) -> bool:
+def refuses(server: LiveServer) -> bool:
     try:
         socket.create_connection((server.host, server.port), TIMEOUT_SECONDS).close()
     except (ConnectionRefusedError, ConnectionResetError):

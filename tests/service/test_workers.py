@@ -20,7 +20,14 @@ import pytest
 from app.db import connections_of
 from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
-from tests.service.test_serve import TIMEOUT_SECONDS, has_ended, log_one, postmaster_of, types_of
+from tests.service.test_serve import (
+    TIMEOUT_SECONDS,
+    has_ended,
+    log_one,
+    postmaster_of,
+    refuses,
+    types_of,
+)
 
 MIB = 1024 * 1024
 RSS_MAX = 150 * MIB
@@ -355,7 +362,7 @@ def test_what_is_under_way_is_answered_before_the_database_stops(tmp_path: Path)
         wait_until(lambda: sum(connections_to(server, each) for each in workers[:2]) >= 8)
         wait_until(lambda: all(_is_idle(each) for each in workers[:2]))
         server.process.terminate()
-        wait_until(lambda: _refuses(server))
+        wait_until(lambda: refuses(server))
         for connection in connections:
             connection.sendall(body[10:])
         for connection in connections:
@@ -367,14 +374,6 @@ def test_what_is_under_way_is_answered_before_the_database_stops(tmp_path: Path)
 
 def _is_idle(process: psutil.Process) -> bool:
     return process.status() == psutil.STATUS_SLEEPING
-
-
-def _refuses(server: LiveServer) -> bool:
-    try:
-        socket.create_connection((server.host, server.port), TIMEOUT_SECONDS).close()
-    except (ConnectionRefusedError, ConnectionResetError):
-        return True
-    return False
 
 
 def test_killed_it_leaves_no_process_and_starts_again(tmp_path: Path) -> None:

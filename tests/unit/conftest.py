@@ -94,9 +94,15 @@ def as_read(event: DemoEvent) -> PastEvent:
 
 
 @pytest.fixture(scope="session")
-def by_user() -> dict[str, tuple[PastEvent, ...]]:
+def demo_log() -> list[DemoEvent]:
+    """All of the demo's events, as they are sent."""
+    return [event for _, event in demo_events(DEMO)]
+
+
+@pytest.fixture(scope="session")
+def by_user(demo_log: list[DemoEvent]) -> dict[str, tuple[PastEvent, ...]]:
     found: defaultdict[str, list[PastEvent]] = defaultdict(list)
-    for _, event in demo_events(DEMO):
+    for event in demo_log:
         found[event["user_email"]].append(as_read(event))
     return {
         email: tuple(sorted(events, key=lambda each: (each.event_timestamp, each.event_id)))

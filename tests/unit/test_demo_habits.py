@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.demo.fill import Demo, demo_events
+from app.demo.fill import Demo
 from app.demo.habits import CHARACTERS, character
 from app.demo.stories import WHAT, newcomers, stories
 from app.demo.visits import DemoEvent
 from app.schemas.event_types import KNOWN_TYPES
 from tests.conftest import NOW, ROOT
+from tests.unit.conftest import DEMO
 
 BERLIN = ZoneInfo("Europe/Berlin")
-DEMO = Demo(users=30, days=90, seed=7, timezone="Europe/Berlin", now=NOW)
 BROKEN = [date(2026, 10, 12) + timedelta(days=count) for count in range(7)]
 LAUNCHED_ON = date(2026, 9, 29)
 
@@ -24,15 +24,10 @@ Of = Callable[[str], list[DemoEvent]]
 
 
 @pytest.fixture(scope="module")
-def events() -> list[DemoEvent]:
-    return [event for _, event in demo_events(DEMO)]
-
-
-@pytest.fixture(scope="module")
-def of(events: list[DemoEvent]) -> Of:
+def of(demo_log: list[DemoEvent]) -> Of:
     """The events of who has the habit."""
     by_user: defaultdict[str, list[DemoEvent]] = defaultdict(list)
-    for each in events:
+    for each in demo_log:
         by_user[each["user_email"]].append(each)
     return lambda key: by_user[character(key).email]
 
@@ -55,29 +50,29 @@ def types_of(events: list[DemoEvent]) -> Counter[str]:
     return Counter(each["event_type"] for each in events)
 
 
-def test_every_known_type_is_there_and_no_other(events: list[DemoEvent]) -> None:
-    assert 60_000 < len(events) < 120_000
-    assert set(types_of(events)) == set(KNOWN_TYPES)
+def test_every_known_type_is_there_and_no_other(demo_log: list[DemoEvent]) -> None:
+    assert 60_000 < len(demo_log) < 120_000
+    assert set(types_of(demo_log)) == set(KNOWN_TYPES)
 
 
-def test_the_week_and_the_day_have_their_shape(events: list[DemoEvent]) -> None:
-    weekdays = Counter(at(each).weekday() for each in events)
+def test_the_week_and_the_day_have_their_shape(demo_log: list[DemoEvent]) -> None:
+    weekdays = Counter(at(each).weekday() for each in demo_log)
     assert all(weekdays[day] < weekdays[0] / 5 for day in (5, 6))
     assert all(weekdays[day] > weekdays[0] * 0.8 for day in range(5))
-    hours = Counter(at(each).hour for each in events)
+    hours = Counter(at(each).hour for each in demo_log)
     assert hours[12] < 0.7 * min(hours[11], hours[15])
-    assert sum(hours[hour] for hour in range(8, 18)) > 0.8 * len(events)
+    assert sum(hours[hour] for hour in range(8, 18)) > 0.8 * len(demo_log)
 
 
-def test_some_do_much_and_many_do_little(events: list[DemoEvent]) -> None:
-    counts = [count for _, count in Counter(e["user_email"] for e in events).most_common()]
+def test_some_do_much_and_many_do_little(demo_log: list[DemoEvent]) -> None:
+    counts = [count for _, count in Counter(e["user_email"] for e in demo_log).most_common()]
     assert counts[0] > 10 * counts[-5]
 
 
-def test_people_join_and_some_leave(events: list[DemoEvent]) -> None:
+def test_people_join_and_some_leave(demo_log: list[DemoEvent]) -> None:
     first: dict[str, date] = {}
     last: dict[str, date] = {}
-    for each in events:
+    for each in demo_log:
         day = at(each).date()
         first.setdefault(each["user_email"], day)
         last[each["user_email"]] = max(day, last.get(each["user_email"], day))
@@ -91,8 +86,8 @@ def test_people_join_and_some_leave(events: list[DemoEvent]) -> None:
     assert 2 <= len(gone) < len(joined)
 
 
-def test_some_visits_are_glances(events: list[DemoEvent]) -> None:
-    sizes = Counter(Counter(each["session_id"] for each in events).values())
+def test_some_visits_are_glances(demo_log: list[DemoEvent]) -> None:
+    sizes = Counter(Counter(each["session_id"] for each in demo_log).values())
     assert 0.03 < sizes[1] / sizes.total() < 0.2
 
 
@@ -102,9 +97,9 @@ def test_one_works_at_night(of: Of) -> None:
     assert sum(hours[hour] for hour in (22, 23, 0, 1)) > 0.75 * hours.total()
 
 
-def test_the_wizard_is_broken_for_a_week(events: list[DemoEvent]) -> None:
-    of_broken = types_of([each for each in events if at(each).date() in BROKEN])
-    of_others = types_of([each for each in events if at(each).date() not in BROKEN])
+def test_the_wizard_is_broken_for_a_week(demo_log: list[DemoEvent]) -> None:
+    of_broken = types_of([each for each in demo_log if at(each).date() in BROKEN])
+    of_others = types_of([each for each in demo_log if at(each).date() not in BROKEN])
     # Of some 30 attempts at 10 %, and of some 300 at 70 %: three standard deviations.
     broken = of_broken["ai_wizard_completed"] / of_broken["ai_wizard_started"]
     others = of_others["ai_wizard_completed"] / of_others["ai_wizard_started"]
@@ -113,26 +108,26 @@ def test_the_wizard_is_broken_for_a_week(events: list[DemoEvent]) -> None:
     assert 0.62 < others < 0.78
     errors = Counter(
         at(each).date() in BROKEN
-        for each in events
+        for each in demo_log
         if each["event_type"] == "ai_wizard_cancelled" and each["metadata"]["reason"] == "error"
     )
     # One week against twelve.
     assert errors[True] > errors[False]
 
 
-def test_a_completed_wizard_makes_a_project(events: list[DemoEvent]) -> None:
+def test_a_completed_wizard_makes_a_project(demo_log: list[DemoEvent]) -> None:
     made = [
         each
-        for each in events
+        for each in demo_log
         if each["event_type"] == "project_created" and each["metadata"]["source"] == "wizard"
     ]
-    assert len(made) == types_of(events)["ai_wizard_completed"]
+    assert len(made) == types_of(demo_log)["ai_wizard_completed"]
 
 
-def test_suggestions_are_there_from_their_day_on_and_grow(events: list[DemoEvent]) -> None:
+def test_suggestions_are_there_from_their_day_on_and_grow(demo_log: list[DemoEvent]) -> None:
     users: defaultdict[int, set[str]] = defaultdict(set)
     acted: Counter[tuple[int, str]] = Counter()
-    for each in events:
+    for each in demo_log:
         if each["event_type"].startswith("ai_suggestion_"):
             week = (at(each).date() - LAUNCHED_ON).days // 7
             users[week].add(each["user_email"])
@@ -145,7 +140,7 @@ def test_suggestions_are_there_from_their_day_on_and_grow(events: list[DemoEvent
     assert sum(accepted[5:]) > 1.5 * sum(dismissed[5:])
 
 
-def test_one_takes_what_is_urgent(of: Of, events: list[DemoEvent]) -> None:
+def test_one_takes_what_is_urgent(of: Of, demo_log: list[DemoEvent]) -> None:
     def share(some: list[DemoEvent]) -> float:
         taken = [e["metadata"]["priority"] for e in some if e["event_type"] == "project_created"]
         assert len(taken) >= 20
@@ -153,7 +148,7 @@ def test_one_takes_what_is_urgent(of: Of, events: list[DemoEvent]) -> None:
 
     # 92 % of some 40, and 30 % of all others.
     assert share(of("priorities")) > 0.78
-    assert share([e for e in events if e["user_email"] != character("priorities").email]) < 0.4
+    assert share([e for e in demo_log if e["user_email"] != character("priorities").email]) < 0.4
 
 
 @pytest.mark.parametrize(
@@ -211,9 +206,9 @@ def test_one_begins_each_day_alike(of: Of) -> None:
         ]
 
 
-def test_one_is_on_the_phone_only(of: Of, events: list[DemoEvent]) -> None:
+def test_one_is_on_the_phone_only(of: Of, demo_log: list[DemoEvent]) -> None:
     assert {each["device_type"] for each in of("mobile")} == {"mobile"}
-    assert {each["device_type"] for each in events} == {"desktop", "mobile", "tablet"}
+    assert {each["device_type"] for each in demo_log} == {"desktop", "mobile", "tablet"}
 
 
 def test_one_has_missed_no_working_day(of: Of) -> None:
@@ -232,8 +227,8 @@ def test_one_leaves_everything_open(of: Of) -> None:
     assert types["project_subtask_completed"] < 0.16 * types["project_subtask_created"]
 
 
-def test_what_takes_time_says_how_long(events: list[DemoEvent]) -> None:
-    timed = {each["event_type"] for each in events if each["duration_ms"] is not None}
+def test_what_takes_time_says_how_long(demo_log: list[DemoEvent]) -> None:
+    timed = {each["event_type"] for each in demo_log if each["duration_ms"] is not None}
     assert timed == {
         "project_subtask_completed",
         "standup_completed",

@@ -1,12 +1,13 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { Suspense, useEffect } from 'react'
-import { Route, Router, Switch } from 'wouter'
+import { Route, Router, Switch, useLocation } from 'wouter'
 import { useSignInNeeded } from './api/credential'
 import { queryClient } from './api/queries'
 import { Shell } from './layout/shell'
 import { SignIn } from './layout/sign-in'
 import { page } from './page'
 import { Overview } from './pages/overview'
+import { Boundary } from './parts/boundary'
 import { Failure, Loading } from './parts/states'
 
 const PREFETCH_MS = 400
@@ -39,31 +40,37 @@ export function App() {
 function Pages() {
   useEffect(() => {
     // After what the first page needs.
-    const later = setTimeout(() => Object.values(pages).map((each) => each.preload()), PREFETCH_MS)
+    const later = setTimeout(
+      () => Object.values(pages).map((each) => each.preload().catch(() => {})),
+      PREFETCH_MS,
+    )
     return () => clearTimeout(later)
   }, [])
+  const [place] = useLocation()
   if (useSignInNeeded()) return <SignIn />
   return (
     <Shell>
-      <Suspense fallback={<Loading height={400} />}>
-        <Switch>
-          <Route path="/" component={Overview} />
-          <Route path="/trends" component={pages.Trends.Component} />
-          <Route path="/top" component={pages.TopLists.Component} />
-          <Route path="/users" component={pages.Users.Component} />
-          <Route path="/users/:email" component={pages.User.Component} />
-          <Route path="/retention" component={pages.Retention.Component} />
-          <Route path="/funnel" component={pages.Funnel.Component} />
-          <Route path="/paths" component={pages.Paths.Component} />
-          <Route path="/durations" component={pages.Durations.Component} />
-          <Route path="/sessions" component={pages.Sessions.Component} />
-          <Route path="/sessions/:email/:id" component={pages.Session.Component} />
-          <Route path="/live" component={pages.Live.Component} />
-          <Route>
-            <Failure error={new Error('There is no such page.')} />
-          </Route>
-        </Switch>
-      </Suspense>
+      <Boundary key={place}>
+        <Suspense fallback={<Loading height={400} />}>
+          <Switch>
+            <Route path="/" component={Overview} />
+            <Route path="/trends" component={pages.Trends.Component} />
+            <Route path="/top" component={pages.TopLists.Component} />
+            <Route path="/users" component={pages.Users.Component} />
+            <Route path="/users/:email" component={pages.User.Component} />
+            <Route path="/retention" component={pages.Retention.Component} />
+            <Route path="/funnel" component={pages.Funnel.Component} />
+            <Route path="/paths" component={pages.Paths.Component} />
+            <Route path="/durations" component={pages.Durations.Component} />
+            <Route path="/sessions" component={pages.Sessions.Component} />
+            <Route path="/sessions/:email/:id" component={pages.Session.Component} />
+            <Route path="/live" component={pages.Live.Component} />
+            <Route>
+              <Failure error={new Error('There is no such page.')} />
+            </Route>
+          </Switch>
+        </Suspense>
+      </Boundary>
     </Shell>
   )
 }

@@ -30,6 +30,7 @@ export async function follow(
       })
       if (!response.ok || response.body === null) {
         const error = await errorOf(response)
+        if (signal.aborted) return
         if (error.status === 410)
           last = '' // too long ago: from now on
         else if (error.status < 500 && error.status !== 429) return onState('failed', error)

@@ -3,7 +3,7 @@ import type { ECharts, EChartsCoreOption } from 'echarts/core'
 import { useEffect, useRef, useState } from 'react'
 import { type Colors, useColors } from './colors'
 
-export type ChartKind = 'basic' | 'heatmap' | 'funnel' | 'sankey'
+type ChartKind = 'basic' | 'heatmap' | 'funnel' | 'sankey'
 
 async function load(kind: ChartKind) {
   const [echarts] = await Promise.all([
@@ -15,16 +15,15 @@ async function load(kind: ChartKind) {
   return echarts
 }
 
-export interface ChartProps {
+interface ChartProps {
   /** What it shows, for those who can't see it; the same numbers stand in a table nearby. */
   label: string
   option: (colors: Colors) => EChartsCoreOption
   kind?: ChartKind
   height?: number
-  onClick?: (point: { name: string; dataIndex: number; seriesName?: string; data: unknown }) => void
 }
 
-export function Chart({ label, option, kind = 'basic', height = 280, onClick }: ChartProps) {
+export function Chart({ label, option, kind = 'basic', height = 280 }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const [chart, setChart] = useState<ECharts | null>(null)
   const colors = useColors()
@@ -52,14 +51,6 @@ export function Chart({ label, option, kind = 'basic', height = 280, onClick }: 
   useEffect(() => {
     chart?.setOption({ ...base(colors), ...option(colors) }, { notMerge: true })
   }, [chart, colors, option])
-
-  useEffect(() => {
-    if (!chart || !onClick) return
-    chart.on('click', onClick as never)
-    return () => {
-      chart.off('click', onClick as never)
-    }
-  }, [chart, onClick])
 
   return <div ref={place} role="img" aria-label={label} className="chart" style={{ height }} />
 }

@@ -232,7 +232,8 @@ function Kept({
         autoComplete="off"
         onBlur={(event) => {
           const given = event.target.value.trim()
-          if (given && given !== value) onChange(given)
+          if (!given) event.target.value = value
+          else if (given !== value) onChange(given)
         }}
         onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
       />

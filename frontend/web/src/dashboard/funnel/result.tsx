@@ -183,11 +183,24 @@ function Groups({ data }: { data: Funnel }) {
 }
 
 /** Who stopped at a step, or reached it. */
-export function Who({ steps, params }: { steps: readonly FunnelStep[]; params: Params }) {
+export function Who({
+  steps,
+  params,
+}: {
+  steps: readonly FunnelStep[]
+  params: Params & { step: readonly string[] }
+}) {
   const [step, setStep] = useState('1')
   const [which, setWhich] = useState<'stopped' | 'reached'>('stopped')
-  const at = Math.min(Number(step), steps.length)
-  const query = useAnalytics<Funnel>('funnel', { ...params, users_at: at, users: which })
+  // The answer may still be that of a longer funnel.
+  const at = Math.min(Number(step), steps.length, params.step.length)
+  const query = useAnalytics<Funnel>('funnel', {
+    ...params,
+    split_by: '',
+    key: '',
+    users_at: at,
+    users: which,
+  })
   return (
     <Card
       title="Who"

@@ -32,10 +32,13 @@ export default function Live() {
       <Card
         title={isPaused ? 'Paused' : SAID[live.state]}
         hint={
-          <span role="status">
+          <>
             {count(live.seen)} since you look
             {isPaused && live.held ? `, ${count(live.held)} held back` : ''}
-          </span>
+            <span className="visually-hidden" role="status">
+              {SAID[live.state]}
+            </span>
+          </>
         }
         actions={
           <button
@@ -60,12 +63,20 @@ export default function Live() {
   )
 }
 
+interface Shown {
+  events: readonly ActivityEvent[]
+  /** How many had come when the latest of them did. */
+  seen: number
+}
+
+const NOTHING: Shown = { events: [], seen: 0 }
+
 function useLive(params: Record<string, readonly string[]>, isPaused: boolean) {
   const [state, setState] = useState<StreamState>('connecting')
   const [error, setError] = useState<Error | null>(null)
-  const [shown, setShown] = useState<ActivityEvent[]>([])
+  const [shown, setShown] = useState(NOTHING)
   const [seen, setSeen] = useState(0)
-  const arrived = useRef<ActivityEvent[]>([])
+  const arrived = useRef(NOTHING)
   const paused = useRef(isPaused)
   paused.current = isPaused
   const asked = queryString(params)
@@ -73,23 +84,22 @@ function useLive(params: Record<string, readonly string[]>, isPaused: boolean) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` is what `params` say
   useEffect(() => {
     const end = new AbortController()
-    arrived.current = []
-    setShown([])
+    arrived.current = NOTHING
+    setShown(NOTHING)
     setSeen(0)
     setError(null)
     let frame = 0
     const show = () => {
       frame = 0
       if (!paused.current) setShown(arrived.current)
-      setSeen(total)
+      setSeen(arrived.current.seen)
     }
-    let total = 0
     follow(
       params,
       end.signal,
       (event) => {
-        total += 1
-        arrived.current = [event, ...arrived.current].slice(0, EVENTS_SHOWN)
+        const { events, seen } = arrived.current
+        arrived.current = { events: [event, ...events].slice(0, EVENTS_SHOWN), seen: seen + 1 }
         // Many events are drawn at once.
         frame ||= requestAnimationFrame(show)
       },
@@ -108,6 +118,5 @@ function useLive(params: Record<string, readonly string[]>, isPaused: boolean) {
     if (!isPaused) setShown(arrived.current)
   }, [isPaused])
 
-  const held = isPaused ? arrived.current.indexOf(shown[0] as ActivityEvent) : 0
-  return { state, error, events: shown, seen, held: held < 0 ? arrived.current.length : held }
+  return { state, error, events: shown.events, seen, held: seen - shown.seen }
 }

@@ -8,7 +8,7 @@ import { csv, download } from '../parts/csv'
 import { Answered } from '../parts/states'
 import { averageOf, isOver, type Period } from '../retention/average'
 import '../retention/retention.css'
-import { count, day, percent } from '../view/format'
+import { count, day, percent, wholePercent } from '../view/format'
 import { lengthOf, useParam, usersOf, useView } from '../view/view'
 
 const DAYS_OF = { day: 1, week: 7, month: 30 } as const
@@ -79,7 +79,8 @@ export default function Retention() {
 function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
   const width = Math.max(...data.rows.map((row) => row.users.length))
   const rows = data.rows.filter((row) => row.size > 0)
-  const average = averageOf(rows, data.period, localDay(data))
+  const end = localDay(data)
+  const average = averageOf(rows, data.period, end)
   const places = Array.from({ length: width }, (_, place) => place)
   const columns = [
     { title: 'Cohort', value: (row: Answer['rows'][number]) => row.cohort },
@@ -122,7 +123,7 @@ function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
                       key={place}
                       className="number cell"
                       data-heat={heatOf(rate)}
-                      data-ongoing={!isOver(row.cohort, place, data.period, localDay(data))}
+                      data-ongoing={!isOver(row.cohort, place, data.period, end)}
                     >
                       {rate === null || users === null
                         ? ''
@@ -188,5 +189,3 @@ function Curve({ data }: { data: Answer }) {
     />
   )
 }
-
-const wholePercent = (value: number) => percent(value, 0)

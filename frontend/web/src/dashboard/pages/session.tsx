@@ -8,13 +8,13 @@ import { Stat } from '../parts/stat'
 import { Answered, StatsLoading } from '../parts/states'
 import { UserLink } from '../parts/user-link'
 import { count, moment, span, words } from '../view/format'
-import { useView } from '../view/view'
+import { decoded, useView } from '../view/view'
 
 export default function Session() {
   const { email = '', id = '' } = useParams<{ email: string; id: string }>()
   const [view] = useView()
-  const user = decodeURIComponent(email)
-  const session = decodeURIComponent(id)
+  const user = decoded(email)
+  const session = decoded(id)
   const path = `/api/events/session/${encodeURIComponent(session)}`
   const query = useAnswer<SessionAnswer>(path, { user_email: user, limit: 1 })
   return (

@@ -29,10 +29,16 @@ const HOURS_DAYS_MAX = 31
 
 export default function Trends() {
   const [view] = useView()
-  const [bucket, setBucket] = useParam('bucket', bucketOf(view))
+  const [wanted, setBucket] = useParam('bucket', bucketOf(view))
   const [split, setSplit] = useParam('split_by', '')
   const [shape, setShape] = useParam('shape', 'lines')
   const days = lengthOf(view)
+  const units = BUCKETS.filter(
+    ([unit]) =>
+      (unit !== 'minute' || days <= MINUTES_DAYS_MAX) &&
+      (unit !== 'hour' || days <= HOURS_DAYS_MAX),
+  )
+  const bucket = units.some(([unit]) => unit === wanted) ? wanted : bucketOf(view)
   const query = useAnalytics<Timeseries>('timeseries', {
     ...eventsOf(view),
     bucket,
@@ -47,16 +53,7 @@ export default function Trends() {
         hint={split ? 'the most frequent values, and all others' : undefined}
         actions={
           <>
-            <Select
-              label="Bucket"
-              value={bucket}
-              options={BUCKETS.filter(
-                ([unit]) =>
-                  (unit !== 'minute' || days <= MINUTES_DAYS_MAX) &&
-                  (unit !== 'hour' || days <= HOURS_DAYS_MAX),
-              )}
-              onChange={setBucket}
-            />
+            <Select label="Bucket" value={bucket} options={units} onChange={setBucket} />
             <Select label="Split by" value={split} options={SPLITS} onChange={setSplit} />
             <Choice
               label="Shape"

@@ -13,12 +13,12 @@ import { SessionList } from '../parts/session-list'
 import { Stat } from '../parts/stat'
 import { Answered, StatsLoading } from '../parts/states'
 import { compact, count, day, span, words } from '../view/format'
-import { bucketOf, eventsOf, useView, windowOf } from '../view/view'
+import { bucketOf, decoded, eventsOf, useView, windowOf } from '../view/view'
 
 /** All about one user, whoever the filters name. */
 export default function User() {
   const { email = '' } = useParams<{ email: string }>()
-  const user = decodeURIComponent(email)
+  const user = decoded(email)
   const [view] = useView()
   const asked = { ...eventsOf(view), user_email: [user] }
   const summary = useAnalytics<Summary>('', asked)

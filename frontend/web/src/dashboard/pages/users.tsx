@@ -9,7 +9,7 @@ import { Stat } from '../parts/stat'
 import { Answered, CardsLoading, StatsLoading } from '../parts/states'
 import { Table } from '../parts/table'
 import { UserLink, useUserPath } from '../parts/user-link'
-import { compact, count, day, percent } from '../view/format'
+import { compact, count, day, percent, wholePercent } from '../view/format'
 import { eventsOf, usersOf, useView, type View } from '../view/view'
 
 export default function Users() {
@@ -134,8 +134,6 @@ const COLUMNS = {
   new: 'New',
   returning: 'Returning',
 } as const
-
-const wholePercent = (value: number) => percent(value, 0)
 
 function Most({ view }: { view: View }) {
   const [, navigate] = useLocation()

@@ -1,5 +1,5 @@
 // Events as a timeline: what, on what, when; the rest on request.
-import { useState } from 'react'
+import { memo, useState } from 'react'
 import type { ActivityEvent } from '../api/types'
 import { moment, span, words } from '../view/format'
 import { UserLink } from './user-link'
@@ -27,7 +27,7 @@ export function EventList({
   )
 }
 
-function EventItem({
+const EventItem = memo(function EventItem({
   event,
   tz,
   showUser,
@@ -64,4 +64,4 @@ function EventItem({
       </div>
     </li>
   )
-}
+})

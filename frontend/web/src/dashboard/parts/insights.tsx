@@ -167,7 +167,11 @@ export function Next({ user, tz }: { user: string; tz: string }) {
         query={query}
         height={150}
         isEmpty={(data) => !data.actions.length}
-        empty="There is nothing to go by."
+        empty={
+          query.data?.opted_out
+            ? 'This user does not want predictions to learn from their activity.'
+            : 'There is nothing to go by.'
+        }
       >
         {(data) => (
           <>

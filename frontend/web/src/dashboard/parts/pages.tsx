@@ -31,8 +31,15 @@ export function Pages<Page extends { next_cursor: string | null }, Row>({
   if (!rows.length) return <Empty>{empty}</Empty>
   return (
     <>
-      {children(rows)}
-      {query.isError && <Failure error={query.error} retry={() => query.fetchNextPage()} />}
+      <div className={query.isPlaceholderData ? 'stale' : ''} aria-busy={query.isFetching}>
+        {children(rows)}
+      </div>
+      {query.isError && (
+        <Failure
+          error={query.error}
+          retry={() => (query.isFetchNextPageError ? query.fetchNextPage() : query.refetch())}
+        />
+      )}
       {query.hasNextPage && (
         <button
           type="button"

@@ -4,6 +4,7 @@ import { type FormEvent, useRef, useState } from 'react'
 import { get, request } from '../api/client'
 import { queryClient } from '../api/queries'
 import { Card } from './card'
+import { Select } from './choice'
 import { save } from './csv'
 import { Failure, Loading } from './states'
 
@@ -24,7 +25,11 @@ const PURPOSES: readonly [keyof OptOut, string, string][] = [
   ['ai_context', 'AI context', 'assistants may read it'],
   ['learning', 'Learning', 'predictions may learn from it'],
 ]
-const FORMATS = ['ndjson', 'csv', 'parquet'] as const
+const FORMATS = [
+  ['ndjson', 'NDJSON'],
+  ['csv', 'CSV'],
+  ['parquet', 'Parquet'],
+] as const
 
 export function Privacy({ user }: { user: string }) {
   return (
@@ -81,7 +86,7 @@ function Purposes({ user }: { user: string }) {
 }
 
 function Copy({ user }: { user: string }) {
-  const [format, setFormat] = useState<(typeof FORMATS)[number]>('ndjson')
+  const [format, setFormat] = useState<(typeof FORMATS)[number][0]>('ndjson')
   const copy = useMutation({
     mutationFn: async () => {
       const response = await request('GET', '/api/privacy/export', { user_email: user, format })
@@ -90,20 +95,7 @@ function Copy({ user }: { user: string }) {
   })
   return (
     <div className="row">
-      <label className="field">
-        <span>A copy of all of it</span>
-        <select
-          className="input"
-          value={format}
-          onChange={(event) => setFormat(event.target.value as typeof format)}
-        >
-          {FORMATS.map((each) => (
-            <option key={each} value={each}>
-              {each === 'ndjson' ? 'NDJSON' : each === 'csv' ? 'CSV' : 'Parquet'}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select label="A copy of all of it" value={format} options={FORMATS} onChange={setFormat} />
       <button
         type="button"
         className="button"
@@ -123,7 +115,10 @@ function Erase({ user }: { user: string }) {
   const erase = useMutation({
     mutationFn: async (): Promise<Receipt> =>
       (await request('DELETE', '/api/privacy/user', { user_email: user })).json(),
-    onSuccess: () => queryClient.invalidateQueries(),
+    // Not returned: the receipt would wait until all of the page is asked for again.
+    onSuccess: () => {
+      queryClient.invalidateQueries()
+    },
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()

@@ -2,11 +2,12 @@ import { Link } from 'wouter'
 import type { Params } from '../api/client'
 import type { SessionPage, SessionRow } from '../api/types'
 import { count, moment, span } from '../view/format'
+import { searchOf, useView } from '../view/view'
 import { Pages } from './pages'
 import { Table } from './table'
 import { UserLink } from './user-link'
 
-export const sessionPath = (row: { user_email: string; session_id: string }) =>
+const sessionPath = (row: { user_email: string; session_id: string }) =>
   `/sessions/${encodeURIComponent(row.user_email)}/${encodeURIComponent(row.session_id)}`
 
 export function SessionList({
@@ -18,6 +19,7 @@ export function SessionList({
   tz: string
   showUser?: boolean
 }) {
+  const [view] = useView()
   return (
     <Pages<SessionPage, SessionRow>
       path="/api/events/sessions"
@@ -30,12 +32,17 @@ export function SessionList({
           caption="Sessions, newest first"
           file="sessions"
           rows={rows}
+          rowsShown={rows.length} // they come page by page
           keyOf={(row) => sessionPath(row)}
           columns={[
             {
               title: 'Began',
               value: (row) => row.started_at,
-              show: (row) => <Link href={sessionPath(row)}>{moment(row.started_at, tz)}</Link>,
+              show: (row) => (
+                <Link href={`${sessionPath(row)}${searchOf(view)}`}>
+                  {moment(row.started_at, tz)}
+                </Link>
+              ),
             },
             ...(showUser
               ? [

@@ -18,6 +18,7 @@ export function Table<Row>({
   rows,
   keyOf,
   file,
+  rowsShown = ROWS_SHOWN,
 }: {
   caption: string
   columns: readonly Column<Row>[]
@@ -25,9 +26,11 @@ export function Table<Row>({
   keyOf: (row: Row, index: number) => string
   /** The name of the file that it becomes; without it, it can't be had as one. */
   file?: string
+  /** At first; the rest on request. */
+  rowsShown?: number
 }) {
   const [isWhole, setWhole] = useState(false)
-  const shown = isWhole ? rows : rows.slice(0, ROWS_SHOWN)
+  const shown = isWhole ? rows : rows.slice(0, rowsShown)
   return (
     <div className="table-frame">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}

@@ -15,6 +15,8 @@ export function percent(share: number | null, digits = 1): string {
   return `${(share * 100).toFixed(digits)} %`
 }
 
+export const wholePercent = (share: number) => percent(share, 0)
+
 /** 95_000 -> `1 min 35 s`. */
 export function span(ms: number | null): string {
   if (ms === null) return NOTHING
@@ -33,15 +35,29 @@ export function change(now: number, before: number): number | null {
   return before === 0 ? null : (now - before) / before
 }
 
-export function moment(iso: string, tz: string, style: 'day' | 'minute' | 'second' = 'minute') {
-  return new Intl.DateTimeFormat('en-GB', {
-    timeZone: tz,
-    day: 'numeric',
-    month: 'short',
-    ...(style === 'day' ? {} : { hour: '2-digit', minute: '2-digit' }),
-    ...(style === 'second' ? { second: '2-digit' } : {}),
-  }).format(new Date(iso))
+type Style = 'day' | 'minute' | 'second'
+
+// To make one takes longer than to use it a hundred times.
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function formatOf(tz: string, style: Style): Intl.DateTimeFormat {
+  const key = `${tz} ${style}`
+  let format = formats.get(key)
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: tz,
+      day: 'numeric',
+      month: 'short',
+      ...(style === 'day' ? {} : { hour: '2-digit', minute: '2-digit' }),
+      ...(style === 'second' ? { second: '2-digit' } : {}),
+    })
+    formats.set(key, format)
+  }
+  return format
 }
+
+export const moment = (iso: string, tz: string, style: Style = 'minute') =>
+  formatOf(tz, style).format(new Date(iso))
 
 /** An ISO date, which is nobody's moment, as `24 Nov`. */
 export function day(iso: string): string {

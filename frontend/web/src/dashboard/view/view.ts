@@ -143,6 +143,10 @@ export function searchOf(view: View): string {
   return text && `?${text}`
 }
 
+/** A part of a path, of which wouter has decoded all but what could be a part's end. */
+export const decoded = (part: string): string =>
+  part.replace(/%(?:2F|3B|3F|3A|40|26|3D|2B|24|2C|23)/gi, decodeURIComponent)
+
 /** The window of the same length that ends where the view's begins. */
 export function previousOf(view: View, now = new Date()): Params {
   const length = lengthOf(view)
