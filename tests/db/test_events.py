@@ -255,8 +255,9 @@ async def test_everybodys_latest_are_read_off_an_index(database: Database) -> No
             await list_events(session, ANY, window, limit=10)
         statement, values = sent[-1]
         connection = await session.connection()
-        await session.execute(text("SET enable_seqscan = off"))
+        # On the workers too.
+        await session.execute(text("SET LOCAL citus.propagate_set_commands = 'local'"))
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
         plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", values)
         lines = "\n".join(str(line) for line in plan.scalars())
-        await session.execute(text("RESET enable_seqscan"))
     assert "activity_event_p2026_11_event_timestamp_idx" in lines
