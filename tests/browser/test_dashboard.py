@@ -19,13 +19,14 @@ from app.demo.habits import character
 from tests.browser.pages import NARROW, WIDE, ZONE, Look, looking
 from tests.conftest import LiveServer, fresh_database, running_service
 
-ADA = "ada@example.com"
+# Who does things in the demo, and one of its people.
+ADA, ULLA = "ada@example.com", "ulla@example.com"
 PAGES = {
     "overview": "/dashboard",
     "trends": "/dashboard/trends?split_by=event_category&shape=bars",
     "top": "/dashboard/top",
     "users": "/dashboard/users",
-    "user": f"/dashboard/users/{quote(ADA)}",
+    "user": f"/dashboard/users/{quote(ULLA)}",
     "retention": "/dashboard/retention",
     "funnel": "/dashboard/funnel",
     "paths": "/dashboard/paths?anchor=email_opened",
@@ -98,17 +99,17 @@ async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServ
         await page.get_by_role("button", name="7 days").click()
         await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7")
         await page.get_by_text("+ Filter").click()
-        await page.get_by_label("Email").fill(ADA)
+        await page.get_by_label("Email").fill(ULLA)
         await page.get_by_role("button", name="Add").click()
-        await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7&user_email={quote(ADA)}")
+        await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7&user_email={quote(ULLA)}")
         await look.drawn()
-        own = await look.get("/api/events/analytics", days=7, user_email=ADA)
+        own = await look.get("/api/events/analytics", days=7, user_email=ULLA)
         await expect(page.get_by_label("Events", exact=True).locator(".stat-value")).to_have_text(
             f"{own['total_events']:,}"
         )
         await page.get_by_role("link", name="Trends").click()
         await expect(page).to_have_url(
-            f"{demo.url}/dashboard/trends?days=7&user_email={quote(ADA)}"
+            f"{demo.url}/dashboard/trends?days=7&user_email={quote(ULLA)}"
         )
         for _ in range(3):
             await page.go_back()
@@ -116,9 +117,9 @@ async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServ
         await look.drawn()
         assert await look.value("Events") == everything
         # Somebody to whom the address was sent sees the same.
-        await look.at(f"/dashboard?days=7&user_email={quote(ADA)}")
+        await look.at(f"/dashboard?days=7&user_email={quote(ULLA)}")
         assert await look.value("Events") == f"{own['total_events']:,}"
-        await page.get_by_role("button", name=f"Remove {ADA}").click()
+        await page.get_by_role("button", name=f"Remove {ULLA}").click()
         await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7")
 
 
@@ -165,7 +166,7 @@ async def test_an_event_is_live_within_two_seconds(browser: Browser, demo: LiveS
         await look.at("/dashboard/live")
         await expect(look.page.get_by_role("heading", name="Live", level=2)).to_be_visible()
         event = {"event_type": "email_opened", "entity_type": "email", "entity_id": "m-live"}
-        await look.log({"event_id": str(uuid.uuid4()), **event}, user_email=ADA)
+        await look.log({"event_id": str(uuid.uuid4()), **event}, user_email=ULLA)
         await expect(look.page.get_by_text("email/m-live")).to_be_visible(timeout=2_000)
         await look.page.get_by_role("button", name="Email opened").click()
         await expect(look.page.get_by_text('"event_category": "email"')).to_be_visible()
@@ -304,7 +305,7 @@ async def test_a_user_s_rights(browser: Browser, demo: LiveServer) -> None:
         assert sum('"page_viewed"' in line for line in lines) == 3
         await page.get_by_role("button", name="Erase everything").click()
         erase = page.get_by_role("button", name="Erase for good")
-        await page.get_by_label("Type the email to confirm").fill(ADA)
+        await page.get_by_label("Type the email to confirm").fill(ULLA)
         await expect(erase).to_be_disabled()
         await page.get_by_label("Type the email to confirm").fill(user)
         await erase.click()
@@ -363,7 +364,7 @@ async def test_signing_in(browser: Browser, demo_url: str) -> None:
             assert await look.value("Active users") == everybody
             await page.get_by_role("button", name="Sign out").click()
             # A user's own token: themselves alone.
-            claims = {"email": ADA, "exp": int(time.time()) + 600}
+            claims = {"email": ULLA, "exp": int(time.time()) + 600}
             await sign_in(page, jwt.encode(claims, SECRET, algorithm="HS256"))
             await look.drawn()
             assert await look.value("Active users") == "1"

@@ -123,7 +123,7 @@ const columnsOf = (steps: number): Column<FunnelStep>[] => [
     value: (row) => row.event_type,
     show: (row) => `${row.step}. ${words(row.event_type)}`,
   },
-  { title: 'Users', value: (row) => row.users, show: (row) => count(row.users), isNumber: true },
+  { title: 'Users', value: (row) => row.users, isNumber: true },
   {
     title: 'Of first',
     value: (row) => row.share_of_first,

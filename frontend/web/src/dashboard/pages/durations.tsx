@@ -6,7 +6,7 @@ import type { Colors } from '../charts/colors'
 import { Card, PageHead } from '../parts/card'
 import { Answered } from '../parts/states'
 import { type Column, Table } from '../parts/table'
-import { count, span, words } from '../view/format'
+import { span, words } from '../view/format'
 import { eventsOf, useView } from '../view/view'
 
 const DRAWN_MAX = 15
@@ -45,7 +45,6 @@ export default function Durations() {
                 {
                   title: 'Events',
                   value: (row) => row.events,
-                  show: (row) => count(row.events),
                   isNumber: true,
                 },
                 time('Mean', 'mean_ms'),

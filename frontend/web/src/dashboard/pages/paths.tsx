@@ -178,7 +178,6 @@ function Links({ data }: { data: Answer }) {
         {
           title: 'Times',
           value: (row) => row.events,
-          show: (row) => count(row.events),
           isNumber: true,
         },
         {

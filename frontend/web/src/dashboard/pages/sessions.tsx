@@ -34,9 +34,11 @@ export default function Sessions() {
       >
         {(data) => <Numbers data={data} />}
       </Answered>
-      <Card title="Latest sessions" hint="those with an id, by when they began">
-        <SessionList params={usersOf(view)} tz={view.tz} showUser />
-      </Card>
+      {query.data?.total.sessions !== 0 && (
+        <Card title="Latest sessions" hint="those with an id, by when they began">
+          <SessionList params={usersOf(view)} tz={view.tz} showUser />
+        </Card>
+      )}
     </>
   )
 }

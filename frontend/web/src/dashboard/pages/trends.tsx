@@ -126,7 +126,6 @@ function Totals({ data }: { data: Timeseries }) {
         {
           title: 'Events',
           value: (row) => row.total,
-          show: (row) => count(row.total),
           isNumber: true,
         },
         {

@@ -4,6 +4,9 @@ import type { ReactNode } from 'react'
 import { get, type Params, queryString } from '../api/client'
 import { Empty, Failure, Loading } from './states'
 
+// While it is loading, and where there is nothing.
+const HEIGHT = 300
+
 export function Pages<Page extends { next_cursor: string | null }, Row>({
   path,
   params,
@@ -26,9 +29,9 @@ export function Pages<Page extends { next_cursor: string | null }, Row>({
   })
   if (query.isError && !query.data)
     return <Failure error={query.error} retry={() => query.refetch()} />
-  if (!query.data) return <Loading height={300} />
+  if (!query.data) return <Loading height={HEIGHT} />
   const rows = query.data.pages.flatMap((page) => [...rowsOf(page)])
-  if (!rows.length) return <Empty>{empty}</Empty>
+  if (!rows.length) return <Empty height={HEIGHT}>{empty}</Empty>
   return (
     <>
       <div className={query.isPlaceholderData ? 'stale' : ''} aria-busy={query.isFetching}>

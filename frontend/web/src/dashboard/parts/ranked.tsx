@@ -1,7 +1,7 @@
 // What there is most of, with its share.
 import type { ReactNode } from 'react'
 import type { Top, TopRow } from '../api/types'
-import { count, percent } from '../view/format'
+import { percent } from '../view/format'
 import { Table } from './table'
 
 export function Ranked({
@@ -38,7 +38,6 @@ export function Ranked({
         {
           title: 'Events',
           value: (row) => row.events,
-          show: (row) => count(row.events),
           isNumber: true,
         },
         {

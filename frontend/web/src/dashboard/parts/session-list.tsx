@@ -1,7 +1,7 @@
 import { Link } from 'wouter'
 import type { Params } from '../api/client'
 import type { SessionPage, SessionRow } from '../api/types'
-import { count, moment, span } from '../view/format'
+import { moment, span } from '../view/format'
 import { searchOf, useView } from '../view/view'
 import { Pages } from './pages'
 import { Table } from './table'
@@ -62,7 +62,6 @@ export function SessionList({
             {
               title: 'Events',
               value: (row) => row.total_events,
-              show: (row) => count(row.total_events),
               isNumber: true,
             },
           ]}

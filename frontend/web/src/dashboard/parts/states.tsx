@@ -57,8 +57,13 @@ function titleOf(error: Error): string {
   return 'That can not be answered'
 }
 
-export function Empty({ children }: { children?: ReactNode }) {
-  return <p className="empty">{children ?? 'Nothing happened in this window.'}</p>
+/** `height`: that of what was loading in its place, so that nothing below moves. */
+export function Empty({ height, children }: { height?: number; children?: ReactNode }) {
+  return (
+    <p className="empty" style={{ minHeight: height }}>
+      {children ?? 'Nothing happened in this window.'}
+    </p>
+  )
 }
 
 /** An answer in its three states. */
@@ -80,7 +85,7 @@ export function Answered<T>({
 }) {
   if (query.isError) return <Failure error={query.error} retry={() => query.refetch()} />
   if (query.data === undefined) return loading ?? <Loading height={height} />
-  if (isEmpty?.(query.data)) return <Empty>{empty}</Empty>
+  if (isEmpty?.(query.data)) return <Empty height={height}>{empty}</Empty>
   return (
     <div className={query.isPlaceholderData ? 'stale' : ''} aria-busy={query.isFetching}>
       {children(query.data)}

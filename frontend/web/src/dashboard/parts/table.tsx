@@ -1,16 +1,21 @@
 // A table of rows, which can be had as CSV.
 import { type ReactNode, useState } from 'react'
+import { count, NOTHING } from '../view/format'
 import { csv, download } from './csv'
 
 export interface Column<Row> {
   title: string
-  /** What is exported, and shown unless `show` is there. */
+  /** What is exported, and shown (a number with its thousands, what isn't there as a dash) unless
+   *  `show` is there. */
   value: (row: Row) => string | number | null
   show?: (row: Row) => ReactNode
   isNumber?: boolean
 }
 
 const ROWS_SHOWN = 50
+
+const plain = (value: string | number | null) =>
+  typeof value === 'number' ? count(value) : (value ?? NOTHING)
 
 export function Table<Row>({
   caption,
@@ -51,7 +56,7 @@ export function Table<Row>({
               <tr key={keyOf(row, index)}>
                 {columns.map((column) => (
                   <td key={column.title} className={column.isNumber ? 'number' : ''}>
-                    {column.show ? column.show(row) : column.value(row)}
+                    {column.show ? column.show(row) : plain(column.value(row))}
                   </td>
                 ))}
               </tr>

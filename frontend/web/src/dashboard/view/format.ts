@@ -21,10 +21,10 @@ export const wholePercent = (share: number) => percent(share, 0)
 export function span(ms: number | null): string {
   if (ms === null) return NOTHING
   if (ms < 1000) return `${Math.round(ms)} ms`
-  const seconds = ms / 1000
-  if (seconds < 60) return `${tenth.format(seconds)} s`
+  if (ms < 59_950) return `${tenth.format(ms / 1000)} s`
+  const seconds = Math.round(ms / 1000)
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`
   const hours = Math.floor(minutes / 60)
   if (hours < 48) return `${hours} h ${minutes % 60} min`
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
