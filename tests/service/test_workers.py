@@ -1,5 +1,6 @@
 """Processes that are started, replaced and drained; and a service of several, on one socket."""
 
+import asyncio
 import os
 import re
 import select
@@ -16,10 +17,11 @@ from tempfile import gettempdir
 import httpx
 import psutil
 import pytest
+from sqlalchemy import text
 
 from app.db import connections_of
 from app.settings import Settings
-from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+from tests.conftest import ROOT, LiveServer, connected, fresh_database, running_service
 from tests.service.test_serve import (
     TIMEOUT_SECONDS,
     has_ended,
@@ -389,16 +391,32 @@ def test_killed_it_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
         assert types_of(server) == ["email_opened"]
 
 
+async def connections_taken(url: str) -> int:
+    """Of those that PostgreSQL takes, it keeps some for its superuser."""
+    async with connected(url) as connection:
+        found: int = await connection.scalar(
+            text(
+                "SELECT current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int"
+            )
+        )
+    return found
+
+
 def test_too_many_connections_are_warned_of(server_url: str) -> None:
-    """PostgreSQL takes 100 as it comes, and keeps 3 of them."""
     assert connections_of(Settings()) == 28
+    taken = asyncio.run(connections_taken(server_url))
+    pool_size = taken // 4
+    wanted = 2 * connections_of(Settings(database_pool_size=pool_size))
+    assert taken < wanted < taken + 20
     with (
         fresh_database(server_url) as url,
         running_service(
-            "--workers", "2", DATABASE_URL=url, ACTIVITY_DATABASE_POOL_SIZE="21"
+            "--workers", "2", DATABASE_URL=url, ACTIVITY_DATABASE_POOL_SIZE=str(pool_size)
         ) as server,
     ):
         assert (
-            "Warning    up to 100 database connections are wanted, and PostgreSQL takes 97: "
-            "raise its max_connections, or lower ACTIVITY_WORKERS or ACTIVITY_DATABASE_POOL_SIZE\n"
+            f"Warning    up to {wanted} database connections are wanted, and PostgreSQL takes "
+            f"{taken}: raise its max_connections, or lower ACTIVITY_WORKERS or "
+            "ACTIVITY_DATABASE_POOL_SIZE\n"
         ) in server.greeting
