@@ -187,6 +187,11 @@ def serve_forever(
         count_as(place)
         _run(WorkerServer(config, app, on_ready, shares, place), listener)
 
+    def ended(place: int) -> None:
+        # One that was killed said nothing of it, and the others would wait for it.
+        shares.tell(place)
+        forget(place)
+
     workers = Workers(
         settings.workers,
         work,
@@ -194,7 +199,7 @@ def serve_forever(
     )
     try:
         # What still came to the socket would wait there for nobody.
-        workers.run(on_ready=greet, on_stop=listener.close, on_ended=forget)
+        workers.run(on_ready=greet, on_stop=listener.close, on_ended=ended)
     except WorkersFailed as error:
         raise ServeError(str(error)) from error
 

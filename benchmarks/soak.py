@@ -46,6 +46,7 @@ from app.uuid7 import uuid7
 from app.verify_rollups import verify_rollups
 from benchmarks.activity import metadata
 from benchmarks.history import DAYS, fill
+from benchmarks.load import Load
 
 HISTORY_EVENTS, DAYS_PER_CLEANUP = 500_000, 3
 USERS = 2_000
@@ -315,7 +316,7 @@ async def _sample(run: Run, cluster: Cluster, service: Service) -> Sample:
     finally:
         await connection.close()
     process = psutil.Process(service.process.pid)
-    ingest, reads = sorted(run.ingest_ms), sorted(run.read_ms)
+    ingest, reads = Load(latencies_ms=run.ingest_ms), Load(latencies_ms=run.read_ms)
     run.ingest_ms, run.read_ms = [], []
     return Sample(
         at=time.perf_counter(),
@@ -324,16 +325,12 @@ async def _sample(run: Run, cluster: Cluster, service: Service) -> Sample:
         database_mib=cluster.memory_mib(),
         disk_mib=size / MIB,
         dead_share=float(dead),
-        ingest_p50=_percentile(ingest, 0.5),
-        ingest_p99=_percentile(ingest, 0.99),
-        read_p50=_percentile(reads, 0.5),
-        read_p99=_percentile(reads, 0.99),
+        ingest_p50=ingest.percentile(0.5),
+        ingest_p99=ingest.percentile(0.99),
+        read_p50=reads.percentile(0.5),
+        read_p99=reads.percentile(0.99),
         events=run.sent,
     )
-
-
-def _percentile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 async def highest_rate(run: Run) -> float:

@@ -22,7 +22,7 @@ logger = logging.getLogger("activity_events.client")
 
 URL_DEFAULT = "http://127.0.0.1:8000"
 CONNECT_TIMEOUT_SECONDS = 5.0
-# Below the service's own 5 seconds: else a request may meet a connection that is being closed.
+# Below what services and proxies have: else a request may meet a connection being closed.
 KEEP_ALIVE_SECONDS = 3.0
 FLUSH_TIMEOUT_SECONDS = 10.0
 CLOSE_TIMEOUT_SECONDS = 5.0
