@@ -183,9 +183,9 @@ def serve_forever(
         return
     shares = Shares(settings.workers + 1)
 
-    def work(place: int, on_ready: Callable[[], None]) -> None:
+    def work(place: int, on_alive: Callable[[], None]) -> None:
         count_as(place)
-        _run(WorkerServer(config, app, on_ready, shares, place), listener)
+        _run(WorkerServer(config, app, on_alive, shares, place), listener)
 
     def ended(place: int) -> None:
         # One that was killed said nothing of it, and the others would wait for it.

@@ -13,6 +13,7 @@ from app.sharing import Acceptor, Shares
 
 # A worker that leaves while others stay: the request of a connection that was just taken comes yet.
 SETTLE_SECONDS = 0.1
+ALIVE_SECONDS = 1.0
 
 
 class Server(uvicorn.Server):
@@ -43,17 +44,24 @@ class WorkerServer(Server):
         self,
         config: uvicorn.Config,
         app: FastAPI,
-        on_ready: Callable[[], None],
+        on_alive: Callable[[], None],
         shares: Shares,
         place: int,
     ) -> None:
-        super().__init__(config, app, on_ready)
-        self._shares, self._place = shares, place
+        """
+        Args:
+            on_alive: called once it takes requests, and every second from then on.
+            place: this process's among the shares.
+        """
+        super().__init__(config, app, on_alive)
+        self._on_alive, self._shares, self._place = on_alive, shares, place
+        self._beat: asyncio.Task[None] | None = None
         self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         if self.started:
+            self._beat = asyncio.create_task(self._stay_alive())
             self._acceptors = [
                 Acceptor(
                     each,
@@ -64,6 +72,12 @@ class WorkerServer(Server):
                 )
                 for each in sockets or []
             ]
+
+    async def _stay_alive(self) -> None:
+        """As long as the event loop runs."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            self._on_alive()
 
     def _make_connection(self) -> asyncio.Protocol:
         connection: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]

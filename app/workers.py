@@ -14,7 +14,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -26,6 +26,10 @@ STEADY_SECONDS = 5.0
 FAILURES_MAX = 5
 PAUSE_SECONDS = 0.5  # before another is started; doubled with each failure in a row
 PAUSE_SECONDS_MAX = 30.0
+# Many times what any request keeps a process from all others.
+SILENT_SECONDS_MAX = 30.0
+# If whoever listens woke so late, the machine stood still, and nobody could say anything.
+LATE_SECONDS = 1.0
 
 
 class WorkersFailed(RuntimeError):
@@ -34,16 +38,27 @@ class WorkersFailed(RuntimeError):
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A process. `status` reads a byte once it is ready, and comes to its end with it; `place` is
-    the lowest number that no other has."""
+    """A process. `status` reads a byte once it is ready and whenever it shows that it is alive, and
+    comes to its end with it; `place` is the lowest number that no other has."""
 
     pid: int
     place: int
     status: int
     started_at: float
     replaces: "Worker | None" = None
-    is_ready: bool = False
+    heard_at: float | None = None
     kill_at: float | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.heard_at is not None
+
+    @property
+    def silent_at(self) -> float | None:
+        """When it is held to hang, unless it is heard before; one that leaves has its own time."""
+        if self.heard_at is None or self.is_leaving:
+            return None
+        return self.heard_at + SILENT_SECONDS_MAX
 
     @property
     def is_leaving(self) -> bool:
@@ -55,8 +70,8 @@ class Workers:
     """A number of processes, and who looks after them.
 
     SIGTERM and SIGINT end them all, and each finishes what it is at; either of them a second time
-    kills them. SIGHUP replaces them one by one, each once its successor is ready. They end at once
-    where the process that looks after them is no more.
+    kills them. SIGHUP replaces them one by one, each once its successor is ready. One that hangs is
+    killed, and replaced. They end at once where the process that looks after them is no more.
     """
 
     def __init__(
@@ -65,7 +80,8 @@ class Workers:
         """
         Args:
             work: what each does, until SIGTERM; it is given its place (from 0 to `count`, as an
-                old one and its successor are there together), and what to call once it is ready.
+                old one and its successor are there together), and what to call once it is ready,
+                and from then on every second or so: whoever is silent for SILENT_SECONDS_MAX hangs.
             stop_seconds: how long one may take to end, before it is killed.
         """
         self._count, self._work, self._stop_seconds = count, work, stop_seconds
@@ -118,19 +134,28 @@ class Workers:
         """The signals that have come, once some have, or a worker is ready or ends, or what was
         put off is due."""
         by_status = {worker.status: worker for worker in self._workers}
-        readable, _, _ = select.select([told, *by_status], [], [], self._due_in_seconds())
+        due_in = self._due_in_seconds()
+        asked_at = time.monotonic()
+        readable, _, _ = select.select([told, *by_status], [], [], due_in)
+        if due_in is not None and time.monotonic() - asked_at > due_in + LATE_SECONDS:
+            self._excuse()
         for status in readable:
             worker = by_status.get(status)
             if worker is None:
                 continue
-            if os.read(status, 1):
-                self._ready(worker)
+            if os.read(status, 4096):
+                self._heard(worker)
             else:
                 self._ended(worker)
         return os.read(told, 1024) if told in readable else b""
 
     def _due_in_seconds(self) -> float | None:
-        due = [worker.kill_at for worker in self._workers if worker.kill_at is not None]
+        due = [
+            at
+            for worker in self._workers
+            for at in (worker.kill_at, worker.silent_at)
+            if at is not None
+        ]
         if not self._is_stopping and len(self._staying()) < self._count:
             due.append(self._not_before)
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -164,6 +189,10 @@ class Workers:
         """Does what is due by now."""
         now = time.monotonic()
         for worker in self._workers:
+            if worker.silent_at is not None and now >= worker.silent_at:
+                logger.warning("worker %s hangs: it is killed", worker.pid)
+                worker.heard_at = now
+                os.kill(worker.pid, signal.SIGKILL)
             if worker.kill_at is not None and now >= worker.kill_at:
                 logger.warning("worker %s does not end: it is killed", worker.pid)
                 worker.kill_at = now + self._stop_seconds
@@ -179,8 +208,13 @@ class Workers:
             if worker in self._workers:
                 self._start(replaces=worker)
 
-    def _ready(self, worker: Worker) -> None:
-        worker.is_ready = True
+    def _excuse(self) -> None:
+        for worker in self._workers:
+            if worker.heard_at is not None:
+                worker.heard_at = time.monotonic()
+
+    def _heard(self, worker: Worker) -> None:
+        worker.heard_at = time.monotonic()
         old = worker.replaces
         if old is not None and old in self._workers and not old.is_leaving:
             self._dismiss(old)
@@ -213,19 +247,20 @@ class Workers:
 
     def _start(self, replaces: Worker | None = None) -> None:
         place = min(set(range(len(self._workers) + 1)) - {each.place for each in self._workers})
-        status, ready = os.pipe()
+        status, tell = os.pipe()
+        os.set_blocking(tell, False)
         sys.stdout.flush()
         sys.stderr.flush()
         # A signal that comes before the new process has handlers of its own is kept for then.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._be_worker(place, ready, usual)
+            self._be_worker(place, tell, usual)
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-        os.close(ready)
+        os.close(tell)
         self._workers.append(Worker(pid, place, status, time.monotonic(), replaces))
 
-    def _be_worker(self, place: int, ready: int, mask: Iterable[int]) -> NoReturn:
+    def _be_worker(self, place: int, tell: int, mask: Iterable[int]) -> NoReturn:
         """Nothing of the process that was forked is unwound here: it is not ours to end."""
         code = 1
         try:
@@ -239,7 +274,7 @@ class Workers:
             threading.Thread(
                 target=_end_with_parent, args=(self._lifeline[0],), daemon=True
             ).start()
-            self._work(place, lambda: _tell(ready))
+            self._work(place, lambda: _tell(tell))
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -249,8 +284,9 @@ class Workers:
             os._exit(code)
 
 
-def _tell(ready: int) -> None:
-    os.write(ready, b".")
+def _tell(status: int) -> None:
+    with suppress(BlockingIOError):  # nobody has read what it holds yet
+        os.write(status, b".")
 
 
 def _end_with_parent(lifeline: int) -> None:

@@ -241,6 +241,49 @@ def test_who_does_not_end_is_killed() -> None:
     )
 
 
+# They say again and again that they are alive.
+ALIVE = """
+workers.SILENT_SECONDS_MAX = 1.0
+workers.STEADY_SECONDS = 0.0
+
+def work(place, alive):
+    say("ready", place, os.getpid())
+    for _ in range(1200):
+        alive()
+        time.sleep(0.05)
+"""
+
+
+def test_who_hangs_is_killed_and_replaced() -> None:
+    with crew(ALIVE) as made:
+        pids = made.started()
+        time.sleep(2)
+        os.kill(pids[0], signal.SIGSTOP)
+        word, place, successor = made.next()
+        assert (word, place) == ("ready", 0)
+        assert successor != pids[0]
+        made.process.terminate()
+        assert made.next()[0] == "stopping"
+        code, errors = made.end()
+    assert code == 0
+    assert errors.splitlines() == [
+        f"worker {pids[0]} hangs: it is killed",
+        f"worker {pids[0]} ended, by SIGKILL: another takes its place",
+    ]
+
+
+def test_nobody_hangs_where_all_stood_still() -> None:
+    with crew(ALIVE) as made:
+        everybody = [made.process.pid, *made.started().values()]
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in everybody:
+                os.kill(pid, number)
+            time.sleep(3)
+        made.process.terminate()
+        assert made.next()[0] == "stopping"
+        assert made.end() == (0, "")
+
+
 def test_a_second_signal_kills() -> None:
     with crew(STUBBORN) as made:
         made.started()
@@ -306,6 +349,32 @@ def test_a_killed_worker_is_replaced_and_the_others_answer(server_url: str) -> N
             assert types_of(server) == ["project_created"]
         wait_until(lambda: len(workers_of(server)) == 2 and workers[0] not in workers_of(server))
         assert workers[1] in workers_of(server)
+
+
+# What follows is started where a worker may be silent for two seconds only.
+IMPATIENT = """
+import runpy, sys
+from app import workers
+workers.SILENT_SECONDS_MAX = 2.0
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_worker_that_hangs_is_replaced_and_those_that_idle_stay(server_url: str) -> None:
+    impatient = (sys.executable, "-c", IMPATIENT)
+    with (
+        fresh_database(server_url) as url,
+        running_service("--workers", "2", inside=impatient, DATABASE_URL=url) as server,
+    ):
+        idle, hanging = workers_of(server)
+        time.sleep(5)
+        assert workers_of(server) == [idle, hanging]
+        hanging.suspend()
+        wait_until(lambda: len(workers_of(server)) == 2 and hanging not in workers_of(server))
+        assert idle in workers_of(server)
+        for _ in range(4):
+            assert httpx.get(f"{server.url}/health/live").status_code == 200
 
 
 def accepted_by(server: LiveServer) -> set[float]:
