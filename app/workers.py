@@ -46,24 +46,9 @@ class Worker:
     status: int
     started_at: float
     replaces: "Worker | None" = None
-    heard_at: float | None = None
-    kill_at: float | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        return self.heard_at is not None
-
-    @property
-    def silent_at(self) -> float | None:
-        """When it is held to hang, unless it is heard before; one that leaves has its own time."""
-        if self.heard_at is None or self.is_leaving:
-            return None
-        return self.heard_at + SILENT_SECONDS_MAX
-
-    @property
-    def is_leaving(self) -> bool:
-        """It was told to end."""
-        return self.kill_at is not None
+    is_ready: bool = False
+    is_leaving: bool = False  # it was told to end
+    kill_at: float | None = None  # unless it is heard, or ends, before
 
 
 class Workers:
@@ -150,12 +135,7 @@ class Workers:
         return os.read(told, 1024) if told in readable else b""
 
     def _due_in_seconds(self) -> float | None:
-        due = [
-            at
-            for worker in self._workers
-            for at in (worker.kill_at, worker.silent_at)
-            if at is not None
-        ]
+        due = [worker.kill_at for worker in self._workers if worker.kill_at is not None]
         if not self._is_stopping and len(self._staying()) < self._count:
             due.append(self._not_before)
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -182,6 +162,7 @@ class Workers:
             self._dismiss(worker)
 
     def _dismiss(self, worker: Worker) -> None:
+        worker.is_leaving = True
         worker.kill_at = time.monotonic() + self._stop_seconds
         os.kill(worker.pid, signal.SIGTERM)
 
@@ -189,12 +170,9 @@ class Workers:
         """Does what is due by now."""
         now = time.monotonic()
         for worker in self._workers:
-            if worker.silent_at is not None and now >= worker.silent_at:
-                logger.warning("worker %s hangs: it is killed", worker.pid)
-                worker.heard_at = now
-                os.kill(worker.pid, signal.SIGKILL)
             if worker.kill_at is not None and now >= worker.kill_at:
-                logger.warning("worker %s does not end: it is killed", worker.pid)
+                what = "does not end" if worker.is_leaving else "hangs"
+                logger.warning("worker %s %s: it is killed", worker.pid, what)
                 worker.kill_at = now + self._stop_seconds
                 os.kill(worker.pid, signal.SIGKILL)
         if self._failed is not None and not self._is_stopping:
@@ -210,11 +188,13 @@ class Workers:
 
     def _excuse(self) -> None:
         for worker in self._workers:
-            if worker.heard_at is not None:
-                worker.heard_at = time.monotonic()
+            if worker.is_ready:
+                self._heard(worker)
 
     def _heard(self, worker: Worker) -> None:
-        worker.heard_at = time.monotonic()
+        worker.is_ready = True
+        if not worker.is_leaving:
+            worker.kill_at = time.monotonic() + SILENT_SECONDS_MAX
         old = worker.replaces
         if old is not None and old in self._workers and not old.is_leaving:
             self._dismiss(old)
