@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import Database, connections_of
 from app.embedded import embedded_postgres
+from app.errors import ServeError
 from app.schemas.email import normalise_email
-from app.serve import ServeError
 from app.settings import Settings
 
 out = Console(soft_wrap=True)

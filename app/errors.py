@@ -150,3 +150,8 @@ class DatabaseUnavailable(Unavailable):
 class TooExpensive(Unavailable):
     code = "too_expensive"
     retry_after_seconds = 5
+
+
+class ServeError(RuntimeError):
+    """The service can't start, or a command can't be run; the message says what to do. No caller of
+    the API ever sees it."""

@@ -17,7 +17,7 @@ from app import __version__
 from app.auth.keys import keys_exist
 from app.connection import connections
 from app.db import Database, connections_of
-from app.errors import Unavailable
+from app.errors import ServeError, Unavailable
 from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
 from app.routers.pages import is_built
@@ -43,10 +43,6 @@ CONNECTIONS_TAKEN = text(
     WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')
     """
 )
-
-
-class ServeError(RuntimeError):
-    """The service can't start; the message says what to do."""
 
 
 async def require_keys(settings: Settings, database_url: str) -> None:

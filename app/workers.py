@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.5  # before another is started; doubled with each failure in a
 PAUSE_SECONDS_MAX = 30.0
 # Many times what any request keeps a process from all others.
 SILENT_SECONDS_MAX = 30.0
-# If whoever listens woke so late, the machine stood still, and nobody could say anything.
+# Whoever comes so late to kill one stood still with it: it gets the same time again.
 LATE_SECONDS = 1.0
 
 
@@ -119,11 +119,7 @@ class Workers:
         """The signals that have come, once some have, or a worker is ready or ends, or what was
         put off is due."""
         by_status = {worker.status: worker for worker in self._workers}
-        due_in = self._due_in_seconds()
-        asked_at = time.monotonic()
-        readable, _, _ = select.select([told, *by_status], [], [], due_in)
-        if due_in is not None and time.monotonic() - asked_at > due_in + LATE_SECONDS:
-            self._excuse()
+        readable, _, _ = select.select([told, *by_status], [], [], self._due_in_seconds())
         for status in readable:
             worker = by_status.get(status)
             if worker is None:
@@ -163,17 +159,25 @@ class Workers:
 
     def _dismiss(self, worker: Worker) -> None:
         worker.is_leaving = True
-        worker.kill_at = time.monotonic() + self._stop_seconds
+        self._give_time(worker)
         os.kill(worker.pid, signal.SIGTERM)
+
+    def _give_time(self, worker: Worker) -> None:
+        """To end, or to be heard again."""
+        seconds = self._stop_seconds if worker.is_leaving else SILENT_SECONDS_MAX
+        worker.kill_at = time.monotonic() + seconds
 
     def _advance(self, on_stop: Callable[[], None]) -> None:
         """Does what is due by now."""
         now = time.monotonic()
         for worker in self._workers:
-            if worker.kill_at is not None and now >= worker.kill_at:
+            if worker.kill_at is None or now < worker.kill_at:
+                continue
+            stood_still = now - worker.kill_at > LATE_SECONDS
+            self._give_time(worker)
+            if not stood_still:
                 what = "does not end" if worker.is_leaving else "hangs"
                 logger.warning("worker %s %s: it is killed", worker.pid, what)
-                worker.kill_at = now + self._stop_seconds
                 os.kill(worker.pid, signal.SIGKILL)
         if self._failed is not None and not self._is_stopping:
             self._stop(on_stop)
@@ -186,15 +190,10 @@ class Workers:
             if worker in self._workers:
                 self._start(replaces=worker)
 
-    def _excuse(self) -> None:
-        for worker in self._workers:
-            if worker.is_ready:
-                self._heard(worker)
-
     def _heard(self, worker: Worker) -> None:
         worker.is_ready = True
         if not worker.is_leaving:
-            worker.kill_at = time.monotonic() + SILENT_SECONDS_MAX
+            self._give_time(worker)
         old = worker.replaces
         if old is not None and old in self._workers and not old.is_leaving:
             self._dismiss(old)

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from app.errors import ServeError
 from app.insights.generate import ModelUnavailable, generator_of
-from app.serve import ServeError, require_model
+from app.serve import require_model
 from app.settings import Settings
 from tests.conftest import ROOT
 

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from app.serve import ServeError, bind
+from app.errors import ServeError
+from app.serve import bind
 from app.settings import Settings
 
 
