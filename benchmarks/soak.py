@@ -7,7 +7,9 @@ everybody, two listen to the stream, a clean-up removes three days' events every
 user is erased every 20 seconds. After a third of the time the service is killed, after two thirds
 PostgreSQL; both are started again, and the clients go on with the same ids. At the end every event
 that was acknowledged is there once, and the totals equal a recount. What is compared: a fifth of
-the time before the first kill with the last fifth; latencies are those of five seconds.
+the time before the first kill with the last fifth; latencies are those of five seconds. The data
+grow by as many events in that half hour as active people make in years; what everybody did is then
+read off more, and the disk holds more: `bytes_an_event` are those of a new one with its indexes.
 """
 
 import argparse
@@ -41,6 +43,7 @@ from rich.table import Table
 from app import embedded
 from app.db import create_engine
 from app.migrate import migrate_at
+from app.privacy.partitions import PARENT
 from app.settings import Settings
 from app.uuid7 import uuid7
 from app.verify_rollups import verify_rollups
@@ -49,7 +52,7 @@ from benchmarks.history import DAYS, fill
 from benchmarks.load import Load
 
 HISTORY_EVENTS, DAYS_PER_CLEANUP = 500_000, 3
-USERS = 2_000
+USERS = 20_000  # so that nobody has more of them in the end than active people have in a week
 BATCH, CLIENTS = 50, 16
 PROBE_SECONDS, SHARE_OF_HIGHEST = 15, 0.6
 READ_EVERY, STREAMS = 1.0, 2
@@ -70,6 +73,7 @@ class Sample:
     service_files: int
     database_mib: float
     disk_mib: float
+    month_bytes: int
     dead_share: float
     ingest_p50: float
     ingest_p99: float
@@ -152,7 +156,7 @@ class Clients:
             }
             for n in range(BATCH)
         ]
-        session = f"{user}-{now:%H%M}"
+        session = f"{user}-{now:%d%H}-{now.minute // 15}"
         return orjson.dumps({"user_email": user, "session_id": session, "events": events})
 
     async def write(self, client: httpx.AsyncClient, body: bytes) -> None:
@@ -204,7 +208,7 @@ async def now_and_then(run: Run, every: float, do: Callable[[], Awaitable[None]]
             await asyncio.sleep(0.05)
             continue
         due = max(due + every, time.perf_counter())
-        with suppress(httpx.TransportError, asyncpg.PostgresError, OSError):
+        with suppress(httpx.TransportError, asyncpg.PostgresError, OSError, psutil.NoSuchProcess):
             await do()
 
 
@@ -326,10 +330,11 @@ def _private(process: psutil.Process) -> int:
 async def _sample(run: Run, cluster: Cluster, service: Service) -> Sample:
     connection = await asyncpg.connect(run.url, timeout=5)
     try:
-        size, dead = await connection.fetchrow(
-            "SELECT pg_database_size(current_database()),"
+        size, month, dead = await connection.fetchrow(
+            "SELECT pg_database_size(current_database()), pg_total_relation_size($1::regclass),"
             " coalesce(sum(n_dead_tup)::float / nullif(sum(n_live_tup + n_dead_tup), 0), 0)"
-            " FROM pg_stat_user_tables"
+            " FROM pg_stat_user_tables",
+            f"{PARENT}_p{datetime.now(UTC):%Y_%m}",
         )
     finally:
         await connection.close()
@@ -344,6 +349,7 @@ async def _sample(run: Run, cluster: Cluster, service: Service) -> Sample:
         service_files=process.num_fds(),
         database_mib=cluster.memory_mib(),
         disk_mib=size / MIB,
+        month_bytes=month,
         dead_share=float(dead),
         ingest_p50=ingest.percentile(0.5),
         ingest_p99=ingest.percentile(0.99),
@@ -388,7 +394,10 @@ async def soak(cluster: Cluster, service: Service, run: Run, seconds: float) -> 
                 await service.ready()
                 down[name] = time.perf_counter() - killed
             bar.update(task, completed=elapsed)
-            await asyncio.sleep(0.5)
+            # None of them ends before its time, but by a failure.
+            await asyncio.wait([*writing, *beside], timeout=0.5, return_when="FIRST_EXCEPTION")
+            for ended in (each for each in (*writing, *beside) if each.done()):
+                ended.result()
     run.over = True
     await asyncio.wait_for(asyncio.gather(*writing, *beside), 120)
     return {
@@ -432,7 +441,7 @@ def _compared(samples: list[Sample], begun: float, seconds: float) -> dict[str, 
     """Medians of a fifth before the first kill, and of the last fifth."""
     early = [s for s in samples if seconds * 0.12 <= s.at - begun < seconds * 0.32]
     late = [s for s in samples if s.at - begun >= seconds * 0.8]
-    names = [name for name in Sample.__slots__ if name not in {"at", "events"}]
+    names = [name for name in Sample.__slots__ if name not in {"at", "events", "month_bytes"}]
     found = {
         name: {
             "early": round(median(getattr(s, name) for s in early), 2),
@@ -440,7 +449,14 @@ def _compared(samples: list[Sample], begun: float, seconds: float) -> dict[str, 
         }
         for name in names
     }
+    found["bytes_an_event"] = {"early": _bytes_an_event(early), "late": _bytes_an_event(late)}
     return {"compared": found, "service_mib_max": round(max(s.service_mib for s in samples), 1)}
+
+
+def _bytes_an_event(samples: list[Sample]) -> float:
+    """By how much the month's partition grew for each that was acknowledged."""
+    first, last = samples[0], samples[-1]
+    return round((last.month_bytes - first.month_bytes) / max(last.events - first.events, 1), 1)
 
 
 def show(result: dict[str, Any]) -> None:

@@ -97,6 +97,7 @@ async def _count_kinds(
             func.count().label("rows_read"),
         )
         .group_by(*kind)
+        .having(events > 0)
         .order_by(events.desc(), *kind)
         .limit(KINDS_MAX)
     )

@@ -1,7 +1,9 @@
 """Counted events over a window: from the totals where they can answer, else from the events.
 
-A window is made of whole UTC days, whole quarter-hours and what is left at its two ends: the first
-are read off the totals, the last off the events. Each part is exact, so the whole is.
+A window is made of whole UTC days and whole quarter-hours, which are read off the totals, and of
+what is left at its start, which is read off the events. The quarter-hour in which it ends is taken
+whole, less the events of it that come after: most windows end now, when there are hardly any yet,
+and all of the last minutes would be many. Each part is exact, so the whole is.
 """
 
 from collections.abc import Iterator
@@ -38,7 +40,8 @@ SourceName = Literal["events", "totals", "user_days", "sessions"]
 @dataclass(frozen=True, slots=True)
 class Source:
     """Counted events as rows of SQL: `at` (within the window), `type`, `category`, `action`,
-    `device` (`unknown` for none), `events`, `timed`, `duration_ms`."""
+    `device` (`unknown` for none), `events`, `timed`, `duration_ms`. Some rows take away what others
+    have too much, of the same quarter-hour: what is grouped may come to no events."""
 
     name: SourceName
     rows: CTE
@@ -67,47 +70,51 @@ async def counted(
         (filter_.event_type, filter_.event_category, filter_.event_action, filter_.device_type)
     )
     parts = [
-        await _part(session, filter_, level, start, end, window.timezone)
-        for level, start, end in _parts(window, by_kind=kinds, by_time=by_time)
+        await _part(session, filter_, part, window.timezone)
+        for part in _parts(window, by_kind=kinds, by_time=by_time)
     ]
     return Source("totals", (union_all(*parts) if len(parts) > 1 else parts[0]).cte("counted"))
 
 
-def _parts(
-    window: Window, *, by_kind: bool, by_time: bool
-) -> Iterator[tuple[Level | None, datetime, datetime]]:
-    """What the window is made of; without a level it is read off the events."""
-    start, end = _up(window.start, QUARTER), _down(window.end, QUARTER)
-    if start >= end:
-        yield None, window.start, window.end
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Of a window; without a level it is read off the events, and `sign` is -1 where those are to
+    be taken away."""
+
+    level: Level | None
+    start: datetime
+    end: datetime
+    sign: int = 1
+
+
+def _parts(window: Window, *, by_kind: bool, by_time: bool) -> Iterator[_Part]:
+    start, end = _up(window.start, QUARTER), _up(window.end, QUARTER)
+    if start >= _down(window.end, QUARTER):
+        yield _Part(None, window.start, window.end)
         return
     if window.start < start:
-        yield None, window.start, start
+        yield _Part(None, window.start, start)
     if not by_kind:
-        yield Level.QUARTER, start, end
+        yield _Part(Level.QUARTER, start, end)
     elif by_time or _up(start, DAY) >= _down(end, DAY):
-        yield Level.KIND_QUARTER, start, end
+        yield _Part(Level.KIND_QUARTER, start, end)
     else:
         first, last = _up(start, DAY), _down(end, DAY)
-        yield Level.KIND_DAY, first, last
+        yield _Part(Level.KIND_DAY, first, last)
         if start < first:
-            yield Level.KIND_QUARTER, start, first
+            yield _Part(Level.KIND_QUARTER, start, first)
         if last < end:
-            yield Level.KIND_QUARTER, last, end
-    if end < window.end:
-        yield None, end, window.end
+            yield _Part(Level.KIND_QUARTER, last, end)
+    if window.end < end:
+        yield _Part(None, window.end, end, sign=-1)
 
 
 async def _part(
-    session: ReadSession,
-    filter_: EventFilter,
-    level: Level | None,
-    start: datetime,
-    end: datetime,
-    zone: str,
+    session: ReadSession, filter_: EventFilter, part: _Part, zone: str
 ) -> Select[*tuple[Any, ...]]:
-    if level is None:
-        return _events(await conditions(session, filter_, Window(start, end, zone)))
+    if part.level is None:
+        where = await conditions(session, filter_, Window(part.start, part.end, zone))
+        return _events(where, part.sign)
     totals = select(
         ActivityRollup.bucket.label("at"),
         ActivityRollup.event_type.label("type"),
@@ -119,20 +126,23 @@ async def _part(
         ActivityRollup.duration_ms.label("duration_ms"),
     )
     return totals.where(
-        *total_conditions(filter_, level), *in_range(ActivityRollup.bucket, start, end)
+        *total_conditions(filter_, part.level),
+        *in_range(ActivityRollup.bucket, part.start, part.end),
     )
 
 
-def _events(where: list[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+def _events(where: list[ColumnElement[bool]], sign: int = 1) -> Select[*tuple[Any, ...]]:
+    """Those to be taken away lie after the window: their quarter-hour begins in it."""
+    at: ColumnElement[datetime] = ActivityEvent.event_timestamp.expression
     events = select(
-        ActivityEvent.event_timestamp.label("at"),
+        (at if sign > 0 else func.date_bin(QUARTER, at, EPOCH)).label("at"),
         ActivityEvent.event_type.label("type"),
         ActivityEvent.event_category.label("category"),
         ActivityEvent.event_action.label("action"),
         func.coalesce(ActivityEvent.device_type, NO_DEVICE).label("device"),
-        cast(literal(1), BigInteger).label("events"),
-        cast(func.num_nonnulls(ActivityEvent.duration_ms), BigInteger).label("timed"),
-        func.coalesce(ActivityEvent.duration_ms, 0).label("duration_ms"),
+        cast(literal(sign), BigInteger).label("events"),
+        cast(sign * func.num_nonnulls(ActivityEvent.duration_ms), BigInteger).label("timed"),
+        (sign * func.coalesce(ActivityEvent.duration_ms, 0)).label("duration_ms"),
     )
     return events.where(*where)
 

@@ -8,6 +8,7 @@ from app.db import Database
 from app.errors import InvalidRequest
 from app.read.analytics.durations import Duration, durations
 from app.read.analytics.heatmap import heatmap
+from app.read.analytics.summary import summary
 from app.read.analytics.timeseries import Timeseries, timeseries
 from app.read.analytics.top import Top, top
 from app.read.filters import EventFilter
@@ -68,6 +69,30 @@ async def test_a_window_that_cuts_days_and_quarter_hours(
     minutes = Window(utc("2026-11-20 09:59"), utc("2026-11-20 10:02"))
     found = await series(database, minutes, EventFilter(user_email=users), bucket="minute")
     assert found.series[0].events == [0, 1, 1]
+
+
+async def test_what_comes_after_the_end_in_its_quarter_hour_is_not_there(
+    database: Database,
+) -> None:
+    """Not even as a value of which there is none."""
+    await store(
+        database,
+        row(1, "2026-11-20 09:01", event_type="task_opened", duration_ms=100),
+        row(2, "2026-11-20 09:06:59.999999", event_type="task_opened", duration_ms=300),
+        row(3, "2026-11-20 09:07", event_type="task_opened", duration_ms=5000),
+        row(4, "2026-11-20 09:14:59.999999", event_type="task_done", duration_ms=5000),
+        row(5, "2026-11-20 09:15", event_type="email_opened"),
+    )
+    until = Window(TWO_DAYS.start, utc("2026-11-20 09:07"))
+    found = await series(database, until, bucket="hour", split_by="event_type")
+    assert [(each.value, each.total) for each in found.series] == [("task_opened", 2)]
+    async with database.read(heavy=True) as session:
+        kinds = await top(session, EventFilter(), until)
+        whole = await summary(session, EventFilter(), until)
+    assert (values(kinds), kinds.distinct_values) == ([("task_opened", 2)], 1)
+    assert whole.events_by_type == {"task_opened": 2}
+    assert whole.avg_duration_ms_by_type == {"task_opened": 200.0}
+    assert whole.events_by_hour == [0] * 9 + [2] + [0] * 14
 
 
 async def test_hours_of_a_day_with_25(database: Database) -> None:

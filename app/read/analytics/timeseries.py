@@ -149,14 +149,16 @@ def _statement(
     instants = bindparam(None, cut.cuts, type_=ARRAY(TIMESTAMP(timezone=True)))
     number = cast(func.width_bucket(rows.at, instants) if cut.cuts else literal(0), Integer)
     value = rows[PARTS[split_by]] if split_by else literal(None)
+    events = func.sum(rows.events)
     grouped = (
         select(
             number.label("bucket"),
             value.label("value"),
-            func.sum(rows.events).label("events"),
+            events.label("events"),
             func.count().label("rows_read"),
         )
         .group_by("bucket", "value")
+        .having(events > 0)
         .cte("grouped")
     )
     if split_by is None:
