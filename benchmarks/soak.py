@@ -58,6 +58,7 @@ PROBE_SECONDS, SHARE_OF_HIGHEST = 15, 0.6
 READ_EVERY, STREAMS = 1.0, 2
 CLEANUP_EVERY, ERASE_EVERY, SAMPLE_EVERY = 120.0, 20.0, 5.0
 RETRY_SECONDS, TIMEOUT_SECONDS = 0.3, 60
+A_MINUTE = 12  # samples
 MIB = 1024 * 1024
 SETTINGS = Settings(retention_days=400)
 
@@ -450,7 +451,11 @@ def _compared(samples: list[Sample], begun: float, seconds: float) -> dict[str, 
         for name in names
     }
     found["bytes_an_event"] = {"early": _bytes_an_event(early), "late": _bytes_an_event(late)}
-    return {"compared": found, "service_mib_max": round(max(s.service_mib for s in samples), 1)}
+    return {
+        "compared": found,
+        "service_mib_max": round(max(s.service_mib for s in samples), 1),
+        "service_mib_by_minute": [round(s.service_mib, 1) for s in samples[::A_MINUTE]],
+    }
 
 
 def _bytes_an_event(samples: list[Sample]) -> float:

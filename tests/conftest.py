@@ -53,6 +53,8 @@ def server_url() -> Iterator[str]:
     given = os.environ.get("CITUS_URL") or os.environ.get("DATABASE_URL")
     if given:
         yield given
+        if given in _templates:
+            asyncio.run(_administer(given, f'DROP DATABASE "{_templates[given]}"'))
         return
     with tempfile.TemporaryDirectory(prefix="activity-tests-") as folder:
         server = embedded.start(Path(folder), {"fsync": "off"})
@@ -64,13 +66,12 @@ def server_url() -> Iterator[str]:
 def fresh_database(server_url: str, *, migrated: bool = True, spread: bool = True) -> Iterator[str]:
     """The URL of a new database, dropped at the end; on a cluster, its tables are `spread`."""
     name = f"activity_test_{os.getpid()}_{secrets.token_hex(4)}"
-    parts = urlsplit(server_url)
-    url = urlunsplit(parts._replace(path=f"/{name}"))
-    # urlunsplit drops the empty host of a socket's URL
-    url = url if "//" in url else url.replace(":/", "://postgres@/", 1)
-    asyncio.run(_administer(server_url, f'CREATE DATABASE "{name}"'))
+    url = _at(server_url, name)
+    is_copy = migrated and "CITUS_URL" not in os.environ
+    template = f' TEMPLATE "{_template(server_url)}"' if is_copy else ""
+    asyncio.run(_administer(server_url, f'CREATE DATABASE "{name}"{template}'))
     try:
-        if migrated:
+        if migrated and not is_copy:
             asyncio.run(migrate_at(url, Settings()))
         if os.environ.get("CITUS_URL"):
             asyncio.run(set_up_cluster(server_url, url))
@@ -81,6 +82,25 @@ def fresh_database(server_url: str, *, migrated: bool = True, spread: bool = Tru
         asyncio.run(_administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
         for worker in asyncio.run(_workers(server_url)):
             asyncio.run(_administer(worker, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+def _at(server_url: str, name: str) -> str:
+    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    # urlunsplit drops the empty host of a socket's URL
+    return url if "//" in url else url.replace(":/", "://postgres@/", 1)
+
+
+_templates: dict[str, str] = {}
+
+
+def _template(server_url: str) -> str:
+    """A migrated database of this server, to be copied: that takes a fraction of the time."""
+    if server_url not in _templates:
+        name = f"activity_template_{os.getpid()}_{secrets.token_hex(4)}"
+        asyncio.run(_administer(server_url, f'CREATE DATABASE "{name}"'))
+        asyncio.run(migrate_at(_at(server_url, name), Settings()))
+        _templates[server_url] = name
+    return _templates[server_url]
 
 
 async def _workers(server_url: str) -> list[str]:
