@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import httpx
 
+from app.settings import Settings
 from tests.conftest import running_service
 from tests.faults.conftest import Cluster, Feed, check, execute, feed_all, feed_one, make_batch
 
@@ -46,7 +47,8 @@ async def test_the_database_killed_under_load(cluster: Cluster) -> None:
 
 
 async def test_a_database_that_is_away_for_a_while(cluster: Cluster) -> None:
-    """503 at once, with Retry-After; and the same process goes on when it is back."""
+    """503 with Retry-After, and not only once nobody waits any more; and the same process goes on
+    when it is back."""
 
     def away() -> None:
         cluster.stop()
@@ -59,7 +61,7 @@ async def test_a_database_that_is_away_for_a_while(cluster: Cluster) -> None:
         assert ready.status_code == 200
     assert len(feed.refused) > 10
     assert {each.json()["error"]["code"] for each in feed.refused} == {"database_unavailable"}
-    assert feed.slowest_refusal_seconds < 1
+    assert feed.slowest_refusal_seconds < Settings().database_timeout_seconds / 2
     await check(cluster, feed)
 
 

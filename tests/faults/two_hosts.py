@@ -7,7 +7,6 @@ reached by Unix sockets, as files are shared.
 import csv
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -25,6 +24,7 @@ BALANCER = "10.213.0.1"
 DATABASE_PORT = 5432
 SERVICE_PORT = 8000
 START_SECONDS = 10.0
+STILL_SECONDS = 0.3  # the balancer does not give a host up so soon
 
 CONFIG = """
 global
@@ -96,14 +96,17 @@ class Host:
         return [IP, "netns", "exec", self.name]
 
     def kill(self) -> None:
-        """SIGKILL of all that runs there."""
+        """SIGKILL of all that runs there, while it is at some requests: they come to it, and it
+        stands still, for a moment before."""
         found = subprocess.run(
             [IP, "netns", "pids", self.name], capture_output=True, text=True, check=False
         ).stdout
-        processes = []
-        for pid in map(int, found.split()):
-            os.kill(pid, signal.SIGKILL)
-            processes.append(psutil.Process(pid))
+        processes = [psutil.Process(pid) for pid in map(int, found.split())]
+        for process in processes:
+            process.suspend()
+        time.sleep(STILL_SECONDS)
+        for process in processes:
+            process.kill()
         psutil.wait_procs(processes, 10)
 
 
