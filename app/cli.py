@@ -96,7 +96,7 @@ def serve(
     migrate: Annotated[bool, typer.Option(help="Bring the database up to date first.")] = True,
 ) -> None:
     """Start the service; Ctrl-C stops it, and the embedded PostgreSQL with it."""
-    # All that answers HTTP: the other commands start in half the time without it.
+    # All that answers HTTP: the other commands start sooner without it.
     from app.serve import bind, connection_warning, require_keys, require_model, serve_forever
 
     settings = Settings()

@@ -8,8 +8,7 @@ user is erased every 20 seconds. After a third of the time the service is killed
 PostgreSQL; both are started again, and the clients go on with the same ids. At the end every event
 that was acknowledged is there once, and the totals equal a recount. What is compared: a fifth of
 the time before the first kill with the last fifth; latencies are those of five seconds. The data
-grow by as many events in that half hour as active people make in years; what everybody did is then
-read off more, and the disk holds more: `bytes_an_event` are those of a new one with its indexes.
+grow meanwhile, and the disk with them: `bytes_an_event` are those of a new one with its indexes.
 """
 
 import argparse
@@ -52,7 +51,7 @@ from benchmarks.history import DAYS, fill
 from benchmarks.load import Load
 
 HISTORY_EVENTS, DAYS_PER_CLEANUP = 500_000, 3
-USERS = 20_000  # so that nobody has more of them in the end than active people have in a week
+USERS = 20_000  # so that each has about as many in the end as active people have in a week
 BATCH, CLIENTS = 50, 16
 PROBE_SECONDS, SHARE_OF_HIGHEST = 15, 0.6
 READ_EVERY, STREAMS = 1.0, 2
