@@ -9,8 +9,9 @@ WORKDIR /build
 COPY requirements/service.lock requirements/
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/service.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md ./
 COPY app app
+COPY alembic alembic
 COPY --from=frontend /build/app/static app/static
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
@@ -22,12 +23,10 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN useradd --system --uid 10001 --no-create-home activity
 WORKDIR /srv
 COPY --from=build /opt/venv /opt/venv
-COPY alembic.ini ./
-COPY alembic alembic
 USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=2)"]
 # It refuses to listen beyond loopback until there is a key: ACTIVITY_ADMIN_KEYS, or one that
 # `activity-events keys create` made in its database.
 CMD ["activity-events", "serve", "--host", "0.0.0.0"]

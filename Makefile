@@ -10,13 +10,23 @@ HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
+.PHONY: help run install upgrade test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-identity bench-versions bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp frontend-if-node ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
 	@$(BIN)/activity-events serve
+
+install: $(BIN)/python ## Install the service for an own PostgreSQL (DATABASE_URL), with its frontend
+	@$(PIP) install --require-hashes --no-deps -r requirements/service.lock
+	$(if $(HAS_NODE),@$(MAKE) --no-print-directory frontend,@rm -rf app/static; echo "Node.js 20 or later is not installed: the service has no dashboard and no /tracker.js.")
+	@rm -rf build $(VENV)/*.stamp
+	@$(PIP) install --no-deps --no-build-isolation --force-reinstall .
+
+upgrade: ## Fetch the newest version and install it; then restart the service
+	git pull --ff-only
+	@$(MAKE) --no-print-directory install
 
 test: $(VENV)/dev.stamp lint frontend-if-node test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
@@ -43,7 +53,7 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-tracker bench-dashboard bench-predict bench-workers ## Measure what the README and the decision records claim
+bench: bench-indexes bench-identity bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers ## Measure what the README and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -53,6 +63,12 @@ bench-read: $(VENV)/dev.stamp ## How fast questions are answered, at ten million
 
 bench-indexes: $(VENV)/dev.stamp ## What each index costs and gives
 	$(BIN)/python -m benchmarks.indexes $(ARGS)
+
+bench-identity: $(VENV)/dev.stamp ## What it costs that an id is one event, beside other ways to have it
+	$(BIN)/python -m benchmarks.identity $(ARGS)
+
+bench-versions: $(VENV)/dev.stamp ## What an event costs in this version and in that of BEFORE=DIR, in turn
+	$(BIN)/python -m benchmarks.versions $(BEFORE) $(ARGS)
 
 bench-export: $(VENV)/dev.stamp ## What an export costs, and how flat its memory is
 	$(BIN)/python -m benchmarks.export $(ARGS)
@@ -65,6 +81,9 @@ bench-erase: $(VENV)/dev.stamp ## A user of a million events is erased under loa
 
 bench-pii: $(VENV)/dev.stamp ## How well personal data is found, and what that costs a clean event
 	$(BIN)/python -m benchmarks.pii $(ARGS)
+
+bench-hostile: $(VENV)/dev.stamp ## What hostile callers cost everybody else: waiting, and memory
+	$(BIN)/python -m benchmarks.hostile $(ARGS)
 
 bench-tracker: $(VENV)/dev.stamp frontend ## The tracker: size, cost, the fault matrix, a week
 	$(BIN)/python -m benchmarks.tracker $(ARGS)

@@ -1,29 +1,31 @@
 """Runs migrations on the connection that `app.migrate` gives, or on the one of DATABASE_URL.
 
-Whoever migrates also gets the partitions: a table without them takes no event. Each migration waits
-for its locks as `app.migrate.patiently` has it.
+Whoever migrates also gets the partitions, without which the table takes no event, and each address
+in its one form. Each migration waits for its locks as `app.migrate.patiently` has it.
 """
 
 import asyncio
 import re
 
-from alembic import context
+from alembic import command, context
 from alembic.util import CommandError
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
-import app.models_insights  # noqa: F401 (its tables are of the same metadata)
-from app.db import create_engine
-from app.migrate import patiently
+from app.db_connection import require_own_session
+from app.db_engines import create_engine
+from app.errors import ServeError
+from app.migrate import complete, known_revisions, patiently, require_utf8
 from app.models import Base
-from app.privacy.partitions import ensure_partitions, is_partition
-from app.settings import Settings
+from app.settings import Settings, setting_errors
+from app.version_table import (
+    VERSION_TABLE,
+    is_of_the_model,
+    require_free_names,
+    take_over_version,
+)
 
 RELATIVE = re.compile(r"[+-]\d+$")
-
-
-def include_name(name: str | None, type_: str, _parents: object) -> bool:
-    """Partitions are not in the model: they come and go with the months."""
-    return not (type_ == "table" and name is not None and is_partition(name))
 
 
 def run() -> None:
@@ -39,29 +41,54 @@ def run() -> None:
 
 
 def migrate(connection: Connection) -> None:
+    callers_transaction = connection.in_transaction()
+    take_over_version(connection, known_revisions())
+    if not callers_transaction:
+        connection.commit()
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
-        include_name=include_name,
+        version_table=VERSION_TABLE,
+        include_name=is_of_the_model,
         transaction_per_migration=True,
+        callers_transaction=callers_transaction,
     )
+    if is_upgrade() and not context.get_context().get_current_heads():
+        require_free_names(connection)
+    if not callers_transaction:
+        connection.commit()
     with context.begin_transaction():
         patiently(connection, run)
 
 
+def is_upgrade() -> bool:
+    """Whether this is `alembic upgrade`; `app.migrate` looks at what is there by itself."""
+    options = context.config.cmd_opts
+    return options is not None and options.cmd[0] is command.upgrade
+
+
 async def main() -> None:
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        lines = [f"Setting {name}: {message}" for name, message in setting_errors(error)]
+        raise SystemExit("\n".join(lines)) from None
     if settings.database_url is None:
         raise SystemExit(
             "Set DATABASE_URL, or use `activity-events migrate`, which starts the embedded one."
         )
+    await require_own_session(settings.database_url, settings.database_timeout_seconds)
     engine = create_engine(settings.database_url, settings, pooled=False, server_settings={})
-    async with engine.connect() as connection:
-        await connection.run_sync(migrate)
-        await connection.commit()
-        await ensure_partitions(connection, settings)
-        await connection.commit()
-    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            await require_utf8(connection)
+            await connection.run_sync(migrate)
+            await connection.commit()
+            await complete(connection, settings)
+    except ServeError as error:  # a line, of Alembic's own kind
+        raise CommandError(str(error)) from error
+    finally:
+        await engine.dispose()
 
 
 given = context.config.attributes.get("connection")

@@ -1,39 +1,48 @@
 """The command line: `activity-events serve | migrate | verify | cleanup` and more."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
 
 from app import __version__
 from app.cli_analytics import analytics_app, query_command
 from app.cli_cluster import distribute_command, undistribute_command
 from app.cli_demo import demo_command
+from app.cli_environment import load_env_file, reach_loopback_directly, with_env_file_first
+from app.cli_export import EXAMPLES as EXPORT_EXAMPLES
+from app.cli_export import export_command
+from app.cli_import import EXAMPLES as IMPORT_EXAMPLES
+from app.cli_import import import_command
 from app.cli_mcp import mcp_command
-from app.cli_privacy import erase_command, keys_app
-from app.cli_transfer import export_command, import_command
+from app.cli_privacy import erase_command, keys_app, verify_receipt_command
 from app.console import (
+    FormatOption,
     database_url,
+    echo,
+    echo_table,
     email_of,
-    err,
-    out,
     progress_bar,
     translated,
     with_database,
 )
-from app.db import Database, create_engine
+from app.db import Database
+from app.db_connection import require_own_session
+from app.db_engines import create_engine
 from app.errors import ActivityError, ServeError
-from app.migrate import migrate_at
+from app.migrate import migrate_at, require_suitable
 from app.privacy.remove import Removed, remove
 from app.programs import EmbeddedError
-from app.settings import Settings
+from app.settings import Settings, setting_errors
+from app.settings_environment import require_known
 from app.verify import Check
 from app.verify import verify as run_checks
 from app.verify_rollups import verify_rollups
@@ -51,8 +60,9 @@ app.command("demo")(demo_command)
 app.command("distribute")(distribute_command)
 app.command("undistribute")(undistribute_command)
 app.command("erase")(erase_command)
-app.command("export")(export_command)
-app.command("import")(import_command)
+app.command("verify-receipt")(verify_receipt_command)
+app.command("export", epilog=EXPORT_EXAMPLES)(export_command)
+app.command("import", epilog=IMPORT_EXAMPLES)(import_command)
 app.command("query")(query_command)
 app.command("mcp")(mcp_command)
 app.add_typer(analytics_app, name="analytics")
@@ -61,29 +71,41 @@ app.add_typer(analytics_app, name="analytics")
 def main() -> None:
     """Runs a command; what goes wrong is one line that says what to do, and exit code 1."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    reach_loopback_directly()
     try:
-        app()
+        app(with_env_file_first(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
     except ValidationError as error:
-        for each in error.errors():
-            name = str(each["loc"][0]) if each["loc"] else ""
-            variable = f"ACTIVITY_{name.upper()}" if name in Settings.model_fields else name
-            message = each["msg"].removeprefix("Value error, ")
-            err.print(f"[red]Setting {variable}:[/] {message}", highlight=False)
+        for variable, message in setting_errors(error):
+            what = f"Setting {variable}:" if variable else "Error:"
+            echo(message, error=True, label=what, style="red")
         sys.exit(1)
     except (ActivityError, EmbeddedError, ServeError, OSError) as error:
-        err.print("[red]Error:[/]", str(error), highlight=False)
+        echo(str(error), error=True, label="Error:", style="red")
         sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)
 def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take the settings from this file of NAME=VALUE lines, as systemd does; they "
+            "take precedence over variables of the shell. It may also stand after the command."
+        ),
+    ] = None,
 ) -> None:
     if show:
-        out.print(__version__)
+        echo(__version__)
         raise typer.Exit
+    if env_file is not None:
+        load_env_file(env_file)
+    try:
+        require_known(os.environ, Settings.model_fields)
+    except ValueError as error:
+        raise ServeError(str(error)) from error
 
 
 @app.command()
@@ -97,7 +119,8 @@ def serve(
 ) -> None:
     """Start the service; Ctrl-C stops it, and the embedded PostgreSQL with it."""
     # All that answers HTTP: the other commands start sooner without it.
-    from app.serve import bind, connection_warning, require_keys, require_model, serve_forever
+    from app.access_at_start import access_notice
+    from app.serve import bind, connection_warning, require_model, require_settings, serve_forever
 
     settings = Settings()
     given = {"host": host, "port": port, "workers": workers}
@@ -106,24 +129,29 @@ def serve(
     require_model(settings)
     together = shared_metrics() if settings.workers > 1 else nullcontext()
     with together, bind(settings) as listener:
-        address = f"http://{settings.host}:{listener.getsockname()[1]}"
-        with database_url(settings, owner_note=f"serving {address}", share=False) as url:
+        address = settings.url_at(listener.getsockname()[1])
+        with database_url(
+            settings, owner_note=f"serving {address}", share=False, create=True
+        ) as url:
             if migrate:
                 asyncio.run(translated(lambda: migrate_at(url, settings)))
-            asyncio.run(require_keys(settings, url))
+            else:
+                asyncio.run(translated(lambda: require_suitable(url, settings)))
+            asyncio.run(require_settings(settings, url))
             warning = asyncio.run(connection_warning(settings, url))
-            serve_forever(settings, url, listener, address, warning=warning)
+            access = asyncio.run(access_notice(settings, url))
+            serve_forever(settings, url, listener, address, access=access, warning=warning)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest revision and make the partitions it needs."""
     settings = Settings()
-    with database_url(settings) as url:
+    with database_url(settings, create=True) as url:
         made = asyncio.run(translated(lambda: migrate_at(url, settings)))
     for name in made:
-        out.print(f"made partition {name}")
-    out.print("The database is up to date.")
+        echo(f"made partition {name}")
+    echo("The database is up to date.")
 
 
 @app.command()
@@ -131,11 +159,13 @@ def verify(
     rollups: Annotated[
         bool, typer.Option("--rollups", help="Recount the totals from the events, too.")
     ] = False,
+    format_: FormatOption = "table",
 ) -> None:
     """Check every table, partition and index against the model; exit code 1 on a fault."""
     settings = Settings()
 
     async def check(url: str) -> list[Check]:
+        await require_own_session(url, settings.database_timeout_seconds)
         engine = create_engine(url, settings, pooled=False, server_settings={})
         async with engine.connect() as connection:
             checks = await run_checks(connection, settings)
@@ -144,13 +174,13 @@ def verify(
 
     with database_url(settings) as url:
         checks = asyncio.run(translated(lambda: check(url)))
-    table = Table("", "kind", "name", "expected", "found")
-    for each in checks:
-        mark = "[green]ok[/]" if each.ok else "[red]fault[/]"
-        table.add_row(mark, each.kind, each.name, each.expected, each.found)
-    out.print(table)
+    rows = [
+        ("ok" if each.ok else "fault", each.kind, each.name, each.expected, each.found)
+        for each in checks
+    ]
+    echo_table(("result", "kind", "name", "expected", "found"), rows, format_)
     faults = sum(not each.ok for each in checks)
-    out.print(f"{len(checks)} checks, {faults} faults")
+    echo(f"{len(checks)} checks, {faults} faults", error=format_ != "table")
     if faults:
         raise typer.Exit(1)
 
@@ -189,13 +219,15 @@ def cleanup(
         if counted.partitions_dropped:
             what += f", with the partitions {', '.join(counted.partitions_dropped)}"
         erases = email is not None and days is None
-        if dry_run or not (counted.events_deleted or counted.partitions_dropped or erases):
-            out.print(f"{what} to delete", highlight=False)
+        # Everybody's clean-up also forgets the users who have no event left.
+        is_needed = counted.events_deleted or counted.partitions_dropped or erases or not email
+        if dry_run or not is_needed:
+            echo(f"{what} to delete")
             return
         if not yes:
             typer.confirm(f"Delete {what}, for good?", abort=True)
         with progress_bar("Deleting", counted.events_deleted) as advance:
             done = await removed(dry=False, advance=advance)
-        out.print(f"{done.events_deleted} events deleted", highlight=False)
+        echo(f"{done.events_deleted} events deleted")
 
     with_database(run)

@@ -1,20 +1,13 @@
 """`activity-events query` and `activity-events analytics`: what the API answers, as tables."""
 
-import csv
-import functools
-import inspect
-import sys
-from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
-import orjson
 import typer
-from rich import box
-from rich.table import Table as RichTable
 
-from app.console import email_of, err, out, with_database
-from app.db import Database
+from app.cli_asking import Asked, asking
+from app.console import echo
+from app.errors import InvalidRequest
 from app.read.analytics.active_users import active_users
 from app.read.analytics.durations import durations
 from app.read.analytics.funnel import funnel
@@ -29,10 +22,9 @@ from app.read.analytics.top import TopOf, top
 from app.read.answer import Table
 from app.read.conditions import Direction, parse_step
 from app.read.events import list_events
-from app.read.filters import EventFilter, json_object
-from app.read.window import resolve_window
-from app.read.zones import Period, Unit
-from app.settings import Settings
+from app.read.metadata_values import check_key
+from app.read.zones import Period, Unit, WeekStart
+from app.schemas.names import normalise_name
 
 analytics_app = typer.Typer(
     no_args_is_help=True,
@@ -40,117 +32,10 @@ analytics_app = typer.Typer(
     "last 7 days.",
 )
 
-Format = Literal["table", "csv", "json"]
-DAYS_DEFAULT = 7
 SHADES = " ░▒▓█"  # of the busiest hour: nothing, and a quarter more each
 
 
-def common(
-    user_email: Annotated[list[str] | None, typer.Option(help="Repeat for several.")] = None,
-    event_type: Annotated[list[str] | None, typer.Option(help="Repeat for any of.")] = None,
-    event_category: Annotated[list[str] | None, typer.Option(help="Repeat for any of.")] = None,
-    device_type: Annotated[list[str] | None, typer.Option(help="Repeat for any of.")] = None,
-    metadata: Annotated[
-        str | None, typer.Option(help="A JSON object that an event's must contain.")
-    ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="The last so many days.")] = None,
-    start: Annotated[str | None, typer.Option(help="From then on, ISO 8601.")] = None,
-    end: Annotated[str | None, typer.Option(help="Until before then; by default now.")] = None,
-    tz: Annotated[str, typer.Option(help="IANA time zone of days and hours.")] = "UTC",
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
-) -> None:
-    """The options that every question has."""
-
-
-def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that is given what was `Asked`, beside options of its own."""
-    shared = inspect.signature(common).parameters
-    own = list(inspect.signature(command).parameters.values())[1:]
-
-    @functools.wraps(command)
-    def run(**options: Any) -> None:
-        asked = Asked({name: options.pop(name) for name in shared})
-        command(asked, **options)
-
-    merged = [each.replace(kind=each.KEYWORD_ONLY) for each in (*own, *shared.values())]
-    run.__signature__ = inspect.Signature(merged)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in merged}
-    return run
-
-
-class Asked:
-    """The window, the filter and the format of a question, taken off the options of a command."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        given = {name: options.get(name) for name in ("days", "start", "end")}
-        self.window = resolve_window(
-            datetime.now(UTC), **given, tz=options["tz"], default_days=DAYS_DEFAULT
-        )
-        metadata = options.get("metadata")
-        if metadata is not None:
-            json_object(metadata, "metadata")
-        self.filter_ = EventFilter(
-            user_email=tuple(
-                email_of(each, "--user-email") for each in options.get("user_email") or ()
-            ),
-            event_type=tuple(options.get("event_type") or ()),
-            event_category=tuple(options.get("event_category") or ()),
-            device_type=tuple(options.get("device_type") or ()),
-            metadata=metadata,
-        )
-        self.format: Format = options["format_"]
-
-    def answer(
-        self,
-        question: Callable[..., Awaitable[Any]],
-        *args: Any,
-        show: bool = True,
-        **more: Any,
-    ) -> Any:
-        """Asks, and prints the answer's table (where it has one, and is to `show`), or JSON."""
-
-        async def run(database: Database, _: Settings) -> Any:
-            async with database.read(heavy=True) as session:
-                return await question(session, self.filter_, self.window, *args, **more)
-
-        found = with_database(run)
-        if self.format == "json":
-            options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-            sys.stdout.write(orjson.dumps(found, option=options).decode() + "\n")
-        elif show and hasattr(found, "table"):
-            self.show(found.table())
-        if getattr(found, "about", None) is not None and found.about.truncated:
-            err.print("There is more: a limit left something out.")
-        return found
-
-    def show(self, table: Table) -> None:
-        rows = [[_plain(value) for value in row] for row in table.rows]
-        if self.format == "csv":
-            writer = csv.writer(sys.stdout)
-            writer.writerow(table.columns)
-            writer.writerows(rows)
-            return
-        shown = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for column, values in zip(table.columns, zip(*table.rows, strict=True), strict=False):
-            is_number = all(isinstance(value, int | float | None) for value in values)
-            justify: Literal["left", "right"] = "right" if is_number else "left"
-            shown.add_column(column.replace("_", " "), justify=justify, overflow="fold")
-        for row in rows:
-            shown.add_row(*map(str, row))
-        if table.rows:
-            out.print(shown, markup=False)
-        else:
-            out.print("Nothing in this window.")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="minutes")
-    if isinstance(value, date):
-        return value.isoformat()
-    return "" if value is None else value
-
-
+WeekStartOption = Annotated[WeekStart, typer.Option(help="The first day of weeks.")]
 LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Most rows.")]
 
 
@@ -168,7 +53,7 @@ def query_command(asked: Asked, limit: LimitOption = 20) -> None:
         ]
         asked.show(Table(names, rows))
     if page.next_cursor:
-        err.print(f"There are more: these are the newest {limit}.", highlight=False)
+        echo(f"There are more: these are the newest {limit}.", error=True)
 
 
 @analytics_app.command("summary")
@@ -194,10 +79,11 @@ def timeseries_command(
     asked: Asked,
     bucket: Annotated[Unit, typer.Option(help="How wide.")] = "day",
     split_by: Annotated[Split | None, typer.Option(help="One series for each value.")] = None,
+    week_start: WeekStartOption = "monday",
     limit: LimitOption = 10,
 ) -> None:
     """Events over time, whole or split."""
-    asked.answer(timeseries, bucket=bucket, split_by=split_by, limit=limit)
+    asked.answer(timeseries, bucket=bucket, week_start=week_start, split_by=split_by, limit=limit)
 
 
 @analytics_app.command("top")
@@ -206,10 +92,16 @@ def top_command(
     asked: Asked,
     by: Annotated[TopOf, typer.Option(help="Of what.")] = "event_type",
     key: Annotated[str | None, typer.Option(help="Of the metadata, with --by metadata.")] = None,
+    elements: Annotated[bool, typer.Option(help="Count the elements of lists.")] = False,
     limit: LimitOption = 10,
 ) -> None:
     """What there is most of."""
-    asked.answer(top, by=by, key=key, limit=limit)
+    check_key(key, needed=by == "metadata", option="--by metadata", name="--key")
+    if elements and by != "metadata":
+        raise InvalidRequest("`--elements` is only allowed with `--by metadata`")
+    found = asked.answer(top, by=by, key=key, elements=elements, limit=limit)
+    if found.note:
+        echo(found.note, error=True)
 
 
 @analytics_app.command("active-users")
@@ -225,9 +117,10 @@ def retention_command(
     asked: Asked,
     period: Annotated[Period, typer.Option(help="Of the cohorts.")] = "week",
     periods: Annotated[int, typer.Option(min=1, max=60, help="How many after the first.")] = 8,
+    week_start: WeekStartOption = "monday",
 ) -> None:
     """Who comes back, by when they first came; of the filters, only users count."""
-    asked.answer(retention, period=period, periods=periods)
+    asked.answer(retention, period=period, periods=periods, week_start=week_start)
 
 
 @analytics_app.command("funnel")
@@ -239,19 +132,31 @@ def funnel_command(
         typer.Option(help="In order: a type, or JSON with event_type and metadata."),
     ],
     within_minutes: Annotated[int, typer.Option(min=1, help="From the first step.")] = 10_080,
+    after_end: Annotated[
+        bool, typer.Option(help="Count later steps after the window's end, too.")
+    ] = False,
     order: Annotated[Order, typer.Option(help="strict: nothing else between.")] = "loose",
     split_by: Annotated[FunnelSplit | None, typer.Option(help="Groups by the first step.")] = None,
     key: Annotated[str | None, typer.Option(help="With --split-by metadata.")] = None,
 ) -> None:
     """How far users get through some steps."""
-    asked.answer(
+    check_key(key, needed=split_by == "metadata", option="--split-by metadata", name="--key")
+    found = asked.answer(
         funnel,
         [parse_step(each) for each in step],
         within=timedelta(minutes=within_minutes),
+        after_end=after_end,
+        now=datetime.now(UTC),
         order=order,
         split_by=split_by,
         key=key,
     )
+    if asked.format == "table":
+        until = found.about.complete_before.astimezone(asked.window.zone)
+        echo(
+            f"complete_before {until.isoformat(timespec='minutes')}: users who began earlier have "
+            f"had all {within_minutes} minutes to convert."
+        )
 
 
 @analytics_app.command("paths")
@@ -266,7 +171,9 @@ def paths_command(
 ) -> None:
     """What users do after, or before, something."""
     gap = timedelta(minutes=gap_minutes)
-    asked.answer(paths, anchor, direction=direction, steps=steps, gap=gap, limit=limit)
+    asked.answer(
+        paths, normalise_name(anchor), direction=direction, steps=steps, gap=gap, limit=limit
+    )
 
 
 @analytics_app.command("durations")
@@ -278,9 +185,9 @@ def durations_command(asked: Asked, limit: LimitOption = 100) -> None:
 
 @analytics_app.command("heatmap")
 @asking
-def heatmap_command(asked: Asked) -> None:
+def heatmap_command(asked: Asked, week_start: WeekStartOption = "monday") -> None:
     """Events by weekday and hour."""
-    found = asked.answer(heatmap, show=asked.format == "csv")
+    found = asked.answer(heatmap, show=asked.format == "csv", week_start=week_start)
     if asked.format == "table":
         most = max(1, *(events for by_hour in found.events for events in by_hour))
         rows = [

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.console import database_url, out, progress_bar, translated
-from app.db import create_engine
+from app.console import database_url, echo, progress_bar, translated
+from app.db_engines import create_engine
 from app.distribute import SHARDS, TABLES, distribute, undistribute
 from app.migrate import migrate_at
 from app.settings import Settings
@@ -31,7 +31,7 @@ def distribute_command(
     docs/scaling.md.
     """
     _each("Distributing", lambda connection: distribute(connection, shards))
-    out.print("The tables are spread over the workers.")
+    echo("The tables are spread over the workers.")
 
 
 def undistribute_command(
@@ -41,7 +41,7 @@ def undistribute_command(
     if not yes:
         typer.confirm("Bring everything back to the coordinator?", abort=True)
     _each("Bringing back", undistribute)
-    out.print("All tables are on the coordinator.")
+    echo("All tables are on the coordinator.")
 
 
 def _each(what: str, steps: Callable[[AsyncConnection], AsyncIterator[str]]) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import httpx
 import typer
 
-from app.console import err
+from app.client.address import Address, reason_of
+from app.console import echo
 
 PROBE_SECONDS = 5
 
@@ -33,16 +34,21 @@ def mcp_command(
     if find_spec("mcp") is None:
         raise _stop("This takes the extra `ai`: pip install 'activity-events[ai]'.")
     try:
-        httpx.get(f"{url}/health/live", timeout=PROBE_SECONDS)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+        address = Address.of(url, key)
+    except ValueError as error:
+        raise _stop(f"--{error}.") from None
+    try:
+        httpx.get(f"{address.url}/health/live", timeout=PROBE_SECONDS)
+    except httpx.TransportError as error:
         raise _stop(
-            f"No service at {url} ({error}): start it with `make run`, or name it by --url."
-        ) from error
+            f"No service at {address.url} ({reason_of(error)}): start it with `make run`, or name "
+            "it by --url."
+        ) from None
     from app.mcp.stdio import serve_stdio
 
-    asyncio.run(serve_stdio(url.rstrip("/"), key))
+    asyncio.run(serve_stdio(address))
 
 
 def _stop(message: str) -> typer.Exit:
-    err.print(message, markup=False)
+    echo(message, error=True)
     return typer.Exit(1)

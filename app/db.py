@@ -7,39 +7,38 @@ server raises leaves here as one of `app.errors`.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol, TypeVar, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from copy import copy
+from typing import Protocol, TypeVar, cast
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, QueuePool
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.pool import QueuePool
 
-from app.db_errors import CommitUnknown, translate
+from app.db_connection import WRITE_TIMEOUT_MS, Connection
+from app.db_engines import ANSWER_SECONDS, HEAVY, connect, create_engine, create_reader
+from app.db_errors import FAILURES, translate, was_cut_off
+from app.db_freshness import Freshness
+from app.db_slots import (
+    NOTING_POOL_SIZE,
+    OWN_HEAVY_READS,
+    OWN_READS,
+    OWN_WRITES,
+    READINESS_POOL_SIZE,
+    DatabaseSlots,
+)
+from app.db_writer import GROUP_TIMEOUTS
+from app.errors import DatabaseUnavailable
 from app.settings import Settings
-from app.watch.traces import trace_connection, trace_engine
+from app.slots import Slots
+from app.watch.traces import trace_connection
 
 T = TypeVar("T")
 
-WRITE_TIMEOUT_MS = 60_000
-LOCK_TIMEOUT_MS = 5_000
-NOTING_POOL_SIZE = 2
-# For questions about everybody: sorting their events on disk would take twice as long, and a plan
-# for any window is a bad one for most. Few may run at a time.
-HEAVY = {"work_mem": "64MB", "plan_cache_mode": "force_custom_plan"}
-
-# What every connection is told. `jit` costs more than it saves on short statements; the Citus
-# setting spares its slow look-up of array types and means nothing to a plain PostgreSQL.
-SESSION_DEFAULTS = {
-    "application_name": "activity-events",
-    "timezone": "UTC",
-    "jit": "off",
-    "synchronous_commit": "on",
-    "lock_timeout": str(LOCK_TIMEOUT_MS),
-    "idle_in_transaction_session_timeout": str(WRITE_TIMEOUT_MS),
-    "citus.override_table_visibility": "off",
-}
+WRITABLE_SECONDS = 4.0
+WRITABLE = text(
+    "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+)
 
 
 class ReadSession(AsyncSession):
@@ -59,81 +58,49 @@ class Reads(Protocol):
         """The question's answer; it may be asked twice. Args and Raises: as `Database.read`."""
 
 
-async def connect(
-    url: str,
-    settings: Settings,
-    server_settings: dict[str, str],
-    command_timeout: float | None = None,
-    timeout_seconds: float | None = None,
-) -> asyncpg.Connection:
-    """One connection, with what every connection is told."""
-    return await asyncpg.connect(
-        dsn=url,
-        timeout=timeout_seconds or settings.database_timeout_seconds,
-        command_timeout=command_timeout,
-        server_settings={**SESSION_DEFAULTS, **server_settings},
-    )
-
-
-def create_engine(
-    url: str,
-    settings: Settings,
-    *,
-    pooled: bool = True,
-    pool_size: int | None = None,
-    timeout_seconds: float | None = None,
-    command_timeout: float | None = None,
-    server_settings: dict[str, str],
-) -> AsyncEngine:
-    """An engine on asyncpg that takes any libpq URL (`sslmode`, `host=/socket/dir`, several hosts).
-
-    SQLAlchemy's own URL parsing knows fewer parameters, so asyncpg reads the URL itself.
-    """
-
-    async def new_connection() -> asyncpg.Connection:
-        return await connect(url, settings, server_settings, command_timeout, timeout_seconds)
-
-    pool: dict[str, Any] = {"poolclass": NullPool}
-    if pooled:
-        pool = {
-            "poolclass": AsyncAdaptedQueuePool,
-            "pool_size": pool_size or settings.database_pool_size,
-            "max_overflow": 0,
-            "pool_timeout": timeout_seconds or settings.database_timeout_seconds,
-            "pool_pre_ping": False,
-        }
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=new_connection, **pool)
-    trace_engine(engine.sync_engine)
-    return engine
-
-
-def connections_of(settings: Settings) -> int:
-    """The most that one process holds: the pools to read, to read a great deal, to write and to
-    note, and the writers' own. Those to a replica are the replica's, but for one that asks where
-    the primary is."""
-    pools = 2 * settings.database_pool_size + settings.analytics_pool_size + NOTING_POOL_SIZE
-    return pools + settings.writer_tasks + (1 if settings.read_database_url else 0)
-
-
 class Database:
-    """Both pools. Made at start, disposed at the end; connects when first used."""
+    """All pools. Made at start, disposed at the end; connects when first used.
+
+    It is the service's own way to the database; that of a caller is `of(caller)`.
+    """
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
-        self._read_engine = create_reader(url, settings, pool_size=settings.database_pool_size)
-        self._heavy_engine = create_reader(
-            url, settings, pool_size=settings.analytics_pool_size, server_settings=HEAVY
-        )
-        self._write_engine = create_engine(url, settings, server_settings=writing)
-        self._note_engine = create_engine(
-            url,
-            settings,
-            pool_size=NOTING_POOL_SIZE,
-            server_settings={**writing, "synchronous_commit": "off"},
-        ).execution_options(isolation_level="AUTOCOMMIT")
-        self._writing = writing
+        self.freshness = Freshness()
         self._settings = settings
+        self._engines = _engines(url, settings, self.freshness)
+        self._slots = DatabaseSlots.of(settings)
+        self._caller: str | None = None
+        self._has_share = False
+
+    def of(self, caller: str | None) -> "Database":
+        """The same pools for one caller, who waits for its turn and holds its share at most.
+
+        Args:
+            caller: None is one that may take all that callers share (local mode).
+        """
+        shared = copy(self)
+        shared._caller, shared._has_share = caller, True
+        return shared
+
+    def of_readiness(self) -> "Database":
+        """The same, but for reads and `check_writable`, which have a connection of their own."""
+        apart = copy(self)
+        own = self._engines["readiness"]
+        apart._engines = {**self._engines, "read": own, "note": own}
+        return apart
+
+    def turn(self, *, heavy: bool = False) -> AbstractAsyncContextManager[None]:
+        """Hold one of the connections that callers share for reading, wherever it leads to.
+
+        Raises:
+            ShareExceeded: the caller holds its share.
+            Overloaded: other callers hold all.
+        """
+        return self._hold(self._slots.heavy if heavy else self._slots.read)
+
+    def _hold(self, slots: Slots) -> AbstractAsyncContextManager[None]:
+        return slots.hold(self._caller) if self._has_share else nullcontext()
 
     @asynccontextmanager
     async def read(self, *, heavy: bool = False) -> AsyncIterator[ReadSession]:
@@ -145,22 +112,36 @@ class Database:
 
         Raises:
             TooExpensive: a statement ran into the timeout.
+            ShareExceeded: the caller holds its share of the connections.
             Unavailable: no connection was to be had.
         """
+        async with self.turn(heavy=heavy), self.read_now(heavy=heavy) as session:
+            yield session
+
+    @asynccontextmanager
+    async def read_now(self, *, heavy: bool = False) -> AsyncIterator[ReadSession]:
+        """As `read`, for one who has its `turn`."""
         try:
             async with ReadSession(
-                self._heavy_engine if heavy else self._read_engine,
+                self._engines["heavy" if heavy else "read"],
                 expire_on_commit=False,
                 autoflush=False,
             ) as session:
                 yield session
-        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+        except FAILURES as error:
             raise translate(error) from error
 
     async def ask(
         self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
     ) -> T:
-        """The answer to a question that only reads. Raises as `read` does."""
+        """The answer to a question that only reads, which is asked again where its connection is
+        lost. Raises as `read` does."""
+        try:
+            async with self.read(heavy=heavy) as session:
+                return await question(session)
+        except DatabaseUnavailable as error:
+            if not was_cut_off(error.__cause__):
+                raise
         async with self.read(heavy=heavy) as session:
             return await question(session)
 
@@ -171,15 +152,17 @@ class Database:
         The commit has returned before the block is left: what is answered afterwards is kept.
 
         Raises:
+            ShareExceeded: the caller holds its share of the connections.
             Unavailable: no connection was to be had, or it was lost; nothing is known to be kept.
         """
         try:
             async with (
-                WriteSession(self._write_engine, expire_on_commit=False) as session,
+                self._hold(self._slots.write),
+                WriteSession(self._engines["write"], expire_on_commit=False) as session,
                 session.begin(),
             ):
                 yield session
-        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+        except FAILURES as error:
             raise translate(error) from error
 
     @asynccontextmanager
@@ -187,74 +170,92 @@ class Database:
         """A session for single statements, each committed by itself, whose last second a crash of
         the server may lose: nobody waits for the disk. Raises as `transaction`."""
         try:
-            async with WriteSession(self._note_engine, expire_on_commit=False) as session:
+            async with (
+                self._hold(self._slots.note),
+                WriteSession(self._engines["note"], expire_on_commit=False) as session,
+            ):
                 yield session
-        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+        except FAILURES as error:
             raise translate(error) from error
 
-    async def connect_writer(self) -> asyncpg.Connection:
-        """A connection of asyncpg's own, for the writer: it copies, and SQLAlchemy can't.
+    async def check_writable(self) -> None:
+        """Check that the database takes writes, by a connection of the kind that writes.
 
-        A statement that takes too long raises TimeoutError, so that no group waits without bound.
+        Where it doesn't, every connection is replaced before it is used again: the next may lead
+        to a server that does.
+
+        Raises:
+            Unavailable: it takes none, or does not say within `WRITABLE_SECONDS`.
         """
-        connection = await connect(
-            self.url, self._settings, self._writing, command_timeout=WRITE_TIMEOUT_MS / 1000
-        )
+        try:
+            async with asyncio.timeout(WRITABLE_SECONDS), self.noting() as session:
+                is_writable = (await session.execute(WRITABLE)).scalar_one()
+        except TimeoutError as error:
+            self.freshness.renew()
+            raise translate(error) from error
+        if not is_writable:
+            self.freshness.renew()
+            raise DatabaseUnavailable(
+                "The database takes no writes at present.", log_fields={"sqlstate": "25006"}
+            )
+
+    async def connect_writer(self) -> Connection:
+        """A connection of asyncpg's own, for the writer: it copies, and SQLAlchemy can't. Its
+        statements are waited for as `app.db_writer` has it."""
+        connection = await connect(self.url, self._settings, GROUP_TIMEOUTS)
         trace_connection(connection)
         return connection
 
     def pools(self) -> dict[str, tuple[int, int]]:
-        """How many connections are in use, and of how many, by what they are for; the writer's own
-        are in none."""
-        engines = {
-            "read": self._read_engine,
-            "heavy": self._heavy_engine,
-            "write": self._write_engine,
-        }
-        pools = {name: cast("QueuePool", engine.pool) for name, engine in engines.items()}
-        return {name: (pool.checkedout(), pool.size()) for name, pool in pools.items()}
+        """How many connections are in use, the service's own included, and how many callers share,
+        by what they are for; the writer's own are in none."""
+        slots = {"read": self._slots.read, "heavy": self._slots.heavy, "write": self._slots.write}
+        pools = {name: cast("QueuePool", self._engines[name].pool) for name in slots}
+        return {name: (pool.checkedout(), slots[name].total) for name, pool in pools.items()}
 
     async def dispose(self) -> None:
-        engines = (self._read_engine, self._heavy_engine, self._write_engine, self._note_engine)
-        await asyncio.gather(*(engine.dispose() for engine in engines))
+        await asyncio.gather(*(engine.dispose() for engine in self._engines.values()))
 
 
-def create_reader(
-    url: str,
-    settings: Settings,
-    *,
-    pool_size: int,
-    server_settings: dict[str, str] | None = None,
-    **timeouts: Any,
-) -> AsyncEngine:
-    """An engine for single statements that the server holds to reading, and to the timeout."""
-    reading = {
-        "default_transaction_read_only": "on",
-        "statement_timeout": str(settings.statement_timeout_ms),
-        **(server_settings or {}),
+def _engines(url: str, settings: Settings, freshness: Freshness) -> dict[str, AsyncEngine]:
+    """By what they are for."""
+    size, heavy_size = settings.database_pool_size, settings.analytics_pool_size
+    writing = {"statement_timeout": str(WRITE_TIMEOUT_MS)}
+    noting = {**writing, "synchronous_commit": "off"}
+    longest = WRITE_TIMEOUT_MS / 1000 + ANSWER_SECONDS
+
+    def writer(
+        pool_size: int, told: dict[str, str], command_timeout: float = longest
+    ) -> AsyncEngine:
+        return create_engine(
+            url,
+            settings,
+            pool_size=pool_size,
+            server_settings=told,
+            command_timeout=command_timeout,
+            freshness=freshness,
+        )
+
+    return {
+        "read": create_reader(url, settings, pool_size=size + OWN_READS, freshness=freshness),
+        "heavy": create_reader(
+            url,
+            settings,
+            pool_size=heavy_size + OWN_HEAVY_READS,
+            server_settings=HEAVY,
+            freshness=freshness,
+        ),
+        "write": writer(size + OWN_WRITES, writing),
+        "note": writer(NOTING_POOL_SIZE, noting).execution_options(isolation_level="AUTOCOMMIT"),
+        # Of the kind that writes: only such a one can tell whether the database takes writes.
+        "readiness": writer(
+            READINESS_POOL_SIZE, noting, settings.database_timeout_seconds
+        ).execution_options(isolation_level="AUTOCOMMIT"),
     }
-    engine = create_engine(url, settings, pool_size=pool_size, server_settings=reading, **timeouts)
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager
-async def write_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """One transaction on asyncpg's own connection, committed when the block ends.
-
-    Raises:
-        CommitUnknown: the connection was lost while the commit was under way.
-    """
-    transaction = connection.transaction()
-    await transaction.start()
-    completed = False
-    try:
-        yield
-        completed = True
-    finally:
-        if not completed and not connection.is_closed():
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await transaction.rollback()
-    try:
-        await transaction.commit()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise CommitUnknown("The connection was lost during the commit.") from error
+async def transaction_on(connection: AsyncConnection) -> AsyncIterator[WriteSession]:
+    """As `Database.transaction`, on a connection that is in none; errors are the driver's."""
+    async with WriteSession(connection, expire_on_commit=False) as session, session.begin():
+        yield session

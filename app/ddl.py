@@ -2,11 +2,11 @@
 
 import asyncio
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import LOCK_TIMEOUT_MS
+from app.db_connection import LOCK_TIMEOUT_MS
 from app.db_errors import sqlstate_of
 
 # How a statement that locks a whole table waits for it.
@@ -39,3 +39,10 @@ async def alter_politely(connection: AsyncConnection, *statements: str) -> None:
             await asyncio.sleep(LOCK_PAUSE_SECONDS)
         else:
             return
+
+
+def wait_for_locks(connection: Connection, milliseconds: int) -> None:
+    """For this session, from now on; 0 is without end."""
+    connection.execute(
+        text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{milliseconds}ms"}
+    )

@@ -7,21 +7,26 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.auth.admission import Admission
 from app.auth.authenticate import Authenticator
 from app.auth.principal import Principal
 from app.auth.rates import Rates
 from app.db import Database, Reads
 from app.errors import InvalidRequest
 from app.gauges import Gauges
+from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
 from app.insights.generate import Generator
-from app.read.export import ExportSlots
 from app.read.feed import Feed
+from app.readiness import Readiness
 from app.replica.reads import POSITION_HEADER, Replicas
-from app.schemas.queries import EventQuery
+from app.schemas.names import NAME_MAX_CHARS
+from app.schemas.queries import VALUES_MAX, EventQuery
 from app.settings import Settings
+from app.slots import Slots
 
+PARAMETERS_MAX = 100  # different ones: more than any route has
 # These may be repeated, and then mean any-of. Of all others a second value would be lost.
 REPEATABLE = frozenset(
     name for name, field in EventQuery.model_fields.items() if field.default_factory is list
@@ -36,14 +41,15 @@ class Service:
     database: Database
     replicas: Replicas
     writer: GroupWriter
+    bodies: BodyBudget
     auth: Authenticator
     rates: Rates
-    exports: ExportSlots
+    exports: Slots
     feed: Feed
     gauges: Gauges
+    readiness: Readiness
     everybody: CurrentEverybody
     generator: Generator | None
-    head_revision: str
 
 
 def service_of(request: Request) -> Service:
@@ -51,14 +57,15 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def _database(request: Request) -> Database:
-    return service_of(request).database
+def database_of(request: Request) -> Database:
+    """The database of whoever was let in, within their share."""
+    return service_of(request).database.of(principal_of(request).sharer)
 
 
 def reads_of(request: Request) -> Reads:
     """The reads of whoever was let in; they show what this caller has written."""
     return service_of(request).replicas.reads(
-        principal_of(request).caller, request.headers.get(POSITION_HEADER)
+        principal_of(request).caller, request.headers.get(POSITION_HEADER), database_of(request)
     )
 
 
@@ -67,13 +74,20 @@ def _settings(request: Request) -> Settings:
 
 
 def _generator(request: Request) -> Generator | None:
-    return service_of(request).generator
+    generator = service_of(request).generator
+    return None if generator is None else generator.of(principal_of(request).sharer)
 
 
 def now_of(request: Request) -> datetime:
     """The present, by the application's clock."""
     now: datetime = request.app.state.clock()
     return now
+
+
+def admission_of(request: Request) -> Admission:
+    """That of whoever was let in."""
+    admission: Admission = request.scope["admission"]
+    return admission
 
 
 def principal_of(request: Request) -> Principal:
@@ -83,16 +97,22 @@ def principal_of(request: Request) -> Principal:
 
 
 def _no_repeats(request: Request) -> None:
-    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    if len(names) > PARAMETERS_MAX:
+        raise InvalidRequest(f"At most {PARAMETERS_MAX} parameters are taken (got {len(names)}).")
+    for name, count in names.items():
+        if count > VALUES_MAX and name in REPEATABLE:
+            raise InvalidRequest.of(name, f"takes at most {VALUES_MAX} values (got {count})")
         if count > 1 and name not in REPEATABLE:
-            raise InvalidRequest.of(name, "is given more than once")
+            raise InvalidRequest.of(name[:NAME_MAX_CHARS], "is given more than once")
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]
 ReadsDep = Annotated[Reads, Depends(reads_of)]
-DatabaseDep = Annotated[Database, Depends(_database)]
+DatabaseDep = Annotated[Database, Depends(database_of)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 GeneratorDep = Annotated[Generator | None, Depends(_generator)]
+AdmissionDep = Annotated[Admission, Depends(admission_of)]
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
 NowDep = Annotated[datetime, Depends(now_of)]
 NoRepeats = Depends(_no_repeats)

@@ -11,7 +11,8 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import app.models_insights  # noqa: F401 (its tables are of the same metadata)
+import app.models_access
+import app.models_insights  # noqa: F401 (their tables are of the same metadata)
 from app.errors import InvalidRequest
 from app.models import Base
 
@@ -24,6 +25,7 @@ TABLES: dict[str, Spread] = {
     "activity_event": "distributed",
     "activity_user_day": "distributed",
     "activity_session": "distributed",
+    "stray_event": "distributed",
     "served_prediction": "distributed",
     "prediction_score": "distributed",
     "activity_rollup": "local",

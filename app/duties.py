@@ -30,6 +30,7 @@ logger = logging.getLogger("activity_events")
 FIRST_LOOK_SECONDS = 5.0
 LOOK_SECONDS = 60.0
 RETRY_AFTER = timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
 LOCK_CLASS = 0x647574
 
 TRY_LOCK = text("SELECT pg_try_advisory_lock(:class, :key)")
@@ -43,6 +44,7 @@ class Duty:
     name: str
     every: timedelta
     run: Callable[[Database, Settings, datetime], Awaitable[object]]
+    retry_after: timedelta = RETRY_AFTER
 
 
 async def _partitions(database: Database, settings: Settings, now: datetime) -> None:
@@ -61,8 +63,10 @@ async def _retention(database: Database, settings: Settings, now: datetime) -> N
 
 async def _unfinished(database: Database, _: Settings, __: datetime) -> None:
     """Erasures and opt-outs that were cut off."""
-    await finish_erasures(database)
-    await finish_opt_outs(database)
+    try:
+        await finish_erasures(database)
+    finally:
+        await finish_opt_outs(database)
 
 
 async def _arrivals(database: Database, settings: Settings, now: datetime) -> None:
@@ -79,11 +83,11 @@ async def _predictions(database: Database, _: Settings, now: datetime) -> None:
 
 DUTIES = (
     Duty("partitions", timedelta(hours=6), _partitions),
-    Duty("unfinished", timedelta(hours=1), _unfinished),
+    Duty("unfinished", MINUTE, _unfinished, retry_after=MINUTE),
     Duty(RETENTION, timedelta(days=1), _retention),
-    Duty("arrivals", timedelta(minutes=1), _arrivals),
-    Duty("summaries", timedelta(minutes=1), _summaries),
-    Duty("predictions", timedelta(minutes=1), _predictions),
+    Duty("arrivals", MINUTE, _arrivals),
+    Duty("summaries", MINUTE, _summaries),
+    Duty("predictions", MINUTE, _predictions),
 )
 
 
@@ -131,9 +135,10 @@ class Duties:
             except Exception as error:  # noqa: BLE001 (the next look comes in any case)
                 # What else an error says may be a user's.
                 why = str(error) if isinstance(error, ActivityError) else type(error).__name__
-                logger.warning("duty %s failed: %s", duty.name, why)
+                fields = error.log_fields if isinstance(error, ActivityError) else {}
+                logger.warning("duty %s failed: %s", duty.name, why, extra={"fields": fields})
                 DUTY_FAILURES.labels(duty.name).inc()
-                self._not_before[duty.name] = now + RETRY_AFTER
+                self._not_before[duty.name] = now + duty.retry_after
 
     async def _do_if_due(self, duty: Duty, now: datetime) -> None:
         lock = {"class": LOCK_CLASS, "key": zlib.crc32(duty.name.encode()) - 2**31}

@@ -4,36 +4,34 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.deps import Service
-from app.errors import Forbidden, Unavailable
+from app.errors import Forbidden, InvalidRequest, MalformedRequest, Unavailable
+from app.local_mode import refusal
 from app.read.export_formats import MEDIA_TYPES
 from app.replica.reads import POSITION_HEADER
 from app.routers.responses import JsonResponse
 from app.settings import Settings
+from app.turns import Turns
 
-LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 PREFLIGHT_SECONDS = 7200  # the longest that Chromium keeps one
 FILES = tuple(media_type.partition(";")[0] for media_type in MEDIA_TYPES.values())
 GZIP_MIN_BYTES = 1024
+QUERY_PAIRS_MAX = 1000  # repeated ones included
+# Proxies and libraries differ in which of two they take.
+GIVEN_ONCE = frozenset({b"host", b"authorization", b"x-api-key", b"origin"})
+STATUSES_WITHOUT_WHOLE_BODY = frozenset({204, 206, 304})
 GZIP_LEVEL = 4  # the next ones take twice as long, for a few hundredths less
-METHODS = ("GET", "POST", "PUT", "DELETE")
-REQUEST_HEADERS = (
-    "Authorization",
-    "X-API-Key",
-    "Content-Type",
-    "Content-Encoding",
-    "If-None-Match",
-    "Last-Event-ID",
-    "X-Request-ID",
-    "traceparent",
-    POSITION_HEADER,
-)
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+# Tracing adds headers of its own to every request of a page (baggage, sentry-trace, newrelic): a
+# trusted origin may send any. This is the bound of what is repeated to it.
+ASKED_HEADERS_MAX_CHARS = 4096
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 EXPOSED_HEADERS = (
     POSITION_HEADER,
     "Content-Disposition",
@@ -51,63 +49,45 @@ SECURITY_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
-# Answers hold personal data: nobody on the way keeps them, and no page may draw them in.
+# Whatever says nothing else of itself holds personal data, in any format: nobody keeps it, and no
+# page may draw it in. Pages, scripts and other files bring headers of their own.
 DATA_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cache-control": b"no-store",
-}
-PAGE_HEADERS = {
-    b"content-security-policy": b"default-src 'self'; script-src 'self' 'unsafe-inline'; "
-    b"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; "
-    b"base-uri 'none'; form-action 'self'"
+    b"cache-control": b"private, no-store",
 }
 
 
 class Edge:
-    """Refuses what local mode must not answer, and adds the headers that every answer has.
-
-    In local mode a web page that the same browser has open must reach nothing: neither by a name
-    of its own that leads to this machine (DNS rebinding), nor as another origin.
-    """
+    """Lets requests begin in turn (`app.turns`), refuses what local mode must not answer
+    (`app.local_mode`), and adds the headers that every answer has."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._may_be_local = settings.may_be_local
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        await self._turns.wait(scope)
         send = _with_security_headers(send)
-        if self._settings.listens_on_loopback and not self._settings.has_credentials:
-            refusal = await self._refusal(scope)
-            if refusal is not None:
-                answer = JsonResponse(refusal.body(), refusal.status)
+        fault = _given_twice(scope) or _too_many_parameters(scope)
+        if fault is not None:
+            await JsonResponse(fault.body(), fault.status)(scope, receive, send)
+            return
+        if self._may_be_local:
+            found = await self._refusal(scope)
+            if found is not None:
+                answer = JsonResponse(found.body(), found.status)
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> Forbidden | None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        own = LOOPBACK_HOST.fullmatch(host) is not None
-        if own and (origin is None or origin in _origins_of(host)):
-            return None
-        if not await _is_local(scope):
-            return None
-        if not own:
-            return Forbidden(
-                "In local mode only localhost, 127.0.0.1 and [::1] are answered.",
-                code="host_not_allowed",
-            )
-        if origin in self._settings.allowed_origins:
-            return None
-        return Forbidden(
-            "In local mode no origin but the service's own is answered; name yours in "
-            "ACTIVITY_ALLOWED_ORIGINS.",
-            code="origin_not_allowed",
-            details={"origin": origin},
-        )
+        found = refusal(scope, self._settings.allowed_origins)
+        return found if found is not None and await _is_local(scope) else None
 
 
 class Gzip(GZipMiddleware):
@@ -127,8 +107,32 @@ class Gzip(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
             await super().__call__(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "HEAD":
+            await self.app(scope, receive, self._with_vary(send))
         else:
             await self.app(scope, receive, send)
+
+    def _with_vary(self, send: Send) -> Send:
+        """Add to a HEAD the `Vary` that its GET has, which depends on a body that is not made."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._is_compressible(message):
+                MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+            await send(message)
+
+        return sending
+
+    def _is_compressible(self, start: Message) -> bool:
+        headers = Headers(raw=start["headers"])
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        media_types = {media_type, f"{media_type.partition('/')[0]}/*"}
+        return (
+            start["status"] not in STATUSES_WITHOUT_WHOLE_BODY
+            and "content-encoding" not in headers
+            and media_types.isdisjoint(self.exclude_content_types)
+            # Without its length, a body is streamed, and is compressed whatever its length.
+            and int(headers.get("content-length", GZIP_MIN_BYTES)) >= GZIP_MIN_BYTES
+        )
 
 
 class Cors(CORSMiddleware):
@@ -139,7 +143,7 @@ class Cors(CORSMiddleware):
             app,
             allow_origins=settings.allowed_origins,
             allow_methods=METHODS,
-            allow_headers=REQUEST_HEADERS,
+            allow_headers=("*",),
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )
@@ -158,15 +162,53 @@ class Cors(CORSMiddleware):
         return super().is_allowed_origin(origin) or origin in self._of_keys
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        answer = super().preflight_response(request_headers)
-        if answer.status_code < 400:
-            return answer
-        refusal = Forbidden(
-            f"{bytes(answer.body).decode()}.",
-            code="origin_not_allowed",
-            details={"origin": request_headers["origin"]},
-        )
-        return JsonResponse(refusal.body(), refusal.status)
+        refusal = self._refusal(request_headers)
+        if refusal is not None:
+            return JsonResponse(refusal.body(), refusal.status)
+        return super().preflight_response(request_headers)
+
+    def _refusal(self, request_headers: Headers) -> Forbidden | None:
+        """Why a page may not send what it asks for; None where it may."""
+        origin = request_headers["origin"]
+        if not self.is_allowed_origin(origin):
+            return Forbidden(
+                "Disallowed CORS origin.", code="origin_not_allowed", details={"origin": origin}
+            )
+        method = request_headers["access-control-request-method"]
+        if method not in METHODS:
+            return Forbidden(
+                f"Disallowed CORS method; {', '.join(METHODS)} are allowed.",
+                code="cors_method_not_allowed",
+                details={"method": method},
+            )
+        asked = request_headers.get("access-control-request-headers", "")
+        names = [name.strip() for name in asked.split(",") if name.strip()]
+        wrong = [name for name in names if HEADER_NAME.fullmatch(name) is None]
+        if wrong or len(asked) > ASKED_HEADERS_MAX_CHARS:
+            return Forbidden(
+                "Disallowed CORS headers: they are no names of headers, or too many.",
+                code="cors_headers_not_allowed",
+                details={"headers": [name[:64] for name in wrong[:5]]},
+            )
+        return None
+
+
+def _given_twice(scope: Scope) -> MalformedRequest | None:
+    names = [name for name, _ in scope["headers"] if name in GIVEN_ONCE]
+    if len(names) == len(set(names)):
+        return None
+    name = next(name for name in names if names.count(name) > 1).decode()
+    return MalformedRequest(
+        f"The header {name} is there more than once: send one.", details={"header": name}
+    )
+
+
+def _too_many_parameters(scope: Scope) -> InvalidRequest | None:
+    """Counted before they are parsed, which costs more than to send them."""
+    count = scope["query_string"].count(b"&") + 1
+    if count <= QUERY_PAIRS_MAX:
+        return None
+    return InvalidRequest(f"A query may have {QUERY_PAIRS_MAX} parameters (got {count}).")
 
 
 async def _is_local(scope: Scope) -> bool:
@@ -177,20 +219,14 @@ async def _is_local(scope: Scope) -> bool:
         return True  # nobody can tell: the stricter of the two
 
 
-def _origins_of(host: str) -> tuple[str, str]:
-    return (f"http://{host}", f"https://{host}")
-
-
 def _with_security_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = dict(message["headers"])
-            is_data = given.get(b"content-type", b"").startswith(b"application/json")
-            defaults = DATA_HEADERS if is_data else PAGE_HEADERS
+            given = {name for name, _ in message["headers"]}
             message["headers"] = [
                 *message["headers"],
                 *SECURITY_HEADERS,
-                *(pair for pair in defaults.items() if pair[0] not in given),
+                *(pair for pair in DATA_HEADERS.items() if pair[0] not in given),
             ]
         await send(message)
 

@@ -16,16 +16,23 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from app.programs import EmbeddedError, is_postgres, run, server_account
+from app.embedded_config import keep_settings
+from app.private_files import make_private, open_private
+from app.programs import EmbeddedError, forget_libpq_variables, is_postgres, run, server_account
 
 DATABASE = "activity_events"
 SUPERUSER = "postgres"
-SOCKET_NAME = ".s.PGSQL.5432"
+PORT = "5432"
+SOCKET_NAME = f".s.PGSQL.{PORT}"
+CONNECT = "sslmode=disable&target_session_attrs=any"
+LOCK_NAME = "owner.lock"
+# A folder with more than these is shared with something else: its mode is left to its owner.
+OWN_ENTRIES = {LOCK_NAME, "postgres", "postgres.new", SOCKET_NAME, f"{SOCKET_NAME}.lock"}
 SOCKET_PATH_MAX = 100  # the operating system takes 107 bytes
 START_TIMEOUT_SECONDS = 300  # crash recovery replays what the last checkpoint had not kept
 STOP_TIMEOUT_SECONDS = 60
@@ -36,9 +43,10 @@ LOG_MAX_BYTES = 10 * 1024 * 1024
 # new WAL segment with zeros holds every commit for as long as that takes, at any load worth the
 # name the slowest thing that commits meet (`make bench-ingest`); the log is as durable without.
 SERVER_OPTIONS = {
+    "port": PORT,
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "wal_init_zero": "off",
@@ -51,6 +59,10 @@ class DataInUse(EmbeddedError):
     """Another process owns this data folder."""
 
 
+class NoData(EmbeddedError):
+    """The folder holds no database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running embedded server: where to connect, and what to stop."""
@@ -59,9 +71,12 @@ class Server:
     pgdata: Path
     socket_dir: Path
     pid: int
+    port: str = PORT
 
     def url(self, database: str = DATABASE) -> str:
-        return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self.socket_dir))}"
+        """Says all that libpq's variables could say otherwise."""
+        host = quote(str(self.socket_dir))
+        return f"postgresql://{SUPERUSER}@/{quote(database)}?host={host}&port={self.port}&{CONNECT}"
 
 
 @contextmanager
@@ -70,23 +85,34 @@ def embedded_postgres(
     *,
     owner_note: str = "",
     share: bool = False,
+    create: bool = True,
     options: dict[str, str] | None = None,
 ) -> Iterator[str]:
     """The URL of a running server on `data_dir`, stopped at the end by the one who started it.
 
     Args:
-        data_dir: made where it is not there; holds the database and the lock.
+        data_dir: holds the database and the lock.
         owner_note: what the next one who finds the folder in use is told, such as an address.
         share: use the server of the present owner, if there is one, rather than fail.
+        create: make the folder and the database where they are not there, rather than fail.
         options: settings of the server, where it is started here.
 
     Raises:
+        NoData: there is no database, and `create` is off.
         DataInUse: another process owns the folder, and `share` is off.
         EmbeddedError: the server could not be made or started.
     """
+    forget_libpq_variables()
     data_dir = data_dir.expanduser().resolve()
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "owner.lock").open("a+") as lock:
+    if not create and not (data_dir / "postgres" / "PG_VERSION").exists():
+        raise NoData(
+            f"There is no data in {data_dir}. Start the service (`activity-events serve`) or make "
+            "an empty database (`activity-events migrate`) first; or set ACTIVITY_DATA_DIR or "
+            "DATABASE_URL to where the data is (`activity-events --env-file FILE ...` reads them "
+            "from a file)."
+        )
+    make_private(data_dir, OWN_ENTRIES)
+    with open_private(data_dir / LOCK_NAME) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -121,28 +147,39 @@ def start(data_dir: Path, options: dict[str, str] | None = None) -> Server:
         _initialise(pgdata, account)
     _require_same_major(pgdata)
     server = _find_running(data_dir)
-    if server is None:
-        _remove_stale_pid_file(pgdata)
-        server = _start_server(data_dir, pgdata, account, {**SERVER_OPTIONS, **(options or {})})
-    _ensure_database(server)
-    return server
+    if server is not None:
+        _ensure_database(server)
+        return server
+    _remove_stale_pid_file(pgdata)
+    is_ready = False
+    try:
+        others = keep_settings(pgdata, account, {**SERVER_OPTIONS, **(options or {})})
+        server = _start_server(data_dir, pgdata, account, others)
+        _ensure_database(server)
+        is_ready = True
+        return server
+    finally:
+        if not is_ready:  # or interrupted: nobody would own what was started
+            _stop_what_was_started(pgdata, account)
 
 
 def stop(server: Server) -> None:
     """A clean shutdown. A server that is no longer there is none to stop."""
     account = server_account(server.data_dir)
-    command: list[str | Path] = [
-        "stop",
-        "-D",
-        server.pgdata,
-        "-m",
-        "fast",
-        "-w",
-        "-t",
-        str(STOP_TIMEOUT_SECONDS),
-    ]
     if is_postgres(server.pid):
-        run("pg_ctl", *command, account=account)
+        _pg_ctl_stop(server.pgdata, account)
+
+
+def _pg_ctl_stop(pgdata: Path, account: str | None) -> None:
+    seconds = str(STOP_TIMEOUT_SECONDS)
+    run("pg_ctl", "stop", "-D", pgdata, "-m", "fast", "-w", "-t", seconds, account=account)
+
+
+def _stop_what_was_started(pgdata: Path, account: str | None) -> None:
+    """After a start that failed: the server may run, or still recover."""
+    if (pgdata / "postmaster.pid").exists():
+        with suppress(EmbeddedError):
+            _pg_ctl_stop(pgdata, account)
 
 
 def _initialise(pgdata: Path, account: str | None) -> None:
@@ -179,13 +216,14 @@ def _find_running(data_dir: Path) -> Server | None:
     pgdata = data_dir / "postgres"
     try:
         lines = (pgdata / "postmaster.pid").read_text().splitlines()
-        server = Server(data_dir, pgdata, Path(lines[4]), int(lines[0]))
+        server = Server(data_dir, pgdata, Path(lines[4]), int(lines[0]), lines[3])
     except (FileNotFoundError, IndexError, ValueError):
         return None
     if not is_postgres(server.pid):
         return None
     try:
-        run("pg_isready", "-h", server.socket_dir, "-t", "30", account=None)
+        at = ("-h", server.socket_dir, "-p", server.port)
+        run("pg_isready", *at, "-t", "30", account=None)
     except EmbeddedError:
         return None
     return server
@@ -234,7 +272,7 @@ def _start_server(
             time.sleep(0.5)
     server = _find_running(data_dir)
     if server is None:
-        raise EmbeddedError(f"The server started and went away again; see {log}.")
+        raise EmbeddedError(f"The server started, and can't be reached at {socket_dir}; see {log}.")
     return server
 
 
@@ -253,9 +291,8 @@ def _socket_dir(data_dir: Path, account: str | None) -> Path:
 
 
 def _ensure_database(server: Server) -> None:
-    connect = ("-h", server.socket_dir, "-U", SUPERUSER)
-    known = run(
-        "psql", *connect, "-d", "postgres", "-Atc", "SELECT datname FROM pg_database", account=None
-    )
+    connect = ("-h", server.socket_dir, "-p", server.port, "-U", SUPERUSER)
+    names = "SELECT datname FROM pg_database"
+    known = run("psql", *connect, "-X", "-d", "postgres", "-Atc", names, account=None)
     if DATABASE not in known.split():
-        run("createdb", *connect, DATABASE, account=None)
+        run("createdb", *connect, "--maintenance-db=postgres", DATABASE, account=None)

@@ -4,15 +4,19 @@
     ├── InvalidRequest                  422     invalid_request      (a parameter is wrong)
     │   └── BadCursor                   422     bad_cursor
     ├── UnreadableBody                  400     (what is wrong with the JSON or the envelope)
+    ├── MalformedRequest                400     malformed_request    (no HTTP, or not clear HTTP)
     ├── Unauthorized                    401     (no credentials, or none that are good)
     ├── Forbidden                       403     (a scope, a user or an origin that is not theirs)
     ├── NotFound                        404     not_found
     ├── AmbiguousSession                409     ambiguous_session
     ├── BodyTimeout                     408     body_timeout
+    ├── IncompleteBody              408     incomplete_body      (send the same again)
     ├── ResumeExpired                   410     resume_expired       (read what was missed)
     ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
     ├── RateLimited                     429     rate_limited
+    │   └── ShareExceeded               429     share_exceeded       (too many of yours at one time)
+    ├── HeadersTooLarge                 431     headers_too_large
     └── Unavailable                     503     unavailable          (try the same again)
         ├── Overloaded                  503     overloaded           (the queue is full)
         ├── DatabaseUnavailable         503     database_unavailable
@@ -35,11 +39,18 @@ class ActivityError(Exception):
     retry_after_seconds: ClassVar[int | None] = None
 
     def __init__(
-        self, message: str, *, code: str | None = None, details: Details | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Details | None = None,
+        log_fields: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.details: Details = details or {}
+        # What the log says of its cause, and the caller is not told: nothing of a user.
+        self.log_fields = log_fields or {}
         if code is not None:
             self.code = code
 
@@ -78,6 +89,11 @@ class UnreadableBody(ActivityError):
     code = "invalid_json"
 
 
+class MalformedRequest(ActivityError):
+    status = 400
+    code = "malformed_request"
+
+
 class Unauthorized(ActivityError):
     status = 401
     code = "unauthorized"
@@ -106,6 +122,11 @@ class BodyTimeout(ActivityError):
     code = "body_timeout"
 
 
+class IncompleteBody(ActivityError):
+    status = 408
+    code = "incomplete_body"
+
+
 class ResumeExpired(ActivityError):
     status = 410
     code = "resume_expired"
@@ -125,12 +146,23 @@ class RateLimited(ActivityError):
     status = 429
     code = "rate_limited"
 
-    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, retry_after_seconds: int = 1, details: Details | None = None
+    ) -> None:
+        super().__init__(message, details=details)
         self._wait_seconds = retry_after_seconds
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self._wait_seconds)}
+
+
+class ShareExceeded(RateLimited):
+    code = "share_exceeded"
+
+
+class HeadersTooLarge(ActivityError):
+    status = 431
+    code = "headers_too_large"
 
 
 class Unavailable(ActivityError):

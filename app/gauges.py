@@ -11,6 +11,7 @@ from app.db import Database
 from app.duties import last_successes
 from app.errors import ActivityError
 from app.ingest.writer import GroupWriter
+from app.privacy.erase import find_unfinished
 from app.privacy.retention import retention_state
 from app.read.feed import Feed
 from app.settings import Settings
@@ -96,6 +97,9 @@ class Gauges:
         metrics.RETENTION_OVERDUE.set(state.overdue)
         oldest = state.oldest_event_at
         metrics.OLDEST_EVENT.set(0 if oldest is None else oldest.timestamp())
+        unfinished = await find_unfinished(self._database)
+        metrics.UNFINISHED.labels("erasure").set(unfinished.erasures)
+        metrics.UNFINISHED.labels("opt_out").set(unfinished.opt_outs)
         async with self._database.read() as session:
             row = (await session.execute(REPLICATION)).one()
         metrics.STANDBYS.set(row.standbys)

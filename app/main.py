@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
-from starlette.staticfiles import StaticFiles
 
 from app import __version__
 from app.auth.authenticate import Authenticator
@@ -19,14 +18,14 @@ from app.deps import Service
 from app.duties import Duties
 from app.edge import Cors, Edge, Gzip
 from app.gauges import Gauges
+from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
 from app.insights.generate import generator_of
 from app.mcp import endpoint as mcp
 from app.mcp.endpoint import McpService
-from app.migrate import head_revision
-from app.read.export import ExportSlots
 from app.read.feed import Feed
+from app.readiness import Readiness
 from app.replica.reads import Replicas
 from app.routers import (
     analytics,
@@ -51,7 +50,9 @@ from app.routers import (
 from app.routers.access import SECURITY_SCHEMES
 from app.routers.ingest_body import body_schemas
 from app.routers.responses import install_error_handlers
+from app.routers.slashes import EitherSlash
 from app.settings import Settings
+from app.slots import Slots
 from app.watch.requests import Watch
 
 DESCRIPTION = (
@@ -78,19 +79,22 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         gauges = Gauges(database, settings, writer, feed)
         everybody = CurrentEverybody(replicas.reads())
         auth = Authenticator(settings, database)
+        auth.start()
+        readiness = Readiness(database, replicas, writer, settings)
         app.state.service = Service(
             settings=settings,
             database=database,
             replicas=replicas,
             writer=writer,
-            exports=ExportSlots(settings.exports_max),
+            bodies=BodyBudget(settings.bodies_max_bytes),
+            exports=Slots("exports", "exports", settings.exports_max),
             feed=feed,
             gauges=gauges,
+            readiness=readiness,
             everybody=everybody,
             generator=generator,
             auth=auth,
             rates=rates,
-            head_revision=head_revision(),
         )
         app.state.mcp = McpService(app)
         kept = [
@@ -108,6 +112,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             await app.state.mcp.close()
             await auth.close()
             await gauges.close()
+            await readiness.close()
             await everybody.close()
             await feed.close()
             await writer.close()
@@ -125,8 +130,10 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             Middleware(Cors, settings=settings),
             Middleware(Gzip),
         ],
+        openapi_url=None,  # `app.routers.docs` answers with it
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.clock = lambda: datetime.now(UTC)
@@ -142,13 +149,14 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(success.router)
-    app.include_router(docs.router)
     app.include_router(tracker.router)
     app.include_router(pages.router)
-    app.mount("/assets", pages.Assets(), name="assets")
-    # Swagger UI's files come from an installed package: the page needs no internet.
-    files = StaticFiles(packages=[("fastapi_swagger", "resources")])
-    app.mount("/docs/static", files, name="docs-static")
+    if {"dashboard", "demo"} & set(settings.pages):
+        app.mount("/assets", pages.Assets(), name="assets")
+    if "docs" in settings.pages:
+        app.include_router(docs.router)
+        app.mount("/docs/static", docs.DocsFiles(), name="docs-static")
+    app.router.default = EitherSlash(app.router)
     _add_openapi(app)
     return app
 

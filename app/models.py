@@ -1,7 +1,6 @@
 """The tables. Migrations in `alembic/versions` create them; a test holds both to each other."""
 
 import hmac
-import zlib
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +11,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    PrimaryKeyConstraint,
     SmallInteger,
-    String,
     Uuid,
     text,
 )
@@ -32,15 +29,6 @@ NAMING_CONVENTION = {
 Instant = TIMESTAMP(timezone=True)
 
 
-# The class of the advisory locks that serialise a person's first event and their erasure.
-EMAIL_LOCK_CLASS = 0x656D6C
-
-
-def email_lock(email: str) -> int:
-    """The key of that lock."""
-    return zlib.crc32(email.encode()) - 2**31
-
-
 def email_hash(secret: bytes, email: str) -> bytes:
     """What is kept of an erased person: nobody without the secret can tell whose it is."""
     return hmac.digest(secret, email.encode(), "sha256")
@@ -51,7 +39,10 @@ class Base(DeclarativeBase):
 
 
 class AppUser(Base):
-    """A person, known by a trimmed, lower-cased email address. Events hold the id alone."""
+    """A person, known by the normal form of their email address (`app.schemas.email`).
+
+    Events hold the id alone.
+    """
 
     __tablename__ = "app_user"
 
@@ -62,7 +53,7 @@ class AppUser(Base):
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=text("now()"))
     redated: Mapped[bool] = mapped_column(
         server_default=text("false"),
-        comment="some event is stored under another time than its client gave: look up by id",
+        comment="some event lies in another month than its id says: see stray_event",
     )
     analytics_opt_out: Mapped[bool] = mapped_column(
         server_default=text("false"),
@@ -80,6 +71,10 @@ class AppUser(Base):
     not_before: Mapped[datetime | None] = mapped_column(
         Instant, comment="when this person was erased last: earlier events are suppressed"
     )
+    first_seen_at: Mapped[datetime | None] = mapped_column(
+        Instant,
+        comment="first activity, of the events that were removed: no later one is new",
+    )
 
     __table_args__ = (
         Index(None, "id", postgresql_where=text("email IS NULL OR analytics_opt_out")),
@@ -89,16 +84,19 @@ class AppUser(Base):
 class ActivityEvent(Base):
     """One thing that a user did. Range-partitioned by month of `event_timestamp` (UTC).
 
-    The primary key serves all reads of one user; on Citus, `user_id` distributes. There is no
-    foreign key to `app_user`, as Citus could not keep it (`docs/decisions/0003-indexes.md` has the
-    measurements behind the indexes).
+    An event is known by `(user_id, event_id)`. No constraint of a partitioned table can say so, as
+    it would have to hold the time: each partition has a unique index of its own
+    (`privacy/partitions`), and `StrayEvent` has what lies in another month than its id says.
+
+    `(user_id, event_timestamp)` serves all reads of one user; on Citus, `user_id` distributes.
+    There is no foreign key to `app_user`: Citus could not keep it (docs/decisions/0003-indexes.md).
     """
 
     __tablename__ = "activity_event"
 
     user_id: Mapped[int] = mapped_column(BigInteger)
     event_timestamp: Mapped[datetime] = mapped_column(Instant)
-    event_id: Mapped[UUID]
+    event_id: Mapped[UUID] = mapped_column(Uuid)
     event_type: Mapped[str]
     event_category: Mapped[str]
     event_action: Mapped[str]
@@ -113,7 +111,7 @@ class ActivityEvent(Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
 
     __table_args__ = (
-        PrimaryKeyConstraint("user_id", "event_timestamp", "event_id"),
+        Index(None, "user_id", "event_timestamp"),
         Index(None, "user_id", "event_category", "event_timestamp"),
         Index(
             None,
@@ -131,21 +129,32 @@ class ActivityEvent(Base):
         Index(None, "event_timestamp"),
         # Of those that have no session, sessions are made by their times.
         Index(
-            None,
+            "ix_activity_event_without_session",
             "user_id",
             "event_timestamp",
             postgresql_where=text("session_id IS NULL"),
         ),
         {"postgresql_partition_by": "RANGE (event_timestamp)"},
     )
+    __mapper_args__ = {"primary_key": (user_id, event_id)}  # noqa: RUF012 (SQLAlchemy's own)
+
+
+class StrayEvent(Base):
+    """An event that lies in another month than the one its UUIDv7 names. A retry at another time is
+    looked for in the month of its id, and here."""
+
+    __tablename__ = "stray_event"
+
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_timestamp: Mapped[datetime] = mapped_column(Instant)
 
 
 class ActivityRollup(Base):
-    """How many events there were, on several levels (`Level`).
+    """How many events there were, on several levels (`Level`), written in their transaction.
 
-    Quarter-hours of UTC make up every time zone's days. Written with the events they count, in one
-    transaction. `device_type` is empty where there is none, as it is part of the key;
-    `duration_ms` sums up the `timed` ones.
+    Quarter-hours of UTC make up every time zone's days. `device_type` is empty where there is none,
+    as it is part of the key; `duration_ms` sums up the `timed` ones.
     """
 
     __tablename__ = "activity_rollup"
@@ -184,10 +193,8 @@ class ActivityUserDay(Base):
 
 
 class ActivitySession(Base):
-    """From when to when a session goes, and how many events it has. Ids are a user's own.
-
-    Written with the events, in one transaction.
-    """
+    """The start and end of a session and its number of events, written in their transaction. Ids
+    are a user's own."""
 
     __tablename__ = "activity_session"
 
@@ -208,11 +215,8 @@ class ActivitySession(Base):
 
 
 class ActivityArrival(Base):
-    """Which events came together, in one transaction; kept for a while, for those who listen.
-
-    Transactions become visible in another order than they began in: those before the oldest that
-    is still under way are complete.
-    """
+    """Which events came together, in one transaction; kept for a while, for those who listen. Those
+    of transactions before the oldest one under way are complete."""
 
     __tablename__ = "activity_arrival"
 
@@ -225,21 +229,6 @@ class ActivityArrival(Base):
     event_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
 
     __table_args__ = (Index(None, "arrived_at"),)
-
-
-class ApiKey(Base):
-    """A key that was given out: its secret is kept as a SHA-256 alone."""
-
-    __tablename__ = "api_key"
-
-    prefix: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    scope: Mapped[str]
-    secret_hash: Mapped[bytes] = mapped_column(BYTEA)
-    allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(String))
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    expires_at: Mapped[datetime | None] = mapped_column(Instant)
-    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Erasure(Base):
@@ -260,6 +249,10 @@ class Erasure(Base):
     learning_opt_out: Mapped[bool]
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     deleted: Mapped[dict[str, int]] = mapped_column(JSONB)
+
+    __table_args__ = (
+        Index("ix_erasure_unfinished", "erased_at", postgresql_where=text("finished_at IS NULL")),
+    )
 
 
 class ServiceSecret(Base):

@@ -7,20 +7,25 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from app import __version__
-from app.auth.keys import keys_exist
+from app.access_at_start import require_keys
+from app.auth.keys import end_local_mode
 from app.connection import connections
-from app.db import Database, connections_of
+from app.connection_limits import ConnectionLimits
+from app.db import Database
+from app.db_slots import connections_of
 from app.errors import ServeError, Unavailable
+from app.greeting import greeting
+from app.ingest.pacing import SWITCH_SECONDS
 from app.insights.generate import ModelUnavailable, generator_of
 from app.main import create_app
-from app.routers.pages import is_built
+from app.privacy.erasure_secret import require_erasure_secret
 from app.server import Server, WorkerServer
 from app.settings import Settings
 from app.sharing import Shares
@@ -45,26 +50,21 @@ CONNECTIONS_TAKEN = text(
 )
 
 
-async def require_keys(settings: Settings, database_url: str) -> None:
-    """Where other machines reach the service, it knows its callers by keys or tokens.
+async def require_settings(settings: Settings, database_url: str) -> None:
+    """Checks what the settings and the database have to agree on.
 
     Raises:
-        ServeError: there are none.
+        ServeError: nobody's keys or tokens are known, or the secret of the erasures is another one.
     """
-    if settings.listens_on_loopback or settings.has_credentials:
-        return
+    await require_keys(settings, database_url)
     database = Database(database_url, settings)
     try:
-        if await keys_exist(database):
-            return
+        await require_erasure_secret(database, settings)
+        if settings.has_credentials:
+            # Else to lose the environment would open everything.
+            await end_local_mode(database, datetime.now(UTC))
     finally:
         await database.dispose()
-    raise ServeError(
-        f"{settings.host} can be reached from other machines, and there are no keys: anybody there "
-        "could read and delete everything. Make one with `activity-events keys create NAME --scope "
-        "admin`, or set ACTIVITY_ADMIN_KEYS (or _READ_KEYS, _WRITE_KEYS, ACTIVITY_JWT_SECRET, "
-        "ACTIVITY_JWT_JWKS), or listen on 127.0.0.1."
-    )
 
 
 def require_model(settings: Settings) -> None:
@@ -124,6 +124,11 @@ def calm_collector() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+def share_the_interpreter() -> None:
+    """Threads beside the event loop give way to it sooner (`app.ingest.pacing`)."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+
 async def connection_warning(settings: Settings, database_url: str) -> str | None:
     """What is to be done where the processes may want more connections than PostgreSQL takes."""
     database = Database(database_url, settings)
@@ -149,11 +154,13 @@ def serve_forever(
     listener: socket.socket,
     address: str,
     *,
+    access: str,
     warning: str | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; returns when what was under way is answered.
 
     Args:
+        access: how callers are known, to greet with.
         warning: a line to greet with.
 
     Raises:
@@ -169,9 +176,10 @@ def serve_forever(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     calm_collector()
+    share_the_interpreter()
 
     def greet() -> None:
-        print(_greeting(settings, address, warning), flush=True)  # noqa: T201 (what `serve` prints)
+        print(greeting(settings, address, access, warning), flush=True)  # noqa: T201 (what `serve` prints)
 
     config = _config(settings, app)
     if settings.workers == 1:
@@ -204,7 +212,8 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,  # as all the rest
-        http=connections(settings.body_timeout_seconds),
+        http=connections(ConnectionLimits.of(settings, connections_of(settings))),
+        ws="none",
         log_level="warning",
         access_log=False,  # its lines would hold users' addresses
         server_header=False,
@@ -221,22 +230,3 @@ def _run(server: Server, listener: socket.socket) -> None:
     stop_tracing()
     if not server.started:
         sys.exit(3)
-
-
-def _greeting(settings: Settings, address: str, warning: str | None) -> str:
-    data = (
-        "the database of DATABASE_URL"
-        if settings.database_url
-        else f"{settings.data_dir.resolve()} (embedded PostgreSQL)"
-    )
-    pages = f"  Dashboard  {address}/dashboard\n  Demo       {address}/demo\n" if is_built() else ""
-    workers = f"  Workers    {settings.workers} processes\n" if settings.workers > 1 else ""
-    warning = f"  Warning    {warning}\n" if warning else ""
-    return (
-        f"Activity events {__version__} is ready; Ctrl-C stops it.\n"
-        f"{pages}"
-        f"  API        {address}/api/events/\n"
-        f"  API docs   {address}/docs\n"
-        f"{workers}{warning}"
-        f"  Data       {data}"
-    )

@@ -1,76 +1,72 @@
 """Configuration, read once from the environment. Each field is described here and in the README."""
 
-import ipaddress
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AliasChoices,
     BeforeValidator,
     Field,
-    SecretStr,
+    ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from app.database_url.parse import parse_database_url
+from app.origins import ANY, normalise_origin
+from app.settings_access import AccessSettings, Secret
+from app.settings_data import DataSettings
+from app.settings_environment import EnvironmentSettings
+from app.settings_http import HttpSettings
+from app.settings_listen import ListenSettings
+from app.settings_pii import Names, PiiSettings, parts
 from app.settings_replica import ReplicaSettings
+from app.settings_urls import store_url
 from app.settings_watch import WatchSettings
 
 MIB = 1024 * 1024
-SECRET_MIN_CHARS = 32
 _MODEL = re.compile(r"[a-z0-9/-]+:\S+")
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
-def _parts(value: object) -> object:
-    """`a, b` -> `["a", "b"]`."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+def _page_names(value: object) -> object:
+    """`none` -> none."""
+    names = parts(value)
+    return () if names == ["none"] else names
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
-Secrets = Annotated[
-    tuple[Annotated[SecretStr, Field(min_length=SECRET_MIN_CHARS)], ...],
-    NoDecode,
-    BeforeValidator(_parts),
+Pages = Annotated[
+    tuple[Literal["dashboard", "docs", "demo"], ...], NoDecode, BeforeValidator(_page_names)
 ]
 
 
-PII_KEYS = (
-    "name", "first_name", "last_name", "middle_name", "full_name", "display_name", "username",
-    "user_name", "email", "user_email", "email_address", "phone", "phone_number", "mobile",
-    "address", "street", "street_address", "postal_code", "zip_code", "date_of_birth", "birthday",
-    "dob", "ssn", "passport", "tax_id", "iban", "card_number", "credit_card", "cvv", "ip",
-    "ip_address", "password", "passwd", "secret", "token", "access_token", "refresh_token",
-    "api_key", "authorization", "cookie",
-)  # fmt: skip
-
-
-class Settings(ReplicaSettings, WatchSettings):
+class Settings(
+    ListenSettings,
+    HttpSettings,
+    AccessSettings,
+    DataSettings,
+    ReplicaSettings,
+    WatchSettings,
+    PiiSettings,
+    EnvironmentSettings,
+):
     """Environment variables are `ACTIVITY_<FIELD>`; those with an alias go by that, too."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ACTIVITY_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="ACTIVITY_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a traceback must not show a password
     )
 
     database_url: str | None = Field(
         default=None,
+        repr=False,
         validation_alias=AliasChoices("DATABASE_URL", "ACTIVITY_DATABASE_URL"),
-        description="PostgreSQL 15+ or Citus, as a libpq URL. Without it, the embedded PostgreSQL.",
-    )
-    data_dir: Path = Field(
-        default=Path(".data"), description="Where the embedded PostgreSQL keeps its data."
-    )
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(
-        default=8000,
-        ge=0,
-        le=65535,
-        validation_alias=AliasChoices("PORT", "ACTIVITY_PORT"),
-        description="Port to listen on; 0 takes any free one.",
+        description="PostgreSQL 15+ or Citus, as a libpq URL or `keyword=value` pairs. Without it, "
+        "the embedded PostgreSQL.",
     )
     workers: int = Field(
         default=1,
@@ -79,53 +75,11 @@ class Settings(ReplicaSettings, WatchSettings):
         validation_alias=AliasChoices("ACTIVITY_WORKERS", "WEB_CONCURRENCY"),
         description="Processes that serve, on one socket; `WEB_CONCURRENCY` says the same.",
     )
-    write_keys: Secrets = Field(
-        default=(), description="Keys that may log events, separated by commas."
-    )
-    read_keys: Secrets = Field(
-        default=(), description="Keys that may read all users' events, separated by commas."
-    )
-    admin_keys: Secrets = Field(
-        default=(), description="Keys that may do everything, separated by commas."
-    )
-    metrics_keys: Secrets = Field(
-        default=(), description="Keys that may read the service's metrics, separated by commas."
-    )
-    jwt_secret: SecretStr | None = Field(
+    erasure_secret: Secret | None = Field(
         default=None,
-        min_length=SECRET_MIN_CHARS,
-        description="The secret that your application signs user tokens with (HS256).",
-    )
-    jwt_jwks: str | None = Field(
-        default=None,
-        description="File or URL of the public keys (JWKS) of user tokens (RS256, ES256).",
-    )
-    jwt_audience: str | None = Field(
-        default=None, description="The audience (`aud`) that a user token must be for."
-    )
-    jwt_issuer: str | None = Field(
-        default=None, description="The issuer (`iss`) that a user token must be from."
-    )
-    jwt_email_claim: str = Field(
-        default="email", description="The claim of a user token that holds the user's email."
-    )
-    jwt_leeway_seconds: int = Field(
-        default=30, ge=0, le=600, description="How far the clocks of token and service may differ."
-    )
-    erasure_secret: SecretStr | None = Field(
-        default=None,
-        min_length=SECRET_MIN_CHARS,
-        description="The key of the hashes that are kept of erased users' emails. Without it, one "
-        "is made and kept in the database. Never changed afterwards.",
-    )
-    pii_mode: Literal["redact", "reject", "off"] = Field(
-        default="redact",
-        description="Personal data in metadata and context: taken out, refused, or kept.",
-    )
-    pii_keys: Names = Field(
-        default=PII_KEYS,
-        description="Keys whose values are personal for their name alone, separated by commas; "
-        "`firstName` and `first-name` are `first_name`.",
+        description="HMAC key for hashes of erased users' emails and for pseudonyms of personal "
+        "ids (32 characters or more). If unset, a key for the hashes is generated and stored in "
+        "the database, and ids get no pseudonyms. Never change it.",
     )
     allowed_origins: Names = Field(
         default=(),
@@ -142,8 +96,14 @@ class Settings(ReplicaSettings, WatchSettings):
     )
     rate_limit_storage: str = Field(
         default="memory://",
+        repr=False,
         description="Where rates are counted: in each process, or shared by all in a Redis "
         "(`redis://host:6379`; needs the extra `redis`).",
+    )
+    pages: Pages = Field(
+        default=("dashboard", "docs", "demo"),
+        description="The pages that are served, separated by commas; `none` is none of them. "
+        "`/openapi.json` comes with `docs`.",
     )
     retention_days: int = Field(
         default=365,
@@ -170,15 +130,25 @@ class Settings(ReplicaSettings, WatchSettings):
         description="How long a client may take to send a header, and then a body.",
     )
     event_max_bytes: int = Field(
-        default=32 * 1024,
+        default=64 * 1024,
         ge=1024,
         le=1 * MIB,
         description="Largest single event, as compact JSON.",
     )
+    json_depth_max: int = Field(
+        default=32, ge=1, le=100, description="Deepest nesting of metadata; deeper becomes null."
+    )
+    rollup_kinds_per_day: int = Field(
+        default=2000,
+        ge=1,
+        le=100_000,
+        description="Most kinds of events (type, category, action, device) of a day that totals "
+        "over all users count separately; the others are counted together, as `other`.",
+    )
     clock_skew_tolerance_seconds: float = Field(
         default=60,
-        ge=1,
-        description="A client clock that is off by more than this has its times corrected.",
+        ge=0,
+        description="How far a client's clock may be ahead before its times are corrected.",
     )
     writer_tasks: int = Field(
         default=2,
@@ -189,7 +159,8 @@ class Settings(ReplicaSettings, WatchSettings):
     queue_max_events: int = Field(
         default=20_000,
         ge=1000,
-        description="Most events that wait to be written; beyond that, 503 with Retry-After.",
+        description="Most events that wait to be written; one caller can hold half of them (429 "
+        "beyond). When the queue is full, 503 with Retry-After.",
     )
     queue_max_bytes: int = Field(
         default=32 * MIB, ge=1 * MIB, description="Most bytes of bodies that wait to be written."
@@ -204,19 +175,21 @@ class Settings(ReplicaSettings, WatchSettings):
         default=15,
         ge=1,
         le=1440,
-        description="How long after a break a live stream can still be gone on with.",
+        description="How long a client can resume a stream after disconnecting.",
     )
     streams_max: int = Field(
         default=100,
         ge=1,
         le=10_000,
-        description="Live streams open at one time; beyond that, 503 with Retry-After.",
+        description="Live streams open at one time; one caller can hold half of them (429 beyond). "
+        "When all are open, 503 with Retry-After.",
     )
     exports_max: int = Field(
         default=2,
         ge=1,
         le=50,
-        description="Exports streamed at one time; beyond that, 503 with Retry-After.",
+        description="Exports streamed at one time; one caller can hold half of them (429 beyond). "
+        "When all are running, 503 with Retry-After.",
     )
     llm_model: str = Field(
         default="",
@@ -238,13 +211,18 @@ class Settings(ReplicaSettings, WatchSettings):
         "what the rules compose is the answer.",
     )
     database_pool_size: int = Field(
-        default=10, ge=1, le=200, description="Most connections for reading, and for writing."
+        default=10,
+        ge=1,
+        le=200,
+        description="Most connections for reading, and for writing; one caller can hold half of "
+        "them.",
     )
     analytics_pool_size: int = Field(
         default=4,
         ge=1,
         le=50,
-        description="Most connections for questions about all users, which may need much memory.",
+        description="Most connections for questions about all users, which may need much memory; "
+        "one caller can hold half of them.",
     )
     database_timeout_seconds: float = Field(
         default=5, gt=0, description="Longest wait for a connection before a request gets a 503."
@@ -253,21 +231,33 @@ class Settings(ReplicaSettings, WatchSettings):
         default=10, ge=0, le=300, description="How long a stop waits for requests being answered."
     )
 
-    @field_validator("database_url")
+    @field_validator("database_url", "read_database_url")
     @classmethod
-    def _is_postgres(cls, value: str | None) -> str | None:
-        """SQLAlchemy's way of naming the driver is understood, too."""
-        if value is None:
-            return None
-        scheme, separator, rest = value.strip().partition("://")
-        if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
-            raise ValueError("must begin with postgresql://")
-        return f"postgresql://{rest}"
+    def _is_readable(cls, value: str | None) -> str | None:
+        """A mistake in it is told before anything is begun."""
+        if value is not None:
+            parse_database_url(value)
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _has_a_readable_address(cls, value: str) -> str:
+        return store_url(value)
 
     @model_validator(mode="after")
-    def _one_event_fits_in_a_body(self) -> Self:
+    def _what_is_allowed_fits(self) -> Self:
         if self.event_max_bytes > self.body_max_inflated_bytes:
             raise ValueError("event_max_bytes cannot exceed body_max_inflated_bytes")
+        for rate in (self.rate_limit_key_bytes_per_minute, self.rate_limit_user_bytes_per_minute):
+            if 0 < rate < self.body_max_inflated_bytes:
+                raise ValueError(
+                    "rate_limit_..._bytes_per_minute must be 0 (no limit) or at least "
+                    f"body_max_inflated_bytes = {self.body_max_inflated_bytes}"
+                )
+        if self.bodies_max_bytes < 2 * self.body_max_bytes:
+            raise ValueError(
+                "bodies_max_bytes must be at least twice body_max_bytes: one caller gets half of it"
+            )
         return self
 
     @field_validator("llm_model")
@@ -280,21 +270,17 @@ class Settings(ReplicaSettings, WatchSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
-            if value != "*" and _ORIGIN.fullmatch(value) is None:
-                raise ValueError(f"{value} is no origin, like https://app.example.com")
-        return values
+        return tuple(dict.fromkeys(v if v == ANY else normalise_origin(v) for v in values))
 
     @property
-    def listens_on_loopback(self) -> bool:
-        """Whether only this machine reaches the service."""
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+    def may_be_local(self) -> bool:
+        """Whether this is local mode as long as there never was a key in the database, either."""
+        return self.listens_on_loopback and self.local_mode == "auto" and not self.has_credentials
 
-    @property
-    def has_credentials(self) -> bool:
-        """Whether the environment names a key, or a way to verify user tokens."""
-        keys = (self.write_keys, self.read_keys, self.admin_keys, self.metrics_keys)
-        return any((*keys, self.jwt_secret, self.jwt_jwks))
+
+def setting_errors(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """What is wrong with the settings: each variable, and what was expected of it."""
+    for each in error.errors(include_input=False):
+        name = str(each["loc"][0]) if each["loc"] else ""
+        variable = f"ACTIVITY_{name.upper()}" if name in Settings.model_fields else name
+        yield variable, each["msg"].removeprefix("Value error, ")

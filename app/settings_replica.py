@@ -9,6 +9,7 @@ class ReplicaSettings(BaseSettings):
 
     read_database_url: str | None = Field(
         default=None,
+        repr=False,
         validation_alias=AliasChoices("READ_DATABASE_URL", "ACTIVITY_READ_DATABASE_URL"),
         description="A streaming replica to read from, or several, as hosts of one libpq URL.",
     )

@@ -26,6 +26,23 @@ class Level(IntEnum):
     KIND_DAY = 2  # a kind in a UTC day
 
 
+# What was `counted` by quarter-hour and kind, as a `share`: kinds that have no row of their own on
+# KIND_DAY are one, whose texts are empty (`app/rollup_kinds.py`).
+SHARE = f"""
+share AS (
+  SELECT counted.bucket,
+    coalesce(own.event_type, '') AS event_type, coalesce(own.event_category, '') AS event_category,
+    coalesce(own.event_action, '') AS event_action, coalesce(own.device_type, '') AS device_type,
+    sum(counted.events)::bigint AS events, sum(counted.timed)::bigint AS timed,
+    sum(counted.duration_ms)::bigint AS duration_ms
+  FROM counted LEFT JOIN activity_rollup AS own ON own.level = {Level.KIND_DAY}
+    AND own.bucket = date_bin('1 day', counted.bucket, '2000-01-01 00:00:00+00')
+    AND own.event_type = counted.event_type AND own.event_category = counted.event_category
+    AND own.event_action = counted.event_action AND own.device_type = counted.device_type
+  GROUP BY 1, 2, 3, 4, 5
+)
+"""  # noqa: S608 (numbers of ours)
+
 # The rows of a `share`, which are those of KIND_QUARTER without their level, on every level.
 SHARE_BY_LEVEL = f"""
 SELECT {Level.KIND_QUARTER} AS level, bucket, event_type, event_category, event_action, device_type,
@@ -55,6 +72,22 @@ ON CONFLICT (level, bucket, event_type, event_category, event_action, device_typ
   events = activity_rollup.events + excluded.events,
   timed = activity_rollup.timed + excluded.timed,
   duration_ms = activity_rollup.duration_ms + excluded.duration_ms
+"""
+
+# Ends an insert into `activity_session AS kept`: what it says of a session is added to it.
+GROW_SESSION = """
+ON CONFLICT (user_id, session_id) DO UPDATE SET
+  started_at = least(kept.started_at, excluded.started_at),
+  ended_at = greatest(kept.ended_at, excluded.ended_at),
+  events = kept.events + excluded.events,
+  is_long = greatest(kept.ended_at, excluded.ended_at)
+    - least(kept.started_at, excluded.started_at) > interval '1 day'
+"""
+
+# Ends an insert into `activity_user_day`. What was summed up of the day is no longer true.
+GROW_USER_DAY = """
+ON CONFLICT (user_id, day) DO UPDATE SET
+  slots = activity_user_day.slots | excluded.slots, summary = NULL
 """
 
 # The user-days of one user, until the transaction ends: Citus locks no rows that may lie on several

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 RANDOM_BITS = 74
+TIME_SHIFT = 80
+VERSION_SHIFT = 76
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -18,8 +20,8 @@ def uuid7(instant: datetime, random: int | None = None) -> UUID:
     if random is None:
         random = secrets.randbits(RANDOM_BITS)
     return UUID(
-        int=milliseconds << 80
-        | 0x7 << 76
+        int=milliseconds << TIME_SHIFT
+        | 0x7 << VERSION_SHIFT
         | (random >> 62) << 64
         | 0b10 << 62
         | random & (2**62 - 1)
@@ -29,6 +31,6 @@ def uuid7(instant: datetime, random: int | None = None) -> UUID:
 def time_of_uuid7(event_id: UUID) -> datetime:
     """When a UUID version 7 says it was made, to the millisecond."""
     try:
-        return EPOCH + timedelta(milliseconds=event_id.int >> 80)
+        return EPOCH + timedelta(milliseconds=event_id.int >> TIME_SHIFT)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)

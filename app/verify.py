@@ -9,12 +9,16 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, PrimaryKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import app.models_insights  # noqa: F401 (its tables are of the same metadata)
+import app.models_access
+import app.models_insights  # noqa: F401 (their tables are of the same metadata)
 from app.distribute import TABLES, spread_of
-from app.migrate import current_revision, head_revision
+from app.identity_indexes import without_identity
+from app.migrate import head_revision
 from app.models import Base
-from app.privacy.partitions import PARENT, existing_partitions, is_partition, needed_months
+from app.privacy.join_users import count_unnormalised
+from app.privacy.partitions import PARENT, existing_partitions, needed_months
 from app.settings import Settings
+from app.version_table import current_revision, is_of_the_model
 
 SERVER_MIN = 150000
 
@@ -22,6 +26,23 @@ SERVER_MIN = 150000
 ARRIVALS = text(
     "SELECT count(*) FROM activity_arrival"
     " WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+)
+# The version of the rules that a text index was sorted by, and the one that is installed. The first
+# row is of the database; others are of collations that columns of ours have of their own.
+COLLATIONS = text(
+    """
+    SELECT datname AS name, datcollversion AS made,
+      pg_database_collation_actual_version(oid) AS installed
+    FROM pg_database WHERE datname = current_database()
+    UNION ALL
+    SELECT DISTINCT collname, collversion, pg_collation_actual_version(pg_collation.oid)
+    FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attrelid = ANY (SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name)
+      AND collversion IS NOT NULL
+    """
+)
+UNFINISHED = text(
+    "SELECT count(*), min(erased_at AT TIME ZONE 'UTC') FROM erasure WHERE finished_at IS NULL"
 )
 INDEXES = text(
     "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits WHERE inhparent = c.oid)"
@@ -47,14 +68,22 @@ async def verify(
     """All checks, in the order of the report; a fault is one with `ok` False."""
     # Else Citus shows the shards that lie beside the tables.
     await connection.execute(text("SET LOCAL citus.override_table_visibility = on"))
-    checks = [await _server(connection), await _migration(connection)]
+    checks = [
+        await _server(connection),
+        await _encoding(connection),
+        await _migration(connection),
+    ]
     if checks[-1].found == "none":
         return checks
+    checks += await _collations(connection)
     partitions = await existing_partitions(connection)
     checks += await connection.run_sync(lambda sync: list(_tables(sync)))
     checks += await _arrivals(connection)
+    checks += await _unfinished(connection)
+    checks += await _addresses(connection)
     checks += list(_partitions(partitions, now or datetime.now(UTC), settings))
     checks += await _indexes(connection, len(partitions))
+    checks += await _identity(connection)
     checks += list(_spread(await spread_of(connection)))
     checks += await connection.run_sync(lambda sync: list(_drift(sync)))
     return checks
@@ -75,9 +104,35 @@ async def _server(connection: AsyncConnection) -> Check:
     return Check("server", "version", "PostgreSQL 15 or later", found, number >= SERVER_MIN)
 
 
+async def _encoding(connection: AsyncConnection) -> Check:
+    """Another one than UTF-8 refuses an emoji, and every event in its batch."""
+    found = (await connection.execute(text("SHOW server_encoding"))).scalar_one()
+    return Check("server", "encoding", "UTF8", found, found == "UTF8")
+
+
 async def _migration(connection: AsyncConnection) -> Check:
     head, current = head_revision(), await current_revision(connection)
     return Check("migration", "revision", head, current or "none", current == head)
+
+
+async def _collations(connection: AsyncConnection) -> list[Check]:
+    """Indexes of text are sorted by rules of the system: after an upgrade of it they may find
+    nothing that is there, and a unique one, such as of addresses, lets in what is there already."""
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    rows = (await connection.execute(COLLATIONS, {"tables": tables})).all()
+    checks = []
+    for number, (name, made, installed) in enumerate(rows):
+        is_same = made is None or installed is None or made == installed
+        what = "COLLATION" if number else "DATABASE"
+        refresh = "REFRESH VERSION" if number else "REFRESH COLLATION VERSION"
+        found = (
+            f"{made or 'none'}"
+            if is_same
+            else f"{made}, and {installed} is installed: stop the service, run `REINDEX DATABASE`, "
+            f'then `ALTER {what} "{name}" {refresh}`'
+        )
+        checks.append(Check("collation", name, "the version installed", found, is_same))
+    return checks
 
 
 def _tables(connection: Connection) -> Iterator[Check]:
@@ -100,6 +155,30 @@ async def _arrivals(connection: AsyncConnection) -> list[Check]:
     ]
 
 
+async def _unfinished(connection: AsyncConnection) -> list[Check]:
+    """Erasures that were cut off: what is left of these people is still counted."""
+    there = await connection.execute(text("SELECT to_regclass('erasure')"))
+    if there.scalar() is None:
+        return []
+    count, oldest = (await connection.execute(UNFINISHED)).one()
+    found = (
+        f"{count} unfinished, the oldest of {oldest:%Y-%m-%d %H:%M} UTC" if count else "finished"
+    )
+    return [Check("erasures", "erasure", "finished", found, not count)]
+
+
+async def _addresses(connection: AsyncConnection) -> list[Check]:
+    """A user is found by the normal form of their address alone: a process of an earlier version
+    may have stored another since the database was migrated."""
+    there = await connection.execute(text("SELECT to_regclass('app_user')"))
+    if there.scalar() is None:
+        return []
+    others = await count_unnormalised(connection)
+    name, expected = "app_user", "each address in its normal form"
+    found = f"{others} in another: run `activity-events migrate`" if others else expected
+    return [Check("rows", name, expected, found, not others)]
+
+
 def _partitions(there: set[str], now: datetime, settings: Settings) -> Iterator[Check]:
     needed = {month.partition for month in needed_months(now, settings)}
     for name in sorted(needed | there):
@@ -115,7 +194,8 @@ async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
         found = {name: (valid, children) for name, valid, children in rows}
         # These constraints are indexes, too; a check is in no catalogue of indexes.
         keys = (PrimaryKeyConstraint, UniqueConstraint)
-        names = {str(each.name) for each in table.constraints if isinstance(each, keys)}
+        made = (each for each in table.constraints if isinstance(each, keys))
+        names = {str(each.name) for each in made if each.columns}
         names |= {str(index.name) for index in table.indexes}
         children = partitions if table.name == PARENT else 0
         expected = f"valid, on {children} partitions" if children else "valid"
@@ -137,6 +217,15 @@ async def _indexes(connection: AsyncConnection, partitions: int) -> list[Check]:
     return checks
 
 
+async def _identity(connection: AsyncConnection) -> list[Check]:
+    """Each partition has the unique index without which an event could be counted twice."""
+    without = list(await connection.run_sync(without_identity))
+    found = (
+        f"missing on {', '.join(without)}: run `activity-events migrate`" if without else "there"
+    )
+    return [Check("index", "identity", "there", found, not without)]
+
+
 def _spread(found: dict[str, str]) -> Iterator[Check]:
     """On a cluster: where each table lies. One that came with a migration is still to be spread."""
     for table, expected in TABLES.items() if found else ():
@@ -151,9 +240,7 @@ def _drift(connection: Connection) -> Iterator[Check]:
         opts={
             "compare_type": True,
             "compare_server_default": False,
-            "include_name": lambda name, kind, _: (
-                not (kind == "table" and name is not None and is_partition(name))
-            ),
+            "include_name": is_of_the_model,
         },
     )
     differences = compare_metadata(context, Base.metadata)

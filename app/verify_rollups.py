@@ -3,16 +3,15 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.ingest.summaries import COUNT_DAYS
-from app.totals import BUCKET, SHARE_BY_LEVEL, SLOT_BIT
+from app.ingest.summaries import COUNT_DAYS, KINDS_MAX
+from app.totals import BUCKET, SHARE, SHARE_BY_LEVEL, SLOT_BIT
 from app.verify import Check
 
 # Differences of one kind are counted, and the first few are shown.
 SHOWN_MAX = 5
 
-# What each table would hold, made of the events alone.
-ROLLUPS = f"""
-WITH share AS (
+# What each table would hold, made of the events alone, and of which kinds count separately.
+_COUNTED = f"""
   SELECT {BUCKET} AS bucket,
     event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
     count(*) AS events, count(duration_ms) AS timed,
@@ -20,9 +19,8 @@ WITH share AS (
   FROM activity_event
   WHERE user_id NOT IN (SELECT id FROM app_user WHERE NOT counted)
   GROUP BY 1, 2, 3, 4, 5
-)
-{SHARE_BY_LEVEL}
 """  # noqa: S608 (BUCKET is ours)
+ROLLUPS = f"WITH counted AS ({_COUNTED}), {SHARE} {SHARE_BY_LEVEL}"
 
 USER_DAYS = f"""
 SELECT user_id, (event_timestamp AT TIME ZONE 'UTC')::date AS day, bit_or({SLOT_BIT}) AS slots
@@ -35,10 +33,10 @@ SELECT user_id, session_id, min(event_timestamp) AS started_at, max(event_timest
 FROM activity_event WHERE session_id IS NOT NULL GROUP BY user_id, session_id
 """
 
-# Fills the tables where they are empty.
+# Fills the tables where they are empty; each kind counts separately.
 COUNT_ALL = (
     f"INSERT INTO activity_rollup (level, bucket, event_type, event_category, event_action,"
-    f" device_type, events, timed, duration_ms) {ROLLUPS}",
+    f" device_type, events, timed, duration_ms) WITH share AS ({_COUNTED}) {SHARE_BY_LEVEL}",
     f"INSERT INTO activity_user_day (user_id, day, slots) {USER_DAYS} ORDER BY 2, 1",
     f"INSERT INTO activity_session (user_id, session_id, started_at, ended_at, events, is_long)"
     f" {SESSIONS} ORDER BY 3",
@@ -46,14 +44,14 @@ COUNT_ALL = (
 
 ROLLUP_DIFFERENCES = text(
     f"""
-    WITH counted AS ({ROLLUPS}), kept AS (
+    WITH recounted AS ({ROLLUPS}), kept AS (
       SELECT * FROM activity_rollup WHERE events <> 0 OR timed <> 0 OR duration_ms <> 0
     )
-    SELECT format('level %s, %s %s', level, bucket, event_type), row_to_json(counted)::text,
+    SELECT format('level %s, %s %s', level, bucket, event_type), row_to_json(recounted)::text,
       row_to_json(kept)::text
-    FROM counted FULL JOIN kept
+    FROM recounted FULL JOIN kept
       USING (level, bucket, event_type, event_category, event_action, device_type)
-    WHERE (counted.events, counted.timed, counted.duration_ms)
+    WHERE (recounted.events, recounted.timed, recounted.duration_ms)
       IS DISTINCT FROM (kept.events, kept.timed, kept.duration_ms)
     """  # noqa: S608 (ours)
 )
@@ -74,6 +72,8 @@ SUMMARY_DIFFERENCES = text(
     SELECT format('user %s, %s', user_id, day), counted.summary::text, kept.summary::text
     FROM counted JOIN activity_user_day AS kept USING (user_id, day)
     WHERE counted.summary::text <> kept.summary::text
+      -- Longer ones are of an earlier version, and list all kinds.
+      AND coalesce(json_array_length(kept.summary -> 'kinds'), 0) <= {KINDS_MAX + 1}
     """  # noqa: S608 (ours)
 )
 
@@ -89,6 +89,16 @@ SESSION_DIFFERENCES = text(
 )
 
 
+# A UUIDv7 is one event, however far its times lie apart; an id without a time within a range.
+IDENTITY_DIFFERENCES = text(
+    """
+    SELECT format('user %s, %s', user_id, event_id), '1', count(*)::text
+    FROM activity_event WHERE substr(event_id::text, 15, 1) = '7'
+    GROUP BY user_id, event_id HAVING count(*) > 1
+    """
+)
+
+
 async def verify_rollups(connection: AsyncConnection) -> list[Check]:
     """A check for each of the tables, or for each of the first differences in it.
 
@@ -97,6 +107,7 @@ async def verify_rollups(connection: AsyncConnection) -> list[Check]:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     checks: list[Check] = []
     for table, statement in (
+        ("identity", IDENTITY_DIFFERENCES),
         ("activity_rollup", ROLLUP_DIFFERENCES),
         ("activity_user_day", USER_DAY_DIFFERENCES),
         ("summaries", SUMMARY_DIFFERENCES),

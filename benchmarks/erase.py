@@ -21,7 +21,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from app.db import create_engine
+from app.db_engines import create_engine
 from app.settings import Settings
 from app.uuid7 import uuid7
 from app.verify_rollups import COUNT_ALL, verify_rollups

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 (all of it is ours)
 """What each index of `activity_event` costs on the way in, and what it gives on the way out.
 
 `python -m benchmarks.indexes [--events N] [--json]` (make bench-indexes). Events are copied into
@@ -17,9 +18,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from app.read.order import order_sql
 from app.settings import Settings
 from benchmarks.activity import COLUMNS, rows
-from benchmarks.server import cpu_seconds, postgres
+from benchmarks.server import connect, cpu_seconds, postgres
 
 USERS = 2_000
 DAYS = 360
@@ -35,31 +37,26 @@ NAMES = {
     "time": "ix_activity_event_event_timestamp",
 }
 
+NEWEST_FIRST = order_sql("activity_event", descending=True)
+OLDEST_FIRST = order_sql("activity_event")
 QUESTIONS = {
     "category": "SELECT event_id FROM activity_event WHERE user_id = $1 AND"
     " event_category = 'search' AND event_timestamp >= $2"
-    " ORDER BY event_timestamp DESC, event_id DESC LIMIT 100",
+    f" ORDER BY {NEWEST_FIRST} LIMIT 100",
     "entity": "SELECT event_id FROM activity_event WHERE user_id = $1 AND event_timestamp >= $2"
     " AND entity_type = 'project' AND entity_id = '7'"
-    " ORDER BY event_timestamp DESC, event_id DESC LIMIT 100",
+    f" ORDER BY {NEWEST_FIRST} LIMIT 100",
     "session": "SELECT event_id FROM activity_event WHERE session_id ="
     " (SELECT session_id FROM activity_event WHERE user_id = $1"
     " ORDER BY event_timestamp DESC LIMIT 1) AND event_timestamp >= $2"
-    " ORDER BY event_timestamp, event_id",
+    f" ORDER BY {OLDEST_FIRST}",
     "time": "SELECT event_id FROM activity_event WHERE user_id <> $1 AND event_timestamp >= $2"
-    " ORDER BY event_timestamp DESC, event_id DESC LIMIT 100",
+    f" ORDER BY {NEWEST_FIRST} LIMIT 100",
 }
 
 
 async def measure(url: str, events: int, until: datetime) -> dict[str, Any]:
-    connection = await asyncpg.connect(url)
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda text: b"\x01" + text.encode(),
-        decoder=bytes,
-        format="binary",
-    )
+    connection = await connect(url)
     definitions = {}
     for name, index in NAMES.items():
         definition = await connection.fetchval("SELECT pg_get_indexdef($1::regclass)", index)
@@ -133,7 +130,7 @@ def show(result: dict[str, Any]) -> None:
     for head in ("indexes so far", "CPU us an event", "events/s", "index bytes an event"):
         table.add_column(head, justify="left" if head == "indexes so far" else "right")
     for name, row in result["writes"].items():
-        label = "primary key" if name == "none" else f"+ {name}"
+        label = "identity and time" if name == "none" else f"+ {name}"
         table.add_row(label, *(f"{value:,}" for value in row.values()))
     console.print(table)
     table = Table(title="Median ms of one question, over the whole year")

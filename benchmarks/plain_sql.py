@@ -4,6 +4,7 @@
 `{who}` is a condition on the user; $1 and $2 are the window.
 """
 
+from app.read.order import order_sql
 from benchmarks.read_questions import STEPS
 
 IN_WINDOW = "event_timestamp >= $1 AND event_timestamp < $2 AND {who}"
@@ -86,7 +87,7 @@ PLAIN = {
         WITH event AS (
           SELECT event_type, event_timestamp AS at, {{leads}}
           FROM activity_event WHERE {IN_WINDOW}
-          WINDOW following AS (PARTITION BY user_id ORDER BY event_timestamp, event_id)
+          WINDOW following AS (PARTITION BY user_id ORDER BY {order_sql("activity_event")})
         )
         SELECT type_1, type_2, type_3, count(*) FROM event
         WHERE event_type = 'email_opened' AND at_1 - at <= interval '30 minutes'

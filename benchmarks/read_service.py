@@ -12,6 +12,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from app.connection import connections
+from app.connection_limits import ConnectionLimits
 from app.deps import DatabaseDep
 from app.main import create_app
 from app.routers.responses import JsonResponse
@@ -34,7 +35,10 @@ def main() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            application(sys.argv[1]), http=connections(30), log_level="warning", access_log=False
+            application(sys.argv[1]),
+            http=connections(ConnectionLimits()),
+            log_level="warning",
+            access_log=False,
         )
         calm_collector()
         print(f"port {listener.getsockname()[1]}", flush=True)

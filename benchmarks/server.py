@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from app import embedded
@@ -23,6 +24,19 @@ def postgres(settings: Settings, options: dict[str, str] | None = None) -> Itera
             yield server.url()
         finally:
             embedded.stop(server)
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection that takes jsonb as text, in COPY, too."""
+    connection = await asyncpg.connect(url)
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda text: b"\x01" + text.encode(),
+        decoder=bytes,
+        format="binary",
+    )
+    return connection
 
 
 def cpu_seconds(pid: int) -> float:

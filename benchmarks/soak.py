@@ -40,7 +40,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from app import embedded
-from app.db import create_engine
+from app.db_engines import create_engine
 from app.migrate import migrate_at
 from app.privacy.partitions import PARENT
 from app.settings import Settings

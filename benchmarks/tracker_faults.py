@@ -233,11 +233,11 @@ async def one_poison_event(trial: Trial) -> int:
 async def one_invalid_event(trial: Trial) -> int:
     """The service says which, and why."""
     page = await trial.open()
-    await page.evaluate("record(0, 39); record(39, 1, {}, { durationMs: -1 })")
+    await page.evaluate("record(0, 39); tracker.track('a'.repeat(129), { metadata: { n: 39 } })")
     await trial.until(page, SENT)
     (letter,) = await page.evaluate("tracker.status().deadLetters")
-    assert letter["code"] == "invalid_value"
-    assert "greater than or equal to 0" in letter["message"]
+    assert letter["code"] == "too_long"
+    assert "at most 128 characters" in letter["message"]
     assert len(trial.gateway.ingests) == 1
     return 40
 

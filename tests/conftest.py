@@ -7,6 +7,7 @@ here, too. Each run works in databases of its own, which it drops.
 
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import embedded
-from app.db import Database, create_engine
+from app.db import Database
+from app.db_engines import create_engine
 from app.distribute import distribute
 from app.main import create_app
 from app.migrate import migrate_at
@@ -188,9 +190,10 @@ async def truncate(url: str) -> None:
     await _administer(
         url,
         "DELETE FROM activity_event; DELETE FROM app_user; DELETE FROM api_key;"
+        " DELETE FROM local_mode_end;"
         " DELETE FROM activity_rollup; DELETE FROM activity_user_day;"
-        " DELETE FROM activity_session; DELETE FROM activity_arrival;"
-        " DELETE FROM erasure; DELETE FROM duty;"
+        " DELETE FROM activity_session; DELETE FROM activity_arrival; DELETE FROM stray_event;"
+        " DELETE FROM erasure; DELETE FROM duty; DELETE FROM service_secret;"
         " DELETE FROM served_prediction; DELETE FROM prediction_score;"
         " SELECT setval(pg_get_serial_sequence('app_user', 'id'), 1, false)",
     )
@@ -248,7 +251,7 @@ def running_service(
     )
     try:
         greeting = _greeting(process)
-        url = next(word for word in greeting.split() if word.startswith("http"))
+        url = re.findall(r'http://[^\s"]+', greeting)[0]
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
@@ -271,7 +274,7 @@ def _greeting(process: subprocess.Popen[str]) -> str:
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line)
-        if line.strip().startswith("Data"):
+        if line.strip().startswith("Data") or '"event":"ready"' in line:
             return "".join(lines)
     raise AssertionError("serve ended:\n" + "".join(lines))
 

@@ -15,31 +15,53 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Each may import those before it. Names side by side don't know of one another.
 ORDER = (
-    {"uuid7"},
+    {"uuid7", "printable"},
     {"client"},
-    {"settings_replica", "settings_watch"},
-    {"settings", "errors", "programs", "workers"},
+    {"settings_environment"},
+    {"database_url"},
+    {
+        "settings_data",
+        "settings_http",
+        "settings_listen",
+        "settings_pii",
+        "settings_replica",
+        "settings_urls",
+        "settings_watch",
+        "origins",
+    },
+    {"settings_access"},
+    {"settings", "errors", "programs", "private_files", "embedded_config", "workers"},
     {"watch"},
-    {"schemas", "models", "totals", "embedded"},
-    {"models_insights"},
+    {"slots"},
+    {"schemas", "models", "totals", "embedded", "locks", "tombstones"},
+    {"models_insights", "models_access", "rollup_kinds"},
+    {"db_connection", "db_slots"},
     {"db_errors"},
+    {"db_freshness", "db_writer"},
+    {"db_engines"},
     {"db"},
     {"ddl"},
     {"ingest", "read", "privacy", "auth", "replica"},
     {"insights", "demo"},
+    {"identity_indexes", "version_table"},
     {"migrate", "distribute"},
     {"verify"},
     {"verify_rollups"},
     {"duties"},
-    {"gauges"},
+    {"gauges", "readiness"},
     {"deps"},
     {"routers"},
     {"mcp"},
-    {"connection", "edge", "sharing"},
+    {"answers_out", "connection_limits", "local_mode", "turns", "unread_answer"},
+    {"connection", "edge", "sharing", "greeting"},
     {"main", "server"},
+    {"access_at_start"},
     {"serve"},
-    {"console"},
-    {"cli_privacy", "cli_transfer", "cli_analytics", "cli_demo", "cli_cluster", "cli_mcp"},
+    {"cli_environment", "console"},
+    {"cli_asking"},
+    {"cli_export"},
+    {"cli_import"},
+    {"cli_privacy", "cli_analytics", "cli_demo", "cli_cluster", "cli_mcp"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
@@ -53,23 +75,32 @@ PROCESS_EDGES = {
     "app/cli.py",
     "app/duties.py",
     "app/workers.py",
+    "app/auth/jwks.py",
     "app/ingest/writer.py",
     "app/insights/generate.py",
     "app/client/drops.py",
     "app/client/task.py",
     "app/client/thread.py",
 }
-COMMITTING = {"app/db.py", "app/ddl.py", "app/migrate.py", "app/distribute.py"}
+COMMITTING = {"app/db.py", "app/db_writer.py", "app/ddl.py", "app/migrate.py", "app/distribute.py"}
 PYDANTIC = (
     "app/schemas/",
     "app/routers/",
     "app/mcp/",
     "app/settings.py",
+    "app/settings_access.py",
+    "app/settings_data.py",
+    "app/settings_environment.py",
+    "app/settings_http.py",
+    "app/settings_listen.py",
+    "app/settings_pii.py",
     "app/settings_replica.py",
     "app/settings_watch.py",
-    "app/ingest/careful.py",
+    "app/ingest/event_fields.py",
     "app/ingest/plain.py",
     "app/cli.py",
+    "app/cli_privacy.py",
+    "app/watch/logs.py",
 )
 WITHOUT_ROUTES = {
     "app/routers/__init__.py",
@@ -78,6 +109,7 @@ WITHOUT_ROUTES = {
     "app/routers/built.py",
     "app/routers/ingest_body.py",
     "app/routers/responses.py",
+    "app/routers/slashes.py",
 }
 # The last ones are SQL of their own: no filter of events takes part in it, but their users.
 CONDITIONS = {
@@ -96,14 +128,21 @@ CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between
 
 # SQL that is put together, and why nothing of a user is in it.
 BUILT_SQL = {
+    "app/identity_indexes.py create_identity_indexes": "DDL takes no bound values; months are ours",
+    "app/identity_indexes.py drop_identity_indexes": "DDL takes no bound values; months are ours",
     "app/privacy/partitions.py ensure_partitions": "DDL takes no bound values; months are ours",
     "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
     "app/ddl.py alter_politely": "settings and DDL take no bound values; numbers of ours",
     "app/distribute.py _run": "DDL takes no bound values; tables and columns of the model",
     "app/privacy/cleanup.py": "what the totals share, from app/totals.py",
+    "app/privacy/counted_kinds.py add_kinds_of": "statements of app/rollup_kinds.py",
+    "app/privacy/move_events.py": "what the totals share, from app/totals.py; columns of the model",
     "app/privacy/opt_out.py": "what the totals share, from app/totals.py",
     "app/verify_rollups.py": "what the totals share, from app/totals.py",
     "app/ingest/summaries.py": "what the totals share, from app/totals.py",
+    "app/read/past.py": "the order of events, from app/read/order.py",
+    "app/read/sample.py": "the order of events, from app/read/order.py",
+    "app/read/sessions.py": "the order of events, from app/read/order.py",
 }
 
 OPEN: dict[str, set[str]] = {}
@@ -255,9 +294,9 @@ def files_are_short(module: Module) -> Iterator[str]:
 def sql_is_constant(module: Module) -> Iterator[str]:
     """User text reaches SQL as bound values only."""
     for place, name, call in module.calls():
-        raw = name in {"literal_column", "exec_driver_sql"}
-        built = name == "text" and not (call.args and isinstance(call.args[0], ast.Constant))
-        if raw or (built and place not in BUILT_SQL):
+        is_sql = name in {"text", "literal_column"}
+        built = is_sql and not (call.args and isinstance(call.args[0], ast.Constant))
+        if name == "exec_driver_sql" or (built and place not in BUILT_SQL):
             yield place
 
 
@@ -332,7 +371,7 @@ def modules() -> list[Module]:
 def test_the_code_keeps_the_rule(rule: str) -> None:
     broken = {each for module in modules() for each in RULES[rule](module)}
     assert sorted(broken - OPEN.get(rule, set())) == []
-    assert sorted(OPEN.get(rule, set()) - broken) == [], "mended: take it out of OPEN"
+    assert sorted(OPEN.get(rule, set()) - broken) == [], "fixed: take it out of OPEN"
 
 
 @pytest.mark.parametrize(("rule", "path", "source"), PLANTED)

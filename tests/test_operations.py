@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from app.cli import app as command_line
+from app.ingest.accept import SUPPRESSED
 from app.programs import run
 from app.settings import Settings
 from tests.conftest import ROOT
@@ -48,12 +49,15 @@ def known_variables() -> set[str]:
 
 def codes_in_the_code() -> Iterator[str]:
     """Each code that an error or a verdict can have, and those of the client."""
+    yield from (outcome.value for outcome in SUPPRESSED)
     for path in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
-                if name in {"Fault", "_NotANumber", "error_body"} and node.args:
+                if name in {"Fault", "Mark", "error_body"} and node.args:
                     yield from texts_of(node.args[0])
+                if name == "_leave_out":
+                    yield from texts_of(node.args[1])
                 given = [each.value for each in node.keywords if each.arg == "code"]
                 yield from (text for each in given for text in texts_of(each))
             elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
@@ -96,6 +100,24 @@ def test_the_codes_are_read_off_every_way_to_give_one() -> None:
         "number_out_of_range",  # a mark in JSON
         "missing_field",  # a fault of pydantic's
     } <= set(codes_in_the_code())
+
+
+def test_every_warning_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text().partition("| warning | what was done |")[2]
+    rows = re.findall(r"^\| (`.*?) \| \S", table.partition("\n\n")[0], re.MULTILINE)
+    listed = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
+    given = {"truncated_body", "event_too_large"}
+    # The kinds of personal data that `pii_walk` notes are in the message, not codes.
+    readers = {*(ROOT / "app/ingest").glob("*.py")} - {ROOT / "app/ingest/pii_walk.py"}
+    for path in (*readers, ROOT / "app/schemas/strict_json.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = isinstance(node, ast.Call) and (
+                getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+            )
+            if isinstance(node, ast.Call) and name in {"Warn", "_note", "Mark", "_leave_out"}:
+                given |= set(texts_of(node.args[1 if name == "_leave_out" else 0]))
+    assert {"too_deep", "hashed_id", "clock_corrected"} < given
+    assert sorted(given - listed) == []
 
 
 def test_it_names_no_setting_and_no_command_that_is_not_there() -> None:
@@ -213,7 +235,7 @@ def test_the_unit_runs_commands_that_are_there() -> None:
     commands = get_command(command_line).commands  # type: ignore[attr-defined]
     for key in ("ExecStartPre", "ExecStart"):
         program, command, *_ = service[key].split()
-        assert program == f"{service['WorkingDirectory']}/.venv/bin/activity-events"
+        assert program == "/opt/activity-events/.venv/bin/activity-events"
         assert command in commands
     assert service["EnvironmentFile"] == "/etc/activity-events.env"
     grace = Settings.model_fields["shutdown_grace_seconds"].default
@@ -269,8 +291,46 @@ def test_the_image_is_built_of_what_is_there() -> None:
         for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
         for word in line.split()[:-1]
     ]
-    assert {"app", "alembic", "alembic.ini", "requirements/service.lock", "frontend"} <= set(copied)
+    assert {"app", "alembic", "setup.py", "requirements/service.lock", "frontend"} <= set(copied)
     allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     for each in copied:
         assert (ROOT / each).exists()
         assert each.split("/")[0] in allowed
+
+
+@pytest.mark.fault("newcomer-56")
+def test_an_upgrade_brings_all_that_is_new() -> None:
+    (words,) = [each for each in blocks_of("With systemd", "bash") if "make upgrade" in each]
+    assert words.strip().endswith("make upgrade && systemctl restart activity-events")
+    done = subprocess.run(
+        ["make", "--dry-run", "upgrade"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    steps = [
+        "git pull",
+        "requirements/service.lock",
+        "frontend",
+        "rm -rf build",
+        "--force-reinstall .",
+    ]
+    places = [done.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.fault("newcomer-69")
+def test_files_with_secrets_are_not_for_git() -> None:
+    named = set(re.findall(r"cat > (\S+) <<END", DOCUMENT)) & {"deploy/.env"}
+    assert named
+    ignored = subprocess.run(
+        ["git", "check-ignore", *named, ".env"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert set(ignored) == named | {".env"}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.auth.keys import KeyRing
+from app.auth.key_ring import KeyRing
 from app.auth.principal import LOCAL, Principal
 from app.auth.tokens import Tokens
 from app.db import Database
@@ -13,19 +13,26 @@ from app.settings import Settings
 JWT_DOTS = 2
 
 
-def credentials_of(headers: Mapping[str, str]) -> str | None:
-    """The key or token that a request carries; None where it carries none.
+def credentials_of(headers: Mapping[str, str], *, key_in_body: bool = False) -> str | None:
+    """Return the key or token that a request carries, or None where it carries none.
+
+    A proxy in front may use `Authorization` for a scheme of its own (`Basic`, `Negotiate`): beside
+    an `X-API-Key`, or a key in the body, that is passed over.
+
+    Args:
+        key_in_body: the request is a beacon, whose key is in its body.
 
     Raises:
-        Unauthorized: an `Authorization` of another kind.
+        Unauthorized: an `Authorization` of another scheme, and no key beside it.
     """
-    given = headers.get("authorization")
-    if given is not None:
-        scheme, _, value = given.strip().partition(" ")
-        if scheme.lower() != "bearer" or not value.strip():
-            raise Unauthorized("Use the header Authorization: Bearer <key or token>.")
+    given = headers.get("authorization", "").strip()
+    scheme, _, value = given.partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
         return value.strip()
-    return headers.get("x-api-key") or None
+    key = headers.get("x-api-key", "").strip()
+    if given and not key and not key_in_body:
+        raise Unauthorized("Use the header Authorization: Bearer <key or token>.")
+    return key or None
 
 
 class Authenticator:
@@ -34,11 +41,16 @@ class Authenticator:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._keys = KeyRing(settings, database)
         self._tokens = Tokens(settings)
-        self._on_loopback = settings.listens_on_loopback
+        self._may_be_local = settings.may_be_local
+
+    def start(self) -> None:
+        """Begins to read the public keys of tokens, so that nobody has to wait for them."""
+        self._tokens.start()
 
     async def close(self) -> None:
-        """Ends what is being asked of the database."""
+        """Ends what is being asked of the database and of the issuer of tokens."""
         await self._keys.close()
+        await self._tokens.close()
 
     async def is_local(self) -> bool:
         """Whether this is local mode: on loopback, and nothing was ever set up to know callers by.
@@ -46,9 +58,7 @@ class Authenticator:
         Raises:
             Unavailable: the database can't tell.
         """
-        if not self._on_loopback or self._tokens.configured:
-            return False
-        return await self._keys.is_empty()
+        return self._may_be_local and not await self._keys.has_ended_local_mode()
 
     async def origins(self) -> frozenset[str]:
         """The origins that keys were made for."""

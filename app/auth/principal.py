@@ -1,7 +1,8 @@
 """Who is asking, and whose data they may touch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -9,15 +10,13 @@ from app.errors import Forbidden, InvalidRequest
 
 
 class Scope(StrEnum):
-    """What a key is for. `admin` may do everything; the others do not imply one another."""
+    """What a key is for; it may have several. `admin` may do everything; the others do not imply
+    one another."""
 
     WRITE = "write"
     READ = "read"
     METRICS = "metrics"
     ADMIN = "admin"
-
-    def allows(self, wanted: "Scope") -> bool:
-        return self in {wanted, Scope.ADMIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,40 @@ class Principal:
     """A caller whose credentials were good, or the machine's own user in local mode.
 
     `email` is that of a user token: the only user whose data it may touch. `name` tells callers
-    apart for their rates, and holds no secret.
+    apart for their rates and shares, and holds no secret. From `expires_at` on, the credentials are
+    refused; None is never.
     """
 
     kind: Literal["local", "key", "user"]
     name: str
-    scope: Scope
+    scopes: frozenset[Scope]
     email: str | None = None
+    expires_at: datetime | None = field(default=None, compare=False)
 
     @property
     def caller(self) -> str:
         """The name, apart from those of other kinds."""
         return f"{self.kind}:{self.name}"
+
+    def allows(self, wanted: Scope) -> bool:
+        return wanted in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def knows_privacy(self) -> bool:
+        """Whether it may know that somebody has opted out or was erased: all but keys that are
+        less than `admin`, as one that is in a page is anybody's."""
+        return self.allows(Scope.ADMIN)
+
+    @property
+    def sharer(self) -> str | None:
+        """The name by which it has a share of what callers share; None in local mode, where there
+        is nobody to share with."""
+        return None if self.kind == "local" else self.caller
+
+    @property
+    def writes_as(self) -> tuple[str | None, str | None]:
+        """The only user that it may log for (None is any), and in whose share."""
+        return self.email, self.sharer
 
     @property
     def is_user(self) -> bool:
@@ -67,4 +88,5 @@ class Principal:
         return (self.email,)
 
 
-LOCAL = Principal("local", "local", Scope.ADMIN)
+ADMIN = frozenset({Scope.ADMIN})
+LOCAL = Principal("local", "local", ADMIN)

@@ -1,4 +1,4 @@
-"""How often one caller may ask, counted by the library `limits`."""
+"""How often one caller may ask, and how much they may send, counted by the library `limits`."""
 
 import logging
 import math
@@ -15,6 +15,12 @@ from app.errors import InvalidRequest, RateLimited
 from app.settings import Settings
 
 logger = logging.getLogger("activity_events")
+
+
+# What a caller sent is counted together until it is such a part of what they may send: to count
+# each body would cost as much as to parse a small one.
+OWED_PARTS = 1000
+OWED_CALLERS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,13 @@ class Rates:
             storage = storage_from_string(
                 f"async+{settings.rate_limit_storage}", wrap_exceptions=True
             )
-        except ConfigurationError as error:
-            raise InvalidRequest.of("ACTIVITY_RATE_LIMIT_STORAGE", str(error)) from error
+        except (ConfigurationError, ValueError) as error:
+            # What the library says quotes it all, a password included.
+            raise InvalidRequest.of(
+                "ACTIVITY_RATE_LIMIT_STORAGE",
+                "names no storage that is known; expected memory:// or redis://HOST:6379, and for "
+                "that the extra `redis`",
+            ) from error
         self._window = SlidingWindowCounterRateLimiter(storage)
         self._items = {
             kind: RateLimitItemPerMinute(per_minute)
@@ -52,6 +63,17 @@ class Rates:
             )
             if per_minute
         }
+        self._volumes = {
+            (kind, unit): RateLimitItemPerMinute(per_minute)
+            for kind, unit, per_minute in (
+                ("key", "bytes", settings.rate_limit_key_bytes_per_minute),
+                ("key", "events", settings.rate_limit_key_events_per_minute),
+                ("user", "bytes", settings.rate_limit_user_bytes_per_minute),
+                ("user", "events", settings.rate_limit_user_events_per_minute),
+            )
+            if per_minute
+        }
+        self._owed: dict[tuple[str, str, str], int] = {}
 
     async def take(self, principal: Principal) -> Allowance | None:
         """Counts one request; None where there is no limit.
@@ -78,3 +100,38 @@ class Rates:
                 retry_after_seconds=seconds,
             )
         return Allowance(item.amount, stats.remaining, seconds)
+
+    async def take_body(self, principal: Principal, size_bytes: int, events: int) -> None:
+        """Counts a body, before anything is done with it.
+
+        Raises:
+            RateLimited: it was one too many.
+        """
+        for unit, amount in (("bytes", size_bytes), ("events", events)):
+            item = self._volumes.get((principal.kind, unit))
+            if item is None or not amount:
+                continue
+            who = (unit, principal.kind, principal.name)
+            owed = self._owed.get(who, 0)
+            if owed + amount < item.amount // OWED_PARTS:
+                if len(self._owed) > OWED_CALLERS_MAX:
+                    self._owed.clear()
+                self._owed[who] = owed + amount
+                continue
+            try:
+                is_allowed = await self._window.hit(
+                    item, *who, cost=min(owed + amount, item.amount)
+                )
+                if is_allowed:
+                    self._owed.pop(who, None)
+                    continue
+                stats = await self._window.get_window_stats(item, *who)
+            except StorageError as error:
+                logger.warning("rates are not counted: %s", type(error.storage_error).__name__)
+                return
+            seconds = max(1, math.ceil(stats.reset_time - time.time()))
+            raise RateLimited(
+                f"More than {item.amount} {unit} in a minute. Send the same again in {seconds} "
+                "seconds.",
+                retry_after_seconds=seconds,
+            )

@@ -4,28 +4,20 @@ Each algorithm has a kind of key of its own (RFC 8725, 3.1): what is signed with
 it were a shared secret, or not at all, is refused.
 """
 
-import asyncio
 import time
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import jwt
 
-from app.auth.principal import Principal, Scope
-from app.errors import Unauthorized, Unavailable
-from app.schemas.email import normalise_email
+from app.auth.jwks import Jwks
+from app.auth.principal import ADMIN, Principal
+from app.errors import Unauthorized
+from app.schemas.email import claimed_email
 from app.settings import Settings
 
 SHARED_SECRET = "HS256"  # noqa: S105 (the name of an algorithm)
 PUBLIC_KEY = ("RS256", "ES256")
-FRESH_SECONDS = 300.0
-# A token with an unknown key asks for new ones, but no more often than this.
-RETRY_SECONDS = 10.0
-FETCH_TIMEOUT_SECONDS = 5.0
-JWKS_MAX_BYTES = 1024 * 1024
-# What the library raises of a set that is none: JSON of another shape.
-BROKEN_SET = (ValueError, TypeError, AttributeError, KeyError)
 
 
 class Tokens:
@@ -33,11 +25,21 @@ class Tokens:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._jwks = _Jwks(settings.jwt_jwks) if settings.jwt_jwks else None
+        self._jwks = Jwks(settings.jwt_jwks) if settings.jwt_jwks else None
 
     @property
     def configured(self) -> bool:
         return self._settings.jwt_secret is not None or self._jwks is not None
+
+    def start(self) -> None:
+        """Begins to read the issuer's keys."""
+        if self._jwks is not None:
+            self._jwks.start()
+
+    async def close(self) -> None:
+        """Ends the reading of the issuer's keys."""
+        if self._jwks is not None:
+            await self._jwks.close()
 
     async def principal(self, token: str) -> Principal:
         """Whose token this is.
@@ -54,17 +56,22 @@ class Tokens:
                 token,
                 key,
                 algorithms=[algorithm],
-                audience=settings.jwt_audience,
-                issuer=settings.jwt_issuer,
+                audience=settings.audience,
+                issuer=settings.jwt_issuer or None,
                 leeway=settings.jwt_leeway_seconds,
-                options={"require": ["exp"], "verify_aud": settings.jwt_audience is not None},
+                options={
+                    "require": ["exp"],
+                    "verify_aud": settings.audience is not None,
+                    "enforce_minimum_key_length": True,
+                },
             )
+            expires_at = self._expiry(claims)
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("The token has expired.", code="expired_token") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise _refused(str(error)) from error
         email = self._email(claims)
-        return Principal("user", email, Scope.ADMIN, email)
+        return Principal("user", email, ADMIN, email, expires_at)
 
     async def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
         algorithm = header.get("alg")
@@ -74,66 +81,41 @@ class Tokens:
             return await self._jwks.key(header.get("kid"), str(algorithm)), str(algorithm)
         raise _refused("its algorithm is not one that this service takes")
 
+    def _expiry(self, claims: dict[str, Any]) -> datetime:
+        """From when on the token is refused, by this service's clock.
+
+        Raises:
+            Unauthorized: it lasts for longer than the settings let it.
+        """
+        leeway, most_hours = (
+            self._settings.jwt_leeway_seconds,
+            self._settings.jwt_max_lifetime_hours,
+        )
+        expiry, now = int(claims["exp"]), time.time()
+        # Without the time it was issued at, from now: what was issued long ago can't be told.
+        start = min(now, int(claims["iat"])) if claims.get("iat") is not None else now
+        if expiry - start > most_hours * 3600 + leeway:
+            raise _refused(
+                f"it lasts for longer than {most_hours:g} hours "
+                "(ACTIVITY_JWT_MAX_LIFETIME_HOURS); have the issuer sign shorter ones"
+            )
+        return datetime.fromtimestamp(expiry, UTC) + timedelta(seconds=leeway)
+
     def _email(self, claims: dict[str, Any]) -> str:
         claim = self._settings.jwt_email_claim
-        if claims.get("email_verified") is False:
-            raise _refused("its email is not verified")
+        if not _is_verified(claims.get("email_verified", True)):
+            raise _refused("its email is not verified: email_verified must be true, or left out")
         try:
-            return normalise_email(claims[claim])
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            return claimed_email(claims[claim])
+        except ValueError as error:
+            raise _refused(f"its claim {claim!r} {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
             raise _refused(f"its claim {claim!r} is no email address") from error
 
 
-class _Jwks:
-    """The issuer's public keys (RFC 7517), from a file or a URL, kept for a while."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._keys: list[jwt.PyJWK] = []
-        self._read_at = float("-inf")
-        self._reading = asyncio.Lock()
-
-    async def key(self, kid: object, algorithm: str) -> jwt.PyJWK:
-        for fresh_seconds in (FRESH_SECONDS, RETRY_SECONDS):
-            await self._refresh(fresh_seconds)
-            fitting = [
-                key
-                for key in self._keys
-                if key.algorithm_name == algorithm and (kid is None or key.key_id == kid)
-            ]
-            if len(fitting) == 1:
-                return fitting[0]
-        raise _refused("the issuer has no such key")
-
-    async def _refresh(self, fresh_seconds: float) -> None:
-        async with self._reading:
-            if time.monotonic() - self._read_at < fresh_seconds:
-                return
-            try:
-                content = await self._fetch()
-                self._keys = jwt.PyJWKSet.from_json(content).keys
-            except (*BROKEN_SET, OSError, httpx.HTTPError, jwt.PyJWTError) as error:
-                if not self._keys:
-                    raise Unavailable(
-                        "The keys that user tokens are verified by can't be had. Try again.",
-                        code="jwks_unavailable",
-                    ) from error
-            self._read_at = time.monotonic()
-
-    async def _fetch(self) -> str:
-        if not self._source.startswith(("http://", "https://")):
-            return await asyncio.to_thread(Path(self._source).read_text)
-        async with (
-            httpx.AsyncClient(timeout=FETCH_TIMEOUT_SECONDS) as client,
-            client.stream("GET", self._source) as response,
-        ):
-            response.raise_for_status()
-            content = b""
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > JWKS_MAX_BYTES:
-                    raise ValueError("the key set is too large")
-            return content.decode()
+def _is_verified(email_verified: object) -> bool:
+    """True, or as some issuers write it; 1 is neither, though Python's `==` says so."""
+    return email_verified is True or email_verified == "true"
 
 
 def _refused(why: str) -> Unauthorized:

@@ -19,8 +19,6 @@ from app.client.verdicts import Verdict, verdict_of, verdicts_of
 
 EVENTS = "/api/events"
 INSIGHTS = "/api/insights"
-# Of a whole body, where one event is nested too deeply for a parser of JSON.
-UNREADABLE_FOR_ONE = "too_deep"
 STANDUP_TIMEOUT_SECONDS = 90.0  # a language model may write it
 
 
@@ -83,8 +81,7 @@ class Calls:
     def send(
         self, batch: list[Encoded], backoff: Backoff, *, own_clock: bool = True
     ) -> Steps[list[Verdict]]:
-        """One batch, or its halves where it is too large, or one event makes all of it unreadable:
-        so that no event hinders another."""
+        """One batch, or its halves where it is too large: so that no event hinders another."""
 
         def make() -> Request:
             sent_at = self.tools.now() if own_clock else None
@@ -95,9 +92,7 @@ class Calls:
 
         try:
             return (yield from exchange(make, read, self.tools, backoff))
-        except InvalidRequest as error:
-            if not isinstance(error, TooLarge) and error.code != UNREADABLE_FOR_ONE:
-                raise
+        except TooLarge as error:
             if len(batch) == 1:
                 return [Verdict(batch[0].event_id, "rejected", error.code, "event", error.message)]
         middle = len(batch) // 2

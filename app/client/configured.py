@@ -1,7 +1,6 @@
 """What both clients are set up with."""
 
 import logging
-import os
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import httpx
 
 from app import __version__
 from app.client import positions
+from app.client.address import Address, reason_of
 from app.client.calls import Calls
 from app.client.drops import Drops, OnDrop
 from app.client.errors import ActivityError, InvalidRequest
@@ -20,7 +20,7 @@ from app.client.steps import BACKGROUND, DIRECT, Answer, Backoff, Request, Silen
 
 logger = logging.getLogger("activity_events.client")
 
-URL_DEFAULT = "http://127.0.0.1:8000"
+LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 CONNECT_TIMEOUT_SECONDS = 5.0
 # Below what services and proxies have: else a request may meet a connection being closed.
 KEEP_ALIVE_SECONDS = 3.0
@@ -45,7 +45,8 @@ class Configured(Generic[S]):
     """Says where the service is, who calls, how patiently, and how much may wait.
 
     Args:
-        url: of the service; by default `ACTIVITY_URL`, or this machine's port 8000.
+        url: of the service; by default `ACTIVITY_URL`, or this machine's port 8000. A user and
+            password in it are those of a proxy in front of it.
         key: a key or a user's token; by default `ACTIVITY_KEY`, or none.
         timeout_seconds: for connecting, sending and each part of an answer.
         backoff: how often a call is tried before it fails.
@@ -57,7 +58,7 @@ class Configured(Generic[S]):
             the reason. `log_batch` may be given them again, later: nothing is counted twice.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError: the URL is none, or no header takes the key.
     """
 
     _sender: S
@@ -76,14 +77,8 @@ class Configured(Generic[S]):
         buffer_max_bytes: int = 32 * 1024 * 1024,
         on_drop: OnDrop | None = None,
     ) -> None:
-        self.url = (url or os.environ.get("ACTIVITY_URL") or URL_DEFAULT).rstrip("/")
-        try:
-            parts = httpx.URL(self.url)
-        except httpx.InvalidURL as error:
-            raise ValueError(f"url: {error}") from error
-        if parts.scheme not in {"http", "https"} or not parts.host:
-            raise ValueError(f"url: {self.url!r} is not like https://events.example.com")
-        self._key = key or os.environ.get("ACTIVITY_KEY") or None
+        self._address = Address.of(url, key)
+        self.url = self._address.url
         self._timeout_seconds = timeout_seconds
         self._background_backoff = background_backoff
         self._limits = Limits(flush_at, flush_after_seconds, buffer_max_events, buffer_max_bytes)
@@ -121,16 +116,17 @@ class Configured(Generic[S]):
         logger.warning("%s: %s; again in %.1f s", self.url, error, seconds)
 
     def _http_options(self) -> dict[str, Any]:
-        headers = {"User-Agent": f"activity-events-python/{__version__}"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+        options = self._address.options()
+        options["headers"]["User-Agent"] = f"activity-events-python/{__version__}"
         return {
-            "headers": headers,
+            **options,
             "timeout": httpx.Timeout(
                 self._timeout_seconds,
                 connect=min(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds),
             ),
             "limits": httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS),
+            # No proxy (HTTP_PROXY) lies between this machine and itself.
+            "mounts": dict.fromkeys(LOOPBACK),
         }
 
     def _request(self, request: Request) -> dict[str, Any]:
@@ -155,8 +151,11 @@ class Configured(Generic[S]):
 
     def _answer(self, response: httpx.Response) -> Answer:
         positions.note(self.url, response.headers.get(positions.HEADER))
-        return Answer(response.status_code, response.content, response.headers.get("retry-after"))
+        body = response.content
+        if response.is_error:
+            body = self._address.without_key(body)
+        return Answer(response.status_code, body, response.headers.get("retry-after"))
 
 
 def silence_of(error: httpx.RequestError) -> Silence:
-    return Silence(f"{type(error).__name__}: {error}")
+    return Silence(reason_of(error))

@@ -1,4 +1,4 @@
-"""What a call may fail with. Whatever is raised was not mended by trying again.
+"""The errors of a call. Each is raised only after retries did not help.
 
 ActivityError
 ├── InvalidRequest   400, 404, 405, 409, 415, 422   the same again fails the same

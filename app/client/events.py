@@ -1,6 +1,7 @@
 """An event on its way out: named once, timed once, turned into bytes once."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -15,6 +16,9 @@ from app.uuid7 import uuid7
 # The service's limits, as it comes. Where it is set up for less, its 413 has batches halved.
 BATCH_MAX_EVENTS = 1000
 BATCH_MAX_BYTES = 1_000_000
+
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class EventFields(TypedDict, total=False):
@@ -99,24 +103,35 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
     Raises:
         InvalidRequest: it can't be JSON.
     """
-    event_id = event.get("event_id") or uuid7(now)
     timestamp = event.get("event_timestamp") or now
+    is_instant = isinstance(timestamp, datetime) and timestamp.tzinfo is not None
+    # An id of the event's own time: what it names is where a retry is looked for.
+    event_id = event.get("event_id") or uuid7(timestamp if is_instant else now)  # type: ignore[arg-type]
     named = {**event, "event_id": event_id, "event_timestamp": timestamp}
     try:
-        body = json.dumps(
+        text = json.dumps(
             named,
             ensure_ascii=False,
             allow_nan=False,
             separators=(",", ":"),
             default=_as_json,
-        ).encode()
+        )
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(
             f"the event can't be JSON: {error}",
             code="invalid_value",
             details={"event_id": str(event_id)},
         ) from error
-    return Encoded(str(event_id), body)
+    return Encoded(str(event_id), _utf8(text))
+
+
+def _utf8(text: str) -> bytes:
+    """The bytes of JSON. Half a character goes out escaped: the service replaces it where it
+    stands, and says so."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _HALF.sub(lambda half: f"\\u{ord(half.group()):04x}", text).encode()
 
 
 def _as_json(value: object) -> object:

@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 GZIP_MIN_BYTES = 4096
 GZIP_LEVEL = 3
+# The service unzips so much of what it gets (`app.ingest.inflate`).
+INFLATION_MAX = 25
+INFLATED_FREE_BYTES = 64 * 1024
 HURRIED_SECONDS = 0.5
 MESSAGE_MAX_CHARS = 200
 
@@ -218,10 +221,13 @@ def pause_ends_at(started_at: float, pause: Pause, closing_at: float | None) -> 
 
 
 def post(path: str, body: bytes, timeout_seconds: float | None = None) -> Request:
-    """With the body zipped where that pays."""
+    """With the body zipped where that pays, and where the service takes it for no bomb."""
+    plain = Request("POST", path, body=body, timeout_seconds=timeout_seconds)
     if len(body) < GZIP_MIN_BYTES:
-        return Request("POST", path, body=body, timeout_seconds=timeout_seconds)
+        return plain
     zipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
+    if len(body) > INFLATION_MAX * len(zipped) + INFLATED_FREE_BYTES:
+        return plain
     return Request("POST", path, body=zipped, gzipped=True, timeout_seconds=timeout_seconds)
 
 

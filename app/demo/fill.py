@@ -18,10 +18,10 @@ from app.demo.project_work import project_work
 from app.demo.storyline import Storyline, storyline_at
 from app.demo.today import today
 from app.demo.visits import UPLOAD_MAX, DemoEvent, events_of
-from app.ingest.import_events import ImportCounts, import_events
+from app.ingest.import_events import ImportCounts, OnRejected, Preparation, import_events
 from app.ingest.import_files import Entry
 from app.ingest.summaries import sum_up_days
-from app.schemas.strict_json import Fault
+from app.schemas.privacy_lines import PrivacyLine
 from app.settings import Settings
 
 
@@ -93,13 +93,13 @@ async def fill(
     database: Database,
     settings: Settings,
     *,
-    on_rejected: Callable[[int, Fault], None],
+    on_rejected: OnRejected,
     on_progress: Callable[[int], None],
 ) -> ImportCounts:
     """Writes all events, and sums up the days that are over, so that reading is fast at once.
 
     Args:
-        on_rejected: is told the number of each event that the settings forbid, and why.
+        on_rejected: is told each event that the settings forbid, and why.
         on_progress: is told of user-days that are done, in the end of all.
 
     Raises:
@@ -115,9 +115,15 @@ async def fill(
     entries = (
         Entry(number, event, begun) for number, (begun, event) in enumerate(demo_events(demo), 1)
     )
-    counts = await import_events(
-        entries, database, settings, demo.now, on_rejected=on_rejected, on_progress=progress
+    counts = ImportCounts()
+    preparation = Preparation(settings, demo.now, on_rejected)
+    await import_events(
+        entries, database, preparation, counts, on_privacy=_no_privacy, on_progress=progress
     )
     on_progress(left)
     await sum_up_days(database, demo.now)
     return counts
+
+
+async def _no_privacy(_: list[PrivacyLine]) -> None:
+    """Nobody of the demo opts out."""

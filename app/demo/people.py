@@ -116,9 +116,19 @@ def team(seed: int, users: int, storyline: Storyline) -> tuple[Person, ...]:
     return tuple(people[:users])
 
 
-def _somebody(seed: int, place: int, storyline: Storyline) -> Person:
+def team_emails() -> frozenset[str]:
+    """The addresses of everybody who can be in a team, of whatever size and seed."""
+    others = (_email_of(place) for place in range(USERS_MAX - len(CHARACTERS)))
+    return frozenset([*(each.email for each in CHARACTERS), *others])
+
+
+def _email_of(place: int) -> str:
     again, which = divmod(place, len(FIRST_NAMES))
-    email = f"{FIRST_NAMES[which]}{again + 1 if again else ''}@example.com"
+    return f"{FIRST_NAMES[which]}{again + 1 if again else ''}@example.com"
+
+
+def _somebody(seed: int, place: int, storyline: Storyline) -> Person:
+    email = _email_of(place)
     rng = stream(seed, email, "person")
     intensity = INTENSITY_MIN * (1 - rng.random()) ** -INTENSITY_POWER
     shift = chosen(rng, DAY_SHIFT_HOURS)

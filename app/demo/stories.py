@@ -62,14 +62,18 @@ TEAM_FUNNEL = (
 TEAM_LAUNCH = "analytics timeseries --bucket week --event-category ai --split-by event_type"
 
 
-def stories(demo: Demo) -> list[Story]:
-    """Those that the demo's people and days show, the team's own first."""
+def stories(demo: Demo, program: str = "activity-events") -> list[Story]:
+    """Those that the demo's people and days show, the team's own first.
+
+    Args:
+        program: how the commands begin.
+    """
     line, start_on, end_on = demo.storyline, demo.start_on, demo.end_on
 
     def story(who: str, what: str, question: str, first_on: date, last_on: date) -> Story:
         whom = "" if who == TEAM else f" --user-email {who}"
         window = f"--start {first_on} --end {last_on + timedelta(days=1)} --tz {demo.timezone}"
-        command = f"activity-events {question}{whom} {window}"
+        command = f"{program} {question}{whom} {window}"
         return Story(who, what, first_on, last_on, command)
 
     usual, broken = BROKEN_FUNNEL.completed_usually, BROKEN_FUNNEL.completed_when_broken

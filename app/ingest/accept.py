@@ -1,21 +1,41 @@
 """The one way in: a request's bytes -> prepared rows -> committed -> verdicts."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
+from app.ingest.pacing import paced
+from app.ingest.plain import read_batch, read_single
 from app.ingest.prepare import prepare_batch, prepare_single
 from app.ingest.rows import EventRow, Prepared
 from app.ingest.verdict import BatchResult, Outcome, Outcomes, Verdict, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
-from app.watch.metrics import count_events
+from app.watch.metrics import count_events, count_redacted
 
 MISMATCH = Warn(
-    "payload_mismatch", "event_id", "is known with another payload; what came first is kept"
+    "payload_mismatch",
+    "event_id",
+    "was already stored with a different payload; the first one is kept",
 )
+
+# What has fewer is prepared in a few milliseconds; the careful reader takes ten times as long.
+IN_THREAD_FROM_BYTES = 64 * 1024
+IN_THREAD_FROM_COMMAS = 4000
+CAREFUL_IN_THREAD_FROM_BYTES = 4 * 1024
+# More would only take memory, each many times its body's, and the interpreter from the event loop.
+PREPARING = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+# Of a batch's events, in one answer: it must not outgrow its request by far.
+WARNINGS_MAX = 5_000
+
+Prepare = Callable[[bytes, datetime, Settings, str | None], Prepared]
+ReadPlain = Callable[[bytes, datetime, Settings, str | None], Prepared | None]
 
 SUPPRESSED = {
     Outcome.OPTED_OUT: "the user has opted out",
-    Outcome.ERASED: "is from before the user was erased",
+    Outcome.ERASED: "is not clearly later than the erasure of its user",
 }
 
 
@@ -25,6 +45,7 @@ async def accept_batch(
     received_at: datetime,
     settings: Settings,
     own_email: str | None = None,
+    caller: str | None = None,
 ) -> BatchResult:
     """Writes a batch's body (the contract is in the README).
 
@@ -32,14 +53,16 @@ async def accept_batch(
 
     Args:
         own_email: the only user that the caller may log for, and then the default; None is any.
+        caller: whose share of the queue it takes; None has none.
 
     Raises:
         UnreadableBody, TooLarge: nothing of the body could be used.
         Forbidden: the batch is for another user.
+        ShareExceeded: the caller has its share of the queue; nothing is committed.
         Unavailable: nothing is known to be committed; the same again settles it.
     """
-    prepared = prepare_batch(body, received_at, settings, own_email)
-    outcomes = await _write(writer, prepared, len(body))
+    prepared = await _prepared(prepare_batch, read_batch, body, received_at, settings, own_email)
+    outcomes = await _write(writer, prepared, len(body), caller)
     suppressed = sum(outcome.is_suppressed for outcome in outcomes.values())
     notable = list(prepared.rejections)
     notable += [
@@ -48,6 +71,7 @@ async def accept_batch(
         if row.warnings or (outcomes and row.place in outcomes)
     ]
     notable.sort(key=lambda verdict: verdict.index)
+    notable = _with_fewer_warnings(notable)
     _count(prepared, outcomes)
     return BatchResult(
         batch_id=prepared.batch_id,
@@ -67,20 +91,44 @@ async def accept_single(
     received_at: datetime,
     settings: Settings,
     own_email: str | None = None,
+    caller: str | None = None,
 ) -> Verdict:
     """Writes one event's body: a batch of one. Raises as `accept_batch` does."""
-    prepared = prepare_single(body, received_at, settings, own_email)
-    outcomes = await _write(writer, prepared, len(body))
+    prepared = await _prepared(prepare_single, read_single, body, received_at, settings, own_email)
+    outcomes = await _write(writer, prepared, len(body), caller)
     _count(prepared, outcomes)
     if prepared.rejections:
         return prepared.rejections[0]
-    return _verdict(prepared.rows[0], outcomes.get(prepared.rows[0].place))
+    verdict = _verdict(prepared.rows[0], outcomes.get(prepared.rows[0].place))
+    return replace(verdict, warnings=(*prepared.warnings, *verdict.warnings))
 
 
-async def _write(writer: GroupWriter, prepared: Prepared, size_bytes: int) -> Outcomes:
+async def _prepared(
+    prepare: Prepare,
+    read_plain: ReadPlain,
+    body: bytes,
+    received_at: datetime,
+    settings: Settings,
+    own_email: str | None,
+) -> Prepared:
+    """Prepares a body; what takes long in a thread, so that nobody else waits for it."""
+    if len(body) <= CAREFUL_IN_THREAD_FROM_BYTES:
+        return prepare(body, received_at, settings, own_email)
+    if len(body) <= IN_THREAD_FROM_BYTES and body.count(b",") <= IN_THREAD_FROM_COMMAS:
+        plain = read_plain(body, received_at, settings, own_email)
+        if plain is not None:
+            return plain
+    return await asyncio.get_running_loop().run_in_executor(
+        PREPARING, paced(prepare), body, received_at, settings, own_email
+    )
+
+
+async def _write(
+    writer: GroupWriter, prepared: Prepared, size_bytes: int, caller: str | None
+) -> Outcomes:
     if not prepared.rows:
         return {}
-    return await writer.write(prepared.rows, size_bytes)
+    return await writer.write(prepared.rows, size_bytes, caller)
 
 
 def _count(prepared: Prepared, outcomes: Outcomes) -> None:
@@ -91,6 +139,30 @@ def _count(prepared: Prepared, outcomes: Outcomes) -> None:
     count_events("suppressed", len(suppressed), (outcome.value for outcome in suppressed))
     rejections = prepared.rejections
     count_events("rejected", len(rejections), (each.code for each in rejections))
+    count_redacted(field for row in prepared.rows if row.warnings for field in _redacted(row))
+
+
+def _with_fewer_warnings(verdicts: list[Verdict]) -> list[Verdict]:
+    """At most `WARNINGS_MAX` warnings in all; past that, an event says how many it has."""
+    if sum(len(verdict.warnings) for verdict in verdicts) <= WARNINGS_MAX:
+        return verdicts
+    kept: list[Verdict] = []
+    room = WARNINGS_MAX
+    for verdict in verdicts:
+        room -= len(verdict.warnings)
+        if room < 0 and len(verdict.warnings) > 1:
+            message = f"has {len(verdict.warnings)} warnings; the batch has too many to name each"
+            verdict = replace(verdict, warnings=(Warn("more_warnings", "event", message),))
+        kept.append(verdict)
+    return kept
+
+
+def _redacted(row: EventRow) -> set[str]:
+    return {
+        warning.field.partition(".")[0]
+        for warning in row.warnings
+        if warning.code == "pii_redacted"
+    }
 
 
 def _verdict(row: EventRow, outcome: Outcome | None) -> Verdict:

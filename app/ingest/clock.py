@@ -1,7 +1,14 @@
-"""When an event happened, by clocks that may be wrong."""
+"""When an event happened, by clocks that may be wrong.
+
+The time from `sent_at` to the receipt is how far the client's clock is behind plus how long the
+request was under way, and nothing tells one from the other. So a `sent_at` in the past proves
+nothing, and the client's times are believed. A `sent_at` in the future proves a clock that is
+ahead, by at least that much: only then are its times moved, and only back.
+"""
 
 from datetime import UTC, datetime, timedelta
 
+from app.ingest.rows import TimeBasis
 from app.ingest.verdict import Rejected, Warn
 from app.schemas.event import EventIn
 from app.schemas.strict_json import Fault
@@ -12,29 +19,27 @@ from app.uuid7 import time_of_uuid7
 FUTURE_MAX = timedelta(days=1)
 
 
-def clock_offset(
+def clock_lead(
     sent_at: datetime | None, received_at: datetime, settings: Settings
 ) -> timedelta | None:
-    """How far the client's clock is behind ours, where that is more than the tolerance."""
+    """Returns the least that the client's clock is ahead of ours, where past the tolerance."""
     if sent_at is None:
         return None
-    offset = received_at - _aware(sent_at)
-    tolerance = timedelta(seconds=settings.clock_skew_tolerance_seconds)
-    return offset if abs(offset) > tolerance else None
+    lead = _aware(sent_at) - received_at
+    return lead if lead > timedelta(seconds=settings.clock_skew_tolerance_seconds) else None
 
 
 def event_time(
     given: EventIn,
-    offset: timedelta | None,
+    lead: timedelta | None,
     received_at: datetime,
     settings: Settings,
     warnings: list[Warn],
-) -> tuple[datetime, bool]:
-    """The time to store, and whether a retry would get the same one."""
+) -> tuple[datetime, TimeBasis]:
+    """The time to store, and where it comes from."""
     field = "event_timestamp"
     timestamp = given.get("event_timestamp")
     event_id = given.get("event_id")
-    fixed = offset is None
     if timestamp is not None:
         if timestamp.tzinfo is None:
             warnings.append(Warn("naive_timestamp", field, "has no offset; taken as UTC"))
@@ -43,21 +48,21 @@ def event_time(
         timestamp = time_of_uuid7(event_id)
     else:
         warnings.append(Warn("missing_timestamp", field, "is missing; the time of receipt is kept"))
-        return received_at, False
-    if offset is not None:
-        timestamp = _shifted(timestamp, offset)
+        return received_at, TimeBasis.RECEIVED
+    if lead is not None:
+        timestamp = _moved_back(timestamp, lead)
         warnings.append(
             Warn(
                 "clock_corrected",
                 field,
-                f"the client's clock is off by {-offset.total_seconds():+.0f} seconds; corrected",
+                f"the client's clock is {lead.total_seconds():.0f} seconds ahead; corrected",
             )
         )
     require_in_range(timestamp, received_at, settings)
     if timestamp > received_at + timedelta(seconds=settings.clock_skew_tolerance_seconds):
         warnings.append(Warn("in_future", field, "lies in the future; the time of receipt is kept"))
-        return received_at, False
-    return timestamp, fixed
+        return received_at, TimeBasis.CORRECTED
+    return timestamp, TimeBasis.GIVEN if lead is None else TimeBasis.CORRECTED
 
 
 def require_in_range(timestamp: datetime, now: datetime, settings: Settings) -> None:
@@ -83,11 +88,9 @@ def _aware(instant: datetime) -> datetime:
         return instant.replace(tzinfo=UTC)
 
 
-def _shifted(instant: datetime, offset: timedelta) -> datetime:
-    """Past the ends of the calendar it is the end, which is refused later."""
+def _moved_back(instant: datetime, lead: timedelta) -> datetime:
+    """Past the start of the calendar it is the start, which is refused later."""
     try:
-        return instant + offset
+        return instant - lead
     except OverflowError:
-        if offset > timedelta():
-            return datetime.max.replace(tzinfo=UTC)
         return datetime.min.replace(tzinfo=UTC)

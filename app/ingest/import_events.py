@@ -7,50 +7,49 @@ clock is corrected.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 
 from app.db import Database
+from app.errors import InvalidRequest
+from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import LINE_MAX_BYTES, Entry
-from app.ingest.import_prepare import OPT_OUTS, ImportedUser, is_doubtful, prepare_entry
+from app.ingest.import_formats import FileTimeUnit
+from app.ingest.import_mapping import NATIVE, FieldMapping
+from app.ingest.import_prepare import FileOrder, prepare_entry
 from app.ingest.rows import EventRow
-from app.ingest.verdict import Outcome, Rejected
+from app.ingest.verdict import Outcome, Rejected, Warn
 from app.ingest.writer import GroupWriter
+from app.schemas.privacy_lines import PrivacyLine, UserLine
 from app.schemas.strict_json import Fault
 from app.settings import Settings
 
 GROUP_EVENTS = 1000
 GROUP_BYTES = 4 * 1024 * 1024
 USERS_AT_ONCE = 1000
+IGNORED_NAMES_MAX = 1000
 
-# An opt-out is only ever added: a file may be older than what its user wished since.
+# A user of the file is older than their first event here.
 RESTORE_USERS = text(
-    "INSERT INTO app_user"
-    " (email, created_at, analytics_opt_out, ai_context_opt_out, learning_opt_out)"
-    " SELECT * FROM unnest(CAST(:email AS text[]), CAST(:created_at AS timestamptz[]),"
-    "   CAST(:analytics_opt_out AS bool[]), CAST(:ai_context_opt_out AS bool[]),"
-    "   CAST(:learning_opt_out AS bool[]))"
-    " ON CONFLICT (email) DO UPDATE SET"
-    "   created_at = least(app_user.created_at, excluded.created_at),"
-    "   analytics_opt_out = app_user.analytics_opt_out OR excluded.analytics_opt_out,"
-    "   ai_context_opt_out = app_user.ai_context_opt_out OR excluded.ai_context_opt_out,"
-    "   learning_opt_out = app_user.learning_opt_out OR excluded.learning_opt_out"
+    "UPDATE app_user SET created_at = known.created_at"
+    " FROM unnest(CAST(:emails AS text[]), CAST(:created_at AS timestamptz[]))"
+    "   AS known (email, created_at)"
+    " WHERE app_user.email = known.email AND app_user.created_at > known.created_at"
 )
 
-MARK_REDATED = text(
-    "UPDATE app_user SET redated = true WHERE email = ANY(CAST(:emails AS text[])) AND NOT redated"
-)
+OnRejected = Callable[[Entry, Fault], None]
+OnPrivacy = Callable[[list[PrivacyLine]], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class ImportCounts:
     """What became of a file. `mismatched` are those of the duplicates that say something else than
-    what is stored; `ignored` names fields that are not kept, each with how often it was there."""
+    what is stored; `ignored` names fields that are not kept, each with how often it was there;
+    `warnings` has for each code how often it was given, and the first line and warning."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -58,83 +57,153 @@ class ImportCounts:
     mismatched: int = 0
     rejected: int = 0
     users: int = 0
+    no_events: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, tuple[int, int, Warn]] = field(default_factory=dict)
+
+    def warn(self, number: int, warnings: tuple[Warn, ...]) -> None:
+        """Count an event's warnings."""
+        for warning in warnings:
+            if warning.code == "unknown_field":
+                name = warning.field
+                if name not in self.ignored and len(self.ignored) >= IGNORED_NAMES_MAX:
+                    name = "others"
+                self.ignored[name] = self.ignored.get(name, 0) + 1
+            else:
+                times, first, example = self.warnings.get(warning.code, (0, number, warning))
+                self.warnings[warning.code] = (times + 1, first, example)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What is written at once, after what its privacy lines say holds."""
+
+    rows: list[EventRow] = field(default_factory=list)
+    lines: list[PrivacyLine] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How the entries of one file are read."""
+
+    settings: Settings
+    now: datetime
+    on_rejected: OnRejected
+    mapping: FieldMapping = NATIVE
+    time_unit: FileTimeUnit | None = None
+
+    def groups(self, file: Iterator[Entry], counts: ImportCounts) -> Iterator[_Group]:
+        """The file in groups. Where it breaks off, its last group comes before the error."""
+        # The limit guards the service against its clients; what was stored once may be again.
+        settings = self.settings.model_copy(update={"event_max_bytes": LINE_MAX_BYTES})
+        order = FileOrder()
+        with closing(ContentIds()) as ids:
+            for entries, size, error in _entry_groups(file):
+                group = _Group(size=size)
+                for entry in entries:
+                    try:
+                        prepared = prepare_entry(
+                            entry, settings, self.now, ids, self.mapping, self.time_unit
+                        )
+                    except Rejected as rejected:
+                        counts.rejected += 1
+                        self.on_rejected(entry, rejected.fault)
+                        continue
+                    if isinstance(prepared, EventRow):
+                        group.rows.append(order.kept(prepared))
+                        counts.warn(entry.number, prepared.warnings)
+                    elif prepared is None:
+                        counts.no_events += 1
+                    else:
+                        group.lines.append(prepared)
+                yield group
+                if error is not None:
+                    raise error
+
+
+def check_events(
+    file: Iterator[Entry],
+    preparation: Preparation,
+    counts: ImportCounts,
+    *,
+    on_progress: Callable[[int], None],
+) -> None:
+    """Read all of a file and write nothing; `accepted` are the events that could be written."""
+    for group in preparation.groups(file, counts):
+        counts.accepted += len(group.rows)
+        counts.users += sum(isinstance(line, UserLine) for line in group.lines)
+        on_progress(group.size)
 
 
 async def import_events(
     file: Iterator[Entry],
     database: Database,
-    settings: Settings,
-    now: datetime,
+    preparation: Preparation,
+    counts: ImportCounts,
     *,
-    on_rejected: Callable[[int, Fault], None],
+    on_privacy: OnPrivacy,
     on_progress: Callable[[int], None],
-) -> ImportCounts:
-    """Writes all of a file's events and users, in groups; the same file again adds nothing.
+) -> None:
+    """Write all of a file's events, in groups; the same file again adds nothing.
 
     When this returns, everything but what was rejected is committed. Where it raises, what it had
-    written stays, and the same file again goes on.
+    written stays and is in `counts`, and the same file again goes on.
 
     Args:
-        on_rejected: is told the number of each entry that can't be kept, and why.
+        on_privacy: applies lines about users. Events after them in the file are written after it.
         on_progress: is told how much of the file is done, in the sizes of its entries.
 
     Raises:
+        InvalidRequest: the file breaks off; what is before is written.
         Unavailable: the database failed; a group of which nothing is known may be written.
     """
-    counts = ImportCounts()
-    # The limit guards the service against its clients; what was stored once may be stored again.
-    settings = settings.model_copy(update={"event_max_bytes": LINE_MAX_BYTES})
-    writer = GroupWriter(database, settings, announced=False)
+    writer = GroupWriter(database, preparation.settings, announced=False)
     writer.start()
-    users: dict[str, ImportedUser] = {}
-    redated: set[str] = set()
+    users: dict[str, datetime] = {}
     writing: asyncio.Task[None] | None = None
     try:
-        for group in _groups(file):
-            rows, size = [], 0
-            for entry in group:
-                size += entry.size
-                try:
-                    found = prepare_entry(entry, settings, now)
-                except Rejected as rejected:
-                    counts.rejected += 1
-                    on_rejected(entry.number, rejected.fault)
-                else:
-                    if isinstance(found, EventRow):
-                        rows.append(found)
-                        _count_ignored(counts, found)
-                        if is_doubtful(found, now, settings):
-                            redated.add(found.user_email)
-                    else:
-                        users[found.email] = found
+        for group in preparation.groups(file, counts):
+            users |= {
+                line.email: line.created_at for line in group.lines if isinstance(line, UserLine)
+            }
             # One group is written while the next one is read.
             if writing is not None:
                 await writing
-            writing = asyncio.create_task(_write(writer, rows, size, counts, on_progress))
-        if writing is not None:
-            await writing
+                writing = None
+            if group.lines:
+                await on_privacy(group.lines)
+            writing = asyncio.create_task(
+                _write(writer, group.rows, group.size, counts, on_progress)
+            )
     finally:
-        await writer.close()
-    # Last: of a user who opted out nothing would be taken any more, and of one who is redated no
-    # second event of one id, though the file has it.
-    await _restore(database, list(users.values()))
-    await _mark_redated(database, sorted(redated))
-    counts.users = len(users)
-    return counts
+        try:
+            if writing is not None:
+                await writing
+        finally:
+            await writer.close()
+            counts.users += len(users)
+    # Last: the users are made by their events.
+    await _restore(database, users)
 
 
-def _groups(file: Iterator[Entry]) -> Iterator[list[Entry]]:
+def _entry_groups(
+    file: Iterator[Entry],
+) -> Iterator[tuple[list[Entry], int, InvalidRequest | None]]:
     group: list[Entry] = []
     size = 0
-    for entry in file:
-        group.append(entry)
-        size += entry.size
-        if len(group) >= GROUP_EVENTS or size >= GROUP_BYTES:
-            yield group
-            group, size = [], 0
+    try:
+        for entry in file:
+            group.append(entry)
+            size += entry.size
+            if len(group) >= GROUP_EVENTS or size >= GROUP_BYTES:
+                yield group, size, None
+                group, size = [], 0
+    except InvalidRequest as error:
+        yield group, size, error
+        return
     if group:
-        yield group
+        yield group, size, None
 
 
 async def _write(
@@ -144,45 +213,22 @@ async def _write(
     counts: ImportCounts,
     on_progress: Callable[[int], None],
 ) -> None:
-    while rows:
-        # Events of one id at two times are two, where the second one came in a later group.
-        first: dict[tuple[str, UUID], EventRow] = {}
-        repeated = [
-            row for row in rows if first.setdefault((row.user_email, row.event_id), row) is not row
-        ]
-        outcomes = await writer.write(list(first.values()), size)
+    if rows:
+        outcomes = await writer.write(rows, size)
         found = Counter(outcomes.values())
         suppressed = found[Outcome.OPTED_OUT] + found[Outcome.ERASED]
-        counts.accepted += len(first) - len(outcomes)
+        counts.accepted += len(rows) - len(outcomes)
         counts.duplicates += len(outcomes) - suppressed
         counts.suppressed += suppressed
         counts.mismatched += found[Outcome.MISMATCH]
-        rows = repeated
     on_progress(size)
 
 
-def _count_ignored(counts: ImportCounts, row: EventRow) -> None:
-    for warning in row.warnings:
-        if warning.code == "unknown_field":
-            counts.ignored[warning.field] = counts.ignored.get(warning.field, 0) + 1
-
-
-async def _restore(database: Database, users: list[ImportedUser]) -> None:
-    """The users of a file: made where they are not there yet, in sorted order as everywhere."""
-    users.sort(key=lambda user: user.email)
-    for start in range(0, len(users), USERS_AT_ONCE):
-        some = users[start : start + USERS_AT_ONCE]
-        columns: dict[str, list[Any]] = {
-            "email": [user.email for user in some],
-            "created_at": [user.created_at for user in some],
-        }
-        for place, name in enumerate(OPT_OUTS):
-            columns[name] = [user.opt_outs[place] for user in some]
+async def _restore(database: Database, users: dict[str, datetime]) -> None:
+    """Since when the users of a file are known, in sorted order as everywhere."""
+    emails = sorted(users)
+    for start in range(0, len(emails), USERS_AT_ONCE):
+        some = emails[start : start + USERS_AT_ONCE]
+        columns = {"emails": some, "created_at": [users[email] for email in some]}
         async with database.transaction() as session:
             await session.execute(RESTORE_USERS, columns)
-
-
-async def _mark_redated(database: Database, emails: list[str]) -> None:
-    for start in range(0, len(emails), USERS_AT_ONCE):
-        async with database.transaction() as session:
-            await session.execute(MARK_REDATED, {"emails": emails[start : start + USERS_AT_ONCE]})

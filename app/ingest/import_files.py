@@ -1,148 +1,243 @@
-"""Files of events -> their entries, one by one: NDJSON, CSV and Parquet, as exports have them."""
+"""Files of events -> their entries, one by one: NDJSON, JSON, CSV and Parquet."""
 
-import csv
+import io
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
-from io import TextIOWrapper
-from pathlib import Path
+from itertools import islice
+from math import isnan
+from pathlib import PurePath
+from shutil import copyfileobj
 from typing import Any, Literal
 
 from app.errors import InvalidRequest, UnreadableBody
+from app.ingest.import_csv import csv_records
+from app.ingest.import_json import json_values
+from app.ingest.import_source import PARQUET_MAGIC, Source, open_source
 from app.ingest.verdict import Rejected
-from app.schemas.event import EVENT_FIELDS
 from app.schemas.strict_json import Fault, parse_json
 
+# `ndjson` is also an array of JSON, or values over several lines: the first bytes tell them apart.
 FileFormat = Literal["ndjson", "csv", "parquet"]
 FORMATS: dict[str, FileFormat] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".json": "ndjson",
     ".csv": "csv",
+    ".tsv": "csv",
     ".parquet": "parquet",
 }
 
 # Past this, a line is none of events but another file; it must not fill the memory.
 LINE_MAX_BYTES = 16 * 1024 * 1024
+SHOWN_BYTES = 64 * 1024  # of such a line, in the file of rejected entries
 PARQUET_ROWS = 1000
-JSON_FIELDS = ("metadata", "event_metadata", "context_snapshot")
-NUMBER_FIELDS = ("session_seq", "duration_ms")
-FIELDS = EVENT_FIELDS | {"received_at"}
+SAMPLE_ENTRIES = 1000
+SAMPLE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a file, or row of Parquet: counted from 1.
+    """One line of a file, element of an array or row of Parquet: counted from 1.
 
-    `value` is what `parse_json` made of it, or why it can't be read. `size` is its share of
-    `file_size`.
+    `value` is its JSON value, or why it can't be read; `text` is the start of a line that can't.
+    `size` is about how much memory it takes.
     """
 
     number: int
     value: object | Rejected
     size: int
+    text: str | None = None
 
 
-def format_of(path: Path) -> FileFormat:
-    """By the name of the file.
+@dataclass(frozen=True, slots=True)
+class EventFile:
+    """A file to import. `columns` are those that its header names; NDJSON has none.
+
+    `unit` is what its entries are called.
+    """
+
+    source: Source
+    format: FileFormat
+    unit: str
+    columns: tuple[str, ...] | None
+    entries: Iterator[Entry] = field(repr=False)
+
+
+@contextmanager
+def open_events(
+    file: str, format_: FileFormat | None = None, encoding: str | None = None
+) -> Iterator[EventFile]:
+    """Open a file by its path, or the standard input as `-`.
 
     Raises:
-        InvalidRequest: it says nothing.
+        InvalidRequest: it can't be read, or is not of that format.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidRequest.of("format", "can't be told from the name of the file: give --format")
-    return FORMATS[path.suffix.lower()]
+    with open_source(file, encoding) as source:
+        kind = format_ or _format_of(source)
+        if kind == "csv":
+            columns, records = csv_records(source.stream, LINE_MAX_BYTES)
+            entries = (Entry(*record) for record in records)
+            yield EventFile(source, kind, "line", columns, entries)
+        elif kind == "parquet":
+            with tempfile.TemporaryFile() as spooled:
+                parquet = _parquet(source, spooled)
+                names = tuple(parquet.schema_arrow.names)
+                yield EventFile(source, kind, "row", names, _rows(parquet))
+        elif _is_by_lines(source.head()):
+            yield EventFile(source, kind, "line", None, _lines(source.stream))
+        else:
+            yield EventFile(source, kind, "entry", None, _values(source.stream))
 
 
-def file_size(path: Path, format_: FileFormat) -> int:
-    """Rows of Parquet, or bytes: what the sizes of all entries sum up to."""
-    if format_ != "parquet":
-        return path.stat().st_size
-    return int(_parquet(path).metadata.num_rows)
-
-
-def entries(path: Path, format_: FileFormat) -> Iterator[Entry]:
-    """All of a file's entries, in order; lines that hold nothing are left out.
-
-    Raises:
-        InvalidRequest: the file as a whole is not of that format.
-    """
-    return {"ndjson": _lines, "csv": _records, "parquet": _rows}[format_](path)
-
-
-def _lines(path: Path) -> Iterator[Entry]:
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(LINE_MAX_BYTES):
-            number += 1
-            size = len(line)
-            if size == LINE_MAX_BYTES and not line.endswith(b"\n"):
-                while (more := file.readline(LINE_MAX_BYTES)) and not more.endswith(b"\n"):
-                    size += len(more)
-                yield Entry(number, _too_long(), size + len(more))
-            elif line.strip():
-                yield Entry(number, _parsed(line), size)
-
-
-def _records(path: Path) -> Iterator[Entry]:
-    """Empty cells are fields that are not there. The first record names the columns."""
-    csv.field_size_limit(LINE_MAX_BYTES)
-    # What is not UTF-8 becomes half characters, which an event is refused for, and it alone.
-    with (
-        path.open("rb") as raw,
-        TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="") as file,
-    ):
-        records = csv.reader(file, strict=True)
-        names = _header(records)
-        before = 0
-        while True:
-            first = records.line_num + 1
-            try:
-                record = next(records, None)
-            except csv.Error as error:
-                fault = Fault("invalid_csv", "line", f"can't be read: {error}")
-                yield Entry(first, Rejected(fault), 0)
-                continue
-            if record is None:
-                return
-            at = raw.tell()
-            if record:
-                yield Entry(first, _of_record(names, record), at - before)
-            before = at
-
-
-def _header(records: Any) -> list[str]:
+def sample_of(entries: Iterator[Entry]) -> tuple[list[Entry], Iterator[Entry]]:
+    """The first entries, and the others. Where the file breaks off, the others raise that."""
+    sample: list[Entry] = []
+    size = 0
     try:
-        names: list[str] = next(records, [])
-    except csv.Error as error:
-        raise InvalidRequest(f"The file is no CSV: {error}.") from error
-    if not {"user_email", "event_type"} <= set(names) or len(set(names)) < len(names):
+        for entry in islice(entries, SAMPLE_ENTRIES):
+            sample.append(entry)
+            size += entry.size
+            if size > SAMPLE_BYTES:
+                break
+    except InvalidRequest as error:
+        return sample, _raising(error)
+    return sample, entries
+
+
+def _raising(error: InvalidRequest) -> Iterator[Entry]:
+    yield from ()
+    raise error
+
+
+def _format_of(source: Source) -> FileFormat:
+    """What the file's first bytes say, else its name."""
+    head = source.head()
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
+    if head.lstrip()[:1] in (b"{", b"["):
+        return "ndjson"
+    suffixes = [suffix.lower() for suffix in PurePath(source.name).suffixes]
+    named = FORMATS.get(next((each for each in reversed(suffixes) if each != ".gz"), ""))
+    if named is not None:
+        return named
+    if not head.strip():
+        return "ndjson"  # an export of nothing
+    first_line = head.split(b"\n", 1)[0]
+    if b"\0" in head or not any(mark in first_line for mark in (b",", b";", b"\t", b"|")):
         raise InvalidRequest(
-            "The first line of the CSV must name its columns, each once: user_email, event_type, "
-            "event_timestamp, event_id, ..."
+            "The format of the file can't be told from its name or its first line. Give "
+            "--format ndjson, csv or parquet."
         )
-    return names
+    return "csv"
 
 
-def _of_record(names: list[str], record: list[str]) -> object | Rejected:
-    if len(record) != len(names):
-        return Rejected(
-            Fault("invalid_csv", "line", f"has {len(record)} cells, the header {len(names)}")
-        )
-    return _from_cells({name: cell for name, cell in zip(names, record, strict=True) if cell})
+def _is_by_lines(head: bytes) -> bool:
+    """Whether each line is a JSON value of its own; else one goes over several lines."""
+    head = head.lstrip()
+    return not head.startswith(b"[") and head.split(b"\n", 1)[0].strip() != b"{"
 
 
-def _rows(path: Path) -> Iterator[Entry]:
+def _lines(stream: io.BufferedReader) -> Iterator[Entry]:
+    number = 0
+    while line := stream.readline(LINE_MAX_BYTES):
+        number += 1
+        if len(line) == LINE_MAX_BYTES and not line.endswith(b"\n"):
+            while (more := stream.readline(LINE_MAX_BYTES)) and not more.endswith(b"\n"):
+                pass
+            yield Entry(number, too_long(), 0, shown_text(line[:SHOWN_BYTES]))
+        elif line.strip():
+            yield _entry(number, line)
+
+
+def _values(stream: io.BufferedReader) -> Iterator[Entry]:
+    for number, value in enumerate(json_values(stream, LINE_MAX_BYTES), 1):
+        yield Entry(number, too_long(), 0) if value is None else _entry(number, value)
+
+
+def _entry(number: int, text: bytes) -> Entry:
+    value = parse_text(text)
+    shown = shown_text(text) if isinstance(value, Rejected) else None
+    return Entry(number, value, len(text), shown)
+
+
+def shown_text(text: bytes) -> str:
+    """The text of an entry that can't be read, for the file of rejected entries."""
+    return text.decode("utf-8", "replace").strip()
+
+
+def parse_text(text: bytes) -> object | Rejected:
+    """One JSON value. A file can be read again with its right encoding: nothing is replaced."""
+    try:
+        text.decode()
+        return parse_json(text)
+    except UnicodeDecodeError as error:
+        message = f"is not UTF-8: byte {error.start} can't be read; give the file's --encoding"
+        return Rejected(Fault("invalid_utf8", "line", message))
+    except UnreadableBody as error:
+        message = error.message.replace("The body is", "is", 1).rstrip(".")
+        return Rejected(Fault(error.code, "line", message))
+
+
+def too_long() -> Rejected:
+    return Rejected(Fault("too_long", "line", f"has more than {LINE_MAX_BYTES} bytes"))
+
+
+def _parquet(source: Source, spooled: Any) -> Any:
+    """Parquet is read from its end: what can't be sought in is copied into a temporary file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    copyfileobj(source.stream, spooled)
+    try:
+        return parquet.ParquetFile(spooled)
+    except pa.ArrowInvalid as error:
+        raise InvalidRequest(f"The file is no Parquet, or not a whole one: {error}.") from error
+
+
+def _rows(parquet: Any) -> Iterator[Entry]:
     import pyarrow as pa
 
     number = 0
     try:
-        for batch in _parquet(path).iter_batches(batch_size=PARQUET_ROWS):
-            for row in batch.to_pylist():
+        for batch in parquet.iter_batches(batch_size=PARQUET_ROWS):
+            size = batch.nbytes // batch.num_rows if batch.num_rows else 0
+            for row in _python_rows(batch):
                 number += 1
-                given = {name: _plain(row[name]) for name in row if row[name] is not None}
-                yield Entry(number, _from_cells(given), 1)
+                if isinstance(row, Rejected):
+                    yield Entry(number, row, size)
+                    continue
+                present = {name: _plain(row[name]) for name in row if not _is_null(row[name])}
+                yield Entry(number, present, size)
     except pa.ArrowException as error:
         raise InvalidRequest(f"The file is broken after row {number}: {error}.") from error
+
+
+def _python_rows(batch: Any) -> Iterator[dict[str, Any] | Rejected]:
+    """The rows of a batch. Times are cut to microseconds; a row with one that Python can't hold is
+    rejected, and it alone."""
+    import pyarrow as pa
+
+    for place, column in enumerate(batch.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            micros = batch.column(place).cast(pa.timestamp("us", column.type.tz), safe=False)
+            batch = batch.set_column(place, column.name, micros)
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError):
+        for number in range(batch.num_rows):
+            try:
+                (row,) = batch.slice(number, 1).to_pylist()
+            except (ValueError, OverflowError) as error:
+                row = Rejected(Fault("invalid_value", "row", f"can't be read: {error}"))
+            yield row
+
+
+def _is_null(value: object) -> bool:
+    """pandas writes NaN for a number that is not there."""
+    return value is None or (isinstance(value, float) and isnan(value))
 
 
 def _plain(value: Any) -> Any:
@@ -150,42 +245,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list):
+        if value and all(isinstance(each, tuple) and len(each) == 2 for each in value):
+            return {str(name): _plain(each) for name, each in value}  # a map
         return [_plain(each) for each in value]
     if isinstance(value, datetime):
         return value.isoformat()
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return parquet.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise InvalidRequest(f"The file is no Parquet, or not a whole one: {error}.") from error
-
-
-def _from_cells(given: dict[str, Any]) -> object | Rejected:
-    """JSON and numbers that are there as text, as what they mean."""
-    found: dict[str, Any] = dict(given)
-    for name in (*JSON_FIELDS, *NUMBER_FIELDS):
-        text = given.get(name)
-        if isinstance(text, str):
-            value = _parsed(text.encode("utf-8", "surrogateescape"))
-            if isinstance(value, Rejected):
-                return Rejected(Fault(value.fault.code, name, value.fault.message))
-            found[name] = value
-    return found
-
-
-def _parsed(text: bytes) -> object | Rejected:
-    try:
-        return parse_json(text)
-    except UnreadableBody as error:
-        message = error.message.replace("The body is", "is", 1).rstrip(".")
-        return Rejected(Fault(error.code, "line", message))
-
-
-def _too_long() -> Rejected:
-    return Rejected(Fault("too_long", "line", f"has more than {LINE_MAX_BYTES} bytes"))

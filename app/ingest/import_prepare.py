@@ -1,67 +1,157 @@
-"""An entry of a file -> a row to write, a user, or a rejection. Pure, as all preparation."""
+"""An entry of a file -> a row to write, a line about a user, or a rejection. Pure."""
 
-from dataclasses import dataclass
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
+from uuid import UUID
 
 from app.ingest.careful import prepare_event
 from app.ingest.clock import FUTURE_MAX, require_in_range
+from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import Entry
-from app.ingest.rows import EventRow
-from app.ingest.verdict import Rejected
+from app.ingest.import_formats import FileTimeUnit
+from app.ingest.import_mapping import NATIVE, FieldMapping
+from app.ingest.import_values import flag_of, left_out, time_text, typed_event
+from app.ingest.rows import EventRow, TimeBasis
+from app.ingest.verdict import Rejected, Warn
 from app.schemas.email import normalise_email
-from app.schemas.event import EventIn
-from app.schemas.strict_json import Fault, dump_json, find_fault
+from app.schemas.event import EVENT_FIELDS, EventIn
+from app.schemas.instant import INSTANT_FORM, parse_utc
+from app.schemas.privacy_lines import (
+    OPT_OUTS,
+    PRIVACY_KINDS,
+    ErasureLine,
+    PrivacyLine,
+    SecretLine,
+    UserLine,
+)
+from app.schemas.strict_json import DuplicateKeys, Fault, repaired
 from app.settings import Settings
 from app.uuid7 import time_of_uuid7
 
-OPT_OUTS = ("analytics_opt_out", "ai_context_opt_out", "learning_opt_out")
+# An event without an id of its own gets one of its content.
+WITHOUT_ID = "not_retry_safe"
+# Deep enough for any setting, so that the setting does not make other ids.
+CONTENT_DEPTH_MAX = 100
+MICROSECOND = timedelta(microseconds=1)
+USER_MISSING = "is missing: no field of the file names the user; use --map FIELD=user_email"
+USER_ADVICE = (
+    "name the field that holds the address with --map FIELD=user_email, or make addresses of ids "
+    "with --user-domain DOMAIN"
+)
+VALUE_SHOWN_MAX_CHARS = 64
+# So many moments are remembered for the order of a file.
+MOMENTS_MAX = 10_000
+# A user's, with the event's number in its session.
+Moment = tuple[str, datetime, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedUser:
-    """A user's own line. `opt_outs` are in the order of `OPT_OUTS`."""
+def prepare_entry(
+    entry: Entry,
+    settings: Settings,
+    now: datetime,
+    ids: ContentIds,
+    mapping: FieldMapping = NATIVE,
+    time_unit: FileTimeUnit | None = None,
+) -> EventRow | PrivacyLine | None:
+    """The event to write, by the rules of all events but for its times; or a line about a user.
 
-    email: str
-    created_at: datetime
-    opt_outs: tuple[bool, ...]
-
-
-def prepare_entry(entry: Entry, settings: Settings, now: datetime) -> EventRow | ImportedUser:
-    """The event to write, by the rules of all events but for its times; or a user.
+    None is neither: another product's record of something that is no event.
 
     Raises:
         Rejected: it can't be kept.
     """
-    given = entry.value
-    if isinstance(given, Rejected):
-        raise given
-    if not isinstance(given, dict):
+    record = entry.value
+    if isinstance(record, Rejected):
+        raise record
+    if not isinstance(record, dict):
         raise Rejected(Fault("invalid_value", "line", "must be a JSON object"))
-    if fault := find_fault(given, "", depth=-1):
-        raise Rejected(Fault(fault.code, fault.field.removeprefix("."), fault.message))
-    event: dict[str, Any] = dict(given)
-    kind = event.pop("kind", "event")
-    if kind == "user":
-        return _user(event, now)
-    if kind != "event":
-        raise Rejected(Fault("invalid_value", "kind", "must be event or user"))
-    received_at = _instant(event.pop("received_at", None), "received_at", now)
-    if event.get("event_id") is None:
-        # The same at every import of the file, and another for an equal event on another line.
-        content = f"{entry.number}:".encode() + dump_json(event)
-        event["event_id"] = str(uuid5(NAMESPACE_OID, content.hex()))
-    return prepare_event(
-        entry.number,
-        event,
-        lambda valid, _: _own_time(valid, now, settings),
-        received_at,
-        settings,
-    )
+    event = mapping.event_of(record)
+    if event is None:
+        return None
+    kind = event.get("kind")
+    if kind in PRIVACY_KINDS:
+        _require_storable(event)
+        return _privacy_line(event, now)
+    if kind == "event":
+        del event["kind"]
+    of_file: list[Warn] = []
+    event = typed_event(event, time_unit, of_file)
+    given_receipt = _receipt(event.pop("received_at", None), now, of_file)
+    user = event.get("user_email")
+    if user is None or (isinstance(user, str) and not user.strip()):
+        raise Rejected(Fault("missing_field", "user_email", USER_MISSING))
+    # Where the file doesn't say when, its order is that of the receipt.
+    received_at = now + MICROSECOND * entry.number if given_receipt is None else given_receipt
+    try:
+        row = prepare_event(
+            entry.number,
+            event,
+            lambda valid, _: _own_time(valid, now, settings),
+            received_at,
+            settings,
+        )
+    except Rejected as rejected:
+        raise Rejected(_with_advice(rejected.fault, user)) from rejected
+    warnings = [warning for warning in row.warnings if warning.code != WITHOUT_ID]
+    if len(warnings) < len(row.warnings):
+        content = _content(event, row, given_receipt)
+        row = row._replace(event_id=ids.next_id(content, row.event_timestamp))
+    warnings = of_file + warnings
+    if isinstance(record, DuplicateKeys):
+        warnings.append(Warn("duplicate_key", "line", record.message))
+    return row._replace(warnings=tuple(warnings))
 
 
-def _own_time(given: EventIn, now: datetime, settings: Settings) -> tuple[datetime, bool]:
+def _receipt(given: object, now: datetime, warnings: list[Warn]) -> datetime | None:
+    """When the file says that it was received; none where that can't be."""
+    try:
+        return None if given is None else _instant(given, "received_at", now, now)
+    except Rejected as rejected:
+        warnings.append(left_out(rejected.fault))
+        return None
+
+
+def _with_advice(fault: Fault, user: object) -> Fault:
+    """The fault; of an id that is no address, with what to do about it."""
+    if fault.field != "user_email" or not isinstance(user, str | int | float) or "@" in str(user):
+        return fault
+    shown = repr(user)[:VALUE_SHOWN_MAX_CHARS]
+    message = f"{shown} is no email address: {USER_ADVICE}"
+    return Fault(fault.code, fault.field, message)
+
+
+def _require_storable(line: dict[str, Any]) -> None:
+    _, repairs = repaired(line, "line", CONTENT_DEPTH_MAX)
+    for fault in repairs.named:
+        raise Rejected(fault)
+
+
+def _content(event: dict[str, Any], row: EventRow, received_at: datetime | None) -> dict[str, Any]:
+    """What makes two events equal: fields, user and time as the file has them, in one spelling.
+
+    As they are before personal data is taken out, so that another setting or rule does not make
+    other ids.
+    """
+    plain, _ = repaired(event, "", CONTENT_DEPTH_MAX)
+    content = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in plain.items()
+        if name in EVENT_FIELDS - {"event_id"} and value != {}
+    }
+    content["user_email"] = row.user_email
+    content["event_timestamp"] = row.event_timestamp.isoformat()
+    if "event_metadata" in content:
+        content["metadata"] = content.pop("event_metadata")
+    for name in ("entity_id", "session_id"):
+        if name in content:
+            content[name] = str(content[name])
+    if received_at is not None:
+        content["received_at"] = received_at.isoformat()
+    return content
+
+
+def _own_time(given: EventIn, now: datetime, settings: Settings) -> tuple[datetime, TimeBasis]:
     """The event's time as it is: another import of the file brings the same."""
     name = "event_timestamp"
     event_id = given.get("event_id")
@@ -72,52 +162,59 @@ def _own_time(given: EventIn, now: datetime, settings: Settings) -> tuple[dateti
         raise Rejected(Fault("missing_field", name, "is missing: nothing tells when it happened"))
     timestamp = _utc(timestamp, name)
     require_in_range(timestamp, now, settings)
-    return timestamp, True
+    return timestamp, TimeBasis.GIVEN
 
 
-def is_doubtful(row: EventRow, now: datetime, settings: Settings) -> bool:
-    """Whether the event's time may be another than its client gave.
-
-    The file does not say so; but a late retry would bring the client's own again, and must still be
-    known by its id. So a time is doubted where it is that of the receipt, or far from the one in
-    the id. A doubt in vain costs a look-up at each of the user's later events.
-    """
-    if row.event_timestamp == row.received_at != now:
-        return True
-    tolerance = timedelta(seconds=settings.clock_skew_tolerance_seconds)
-    return (
-        row.event_id.version == 7
-        and abs(row.event_timestamp - time_of_uuid7(row.event_id)) > tolerance
-    )
-
-
-def _user(given: dict[str, Any], now: datetime) -> ImportedUser:
-    email = given.get("user_email")
+def _privacy_line(line: dict[str, Any], now: datetime) -> PrivacyLine:
+    if line["kind"] == "erasure_secret":
+        return SecretLine(_bytes(line, "value"))
+    flags = {name: flag_of(line.get(name, False)) for name in OPT_OUTS}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise Rejected(Fault("invalid_value", name, "must be true or false"))
+    opt_outs = tuple(flag is True for flag in flags.values())
+    if line["kind"] == "erasure":
+        if line.get("erased_at") is None:
+            raise Rejected(Fault("missing_field", "erased_at", "is missing"))
+        return ErasureLine(
+            _uuid(line, "erasure_id"),
+            _bytes(line, "email_hash"),
+            _instant(line["erased_at"], "erased_at", now, now),
+            opt_outs,
+            str(line.get("secret_check")),
+        )
+    email = line.get("user_email")
     if not isinstance(email, str):
         raise Rejected(Fault("missing_field", "user_email", "is missing"))
     try:
         email = normalise_email(email)
     except ValueError as error:
         raise Rejected(Fault("invalid_value", "user_email", str(error))) from error
-    for name in OPT_OUTS:
-        if not isinstance(given.get(name, False), bool):
-            raise Rejected(Fault("invalid_value", name, "must be true or false"))
-    return ImportedUser(
-        email,
-        _instant(given.get("created_at"), "created_at", now),
-        tuple(given.get(name, False) for name in OPT_OUTS),
-    )
+    return UserLine(email, _instant(line.get("created_at"), "created_at", now, now), opt_outs)
 
 
-def _instant(given: Any, name: str, now: datetime) -> datetime:
-    """A moment of the past; now where none is given."""
-    if given is None:
-        return now
+def _bytes(line: dict[str, Any], name: str) -> bytes:
     try:
-        instant = _utc(datetime.fromisoformat(given), name)
-    except (ValueError, TypeError):
-        message = "must be a time in ISO 8601, like 2026-11-20T09:15:00Z"
-        raise Rejected(Fault("invalid_value", name, message)) from None
+        return bytes.fromhex(line[name])
+    except (KeyError, TypeError, ValueError):
+        raise Rejected(Fault("invalid_value", name, "must be hexadecimal digits")) from None
+
+
+def _uuid(line: dict[str, Any], name: str) -> UUID:
+    try:
+        return UUID(line[name])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Rejected(Fault("invalid_value", name, "must be a UUID")) from None
+
+
+def _instant(given: Any, name: str, now: datetime, otherwise: datetime) -> datetime:
+    """A moment of the past; another one where none is given."""
+    if given is None:
+        return otherwise
+    try:
+        instant = parse_utc(time_text(given, name, None))  # type: ignore[arg-type]
+    except (ValueError, AttributeError, TypeError):
+        raise Rejected(Fault("invalid_value", name, INSTANT_FORM)) from None
     if instant > now + FUTURE_MAX:
         raise Rejected(Fault("in_future", name, "lies more than a day in the future"))
     return instant
@@ -130,3 +227,27 @@ def _utc(instant: datetime, name: str) -> datetime:
         return instant.astimezone(UTC)
     except OverflowError:
         raise Rejected(Fault("invalid_value", name, "is at the end of the calendar")) from None
+
+
+class FileOrder:
+    """Keeps the events of one user, moment and receipt in the order of their file.
+
+    Of such events, as files of other tools have them, ids would decide. An export never needs it:
+    it is in that order. What stands far apart in a file that is not sorted by time is not noticed.
+    """
+
+    def __init__(self) -> None:
+        # Of each moment the receipt in the file, and what the last event of it was stored with.
+        self._last: OrderedDict[Moment, tuple[datetime, datetime, UUID]] = OrderedDict()
+
+    def kept(self, row: EventRow) -> EventRow:
+        """The row, received a microsecond after the one before it where that takes it."""
+        moment = (row.user_email, row.event_timestamp, row.session_seq)
+        last = self._last.pop(moment, None)
+        received_at = row.received_at
+        if last is not None and last[0] == received_at and last[1:] > (received_at, row.event_id):
+            received_at = last[1] + MICROSECOND
+        self._last[moment] = (row.received_at, received_at, row.event_id)
+        if len(self._last) > MOMENTS_MAX:
+            self._last.popitem(last=False)
+        return row if received_at is row.received_at else row._replace(received_at=received_at)

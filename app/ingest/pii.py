@@ -1,209 +1,254 @@
-"""Personal data in metadata: found by its shape or by the name of its key, and taken out.
+"""Personal data in an event: found by its shape or by the name of its key, and taken out.
 
 Nothing here knows who is meant: an address, a number with a valid checksum or a secret of a known
-form is personal wherever it stands. Shapes that ordinary values share (ids, times, versions,
-amounts) are told apart by checksum, context or library; what is doubtful stays.
+form is personal wherever it stands, however it is spelt. Shapes that ordinary values share (ids,
+times, versions, amounts) are told apart by checksum, context or library; what is doubtful stays.
 """
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from app.ingest.pii_shapes import (
+from app.ingest.pii_finders import WORK_OF_A_TEXT, BatchBudget, Budget, Place, SpentError
+from app.ingest.pii_forms import is_odd
+from app.ingest.pii_keys import (
+    KEY_KNOWN_MAX_CHARS,
+    KEYS_KNOWN_MAX,
+    PAIR_VALUE,
+    KeyRules,
+    pair_name,
+)
+from app.ingest.pii_secrets import SECRET
+from app.ingest.pii_shapes import ID_SHAPES, SHAPES
+from app.ingest.pii_signs import (
+    COLON_IN_WORD,
     COLONS,
     DOTTED,
+    ENCODED_SIGN,
+    LONG_DIGITS,
+    LONG_NUMBER,
     LONG_WORD,
-    SECRET,
-    SHAPES,
-    SUSPECT,
+    NAME_MAX_CHARS,
+    NO_NAME,
+    PLUS_DIGITS,
+    QUOTED_COLON,
+    SHORT_SECRET,
+    SIGN,
     TO_DIGITS,
     TO_WORDS,
-    IsOne,
-    snake,
+    is_plain_id,
+    is_worth_a_look,
 )
-from app.ingest.verdict import Rejected, Warn
-from app.schemas.strict_json import Fault, dump_json
-from app.settings import Settings
+from app.ingest.pii_text import KEY_KIND, Shapes, clean_text
+from app.ingest.pii_values import MARK
+from app.ingest.pii_walk import Findings, Known, Walk, free_name
+from app.schemas.strict_json import dump_json
 
-# A key's value is personal for its name alone. Compared in snake case, as a whole.
-KEY_KIND = "key"
-KEYS_KNOWN_MAX = 10_000
-KEY_KNOWN_MAX_CHARS = 64
-SLOW_KINDS = frozenset({"phone", "iban"})
-SLOW_CHECKS_MAX = 5
-SHORTEST = len("a@b.cd")
-
-PII_NAMED_MAX = 20
-_KINDS = {
-    "email": "an email address",
-    "phone": "a phone number",
-    "card": "a payment card number",
-    "iban": "a bank account number",
-    "ip": "an IP address",
-    "token": "a token or key",
-    "key": "the name of the key says so",
-}
-PATH_MAX_CHARS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Personal data: of what kind, and under which path. Never the data itself."""
-
-    kind: str
-    path: str
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was found: the first ones, and how many more."""
-
-    named: list[Finding]
-    more: int
+NAMES_KNOWN_MAX = 20_000
 
 
 class PiiScanner:
     """Finds and replaces personal data; `keys` are names whose values are personal."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = frozenset(snake(key) for key in keys)
-        # As a key is spelt: whether it is one of them, and how it may be shown.
-        self._known: dict[str, tuple[bool, str]] = {}
+        self.rules = KeyRules(keys)
+        # As a key is spelt.
+        self._known: dict[str, Known] = {}
+        self._has_promise: dict[str, bool] = {}
+        self._parameters: dict[str, bool] = {}
+        # In which nothing was found, and what an event may be without.
+        self.clean_names: set[str | None] = {None}
+        self.clean_ids: set[str | None] = {None}
 
-    def is_suspect(self, value: dict[str, Any], text: str) -> bool:
+    def is_suspect(self, value: dict[str, Any], text: str, batch: BatchBudget) -> bool:
         """Whether it takes a closer look; `text` is the value as JSON. Cheap: it is asked for
         every event."""
-        if "@" in text or "::" in text:
-            return True
         raw = text.encode()
         digits = raw.translate(TO_DIGITS).decode("latin-1")
-        if "000-0000" in digits or "0000000000" in digits or "+0" in digits:
+        if SIGN in digits and (
+            SIGN in text
+            or ENCODED_SIGN.search(text) is not None
+            or self._has_parameter(text, batch)
+        ):
             return True
-        if LONG_WORD in raw.translate(TO_WORDS) and SECRET.search(text) is not None:
+        if "::" in text:
             return True
-        if "PRIVATE KEY" in text:
+        if (
+            "000-0000" in digits
+            or "0-000000" in digits
+            or ("0-00-00" in digits and ("0-00-00-00" in digits or "00-000-00-00" in digits))
+            or "0000--0000" in digits
+            or "-at-" in digits
+        ):
+            return True
+        if LONG_DIGITS in digits and LONG_NUMBER.search(text) is not None:
+            return True
+        if "+" in digits and (PLUS_DIGITS[0] in digits or PLUS_DIGITS[1] in digits):
+            return True
+        words = raw.translate(TO_WORDS).decode("latin-1")
+        if LONG_WORD in words and SECRET.search(text) is not None:
+            return True
+        # One character is found in no time, and most texts have no space.
+        if (
+            (
+                " " in text
+                and ("earer " in text or "asic " in text or "uthoriz" in text or "tel:" in text)
+            )
+            or ("x" in text and "-" in text and ("xox" in text or "xapp-" in text))
+            or ("R" in text and ("EARER " in text or "UTHORIZ" in text))
+        ) and SHORT_SECRET.search(text) is not None:
+            return True
+        if "'" in text and QUOTED_COLON.search(text) is not None:
             return True
         if text.count(".") > 2 and DOTTED.search(text) is not None:
             return True
-        if text.count(":") - text.count('":') >= COLONS:
+        if COLON_IN_WORD in words and (
+            text.count(":") - text.count('":') >= COLONS or "tel:" in text
+        ):
             return True
-        return self._has_key(value)
+        if not text.isascii() and is_odd(text):
+            return True
+        return self._has_key(value, batch)
 
-    def redact(self, value: dict[str, Any], field: str) -> tuple[dict[str, Any], Findings]:
-        """A copy without personal data, and what was found in it, in order."""
-        walk = _Walk(self, field)
-        redacted: dict[str, Any] = walk.clean(value, "", False)
-        return redacted, walk.findings
+    def redact(
+        self, value: dict[str, Any], field: str, batch: BatchBudget | None = None
+    ) -> tuple[dict[str, Any], Findings]:
+        """A copy without personal data, and what was found in it, in order.
 
-    def _has_key(self, value: object) -> bool:
-        if isinstance(value, dict):
-            known = self._known
-            for key, item in value.items():
-                if (known.get(key) or self._look_at(key))[0]:
+        Args:
+            batch: what all events of a request share; None is one of its own.
+        """
+        batch = batch or BatchBudget()
+        walk = Walk(self.rules, self.known, field, batch)
+        try:
+            return walk.clean_object(value, None, ""), walk.findings
+        except SpentError:
+            return self._redact_roughly(value, field, batch)
+
+    def _redact_roughly(
+        self, value: dict[str, Any], field: str, batch: BatchBudget
+    ) -> tuple[dict[str, Any], Findings]:
+        """Without each value that may be personal, as a whole: for what a closer look at it would
+        cost."""
+        findings = Findings([], 0)
+        found: dict[str, Any] = {}
+        mark = f"[redacted:{KEY_KIND}]"
+        for name, item in value.items():
+            is_name = is_worth_a_look(name)
+            is_item = self._may_be_personal(name, item, batch)
+            shown = free_name(mark, found) if is_name else name
+            found[shown] = mark if is_item else item
+            if is_name or is_item:
+                findings.note(KEY_KIND, [field, ".", shown])
+        return found, findings
+
+    def _may_be_personal(self, name: str, item: object, batch: BatchBudget) -> bool:
+        if item is None or isinstance(item, bool) or not item:
+            return False
+        if isinstance(item, str):
+            if MARK.fullmatch(item) is not None:
+                return False
+            return is_worth_a_look(item) or self._looks_personal(name, batch)
+        if self._looks_personal(name, batch) or (isinstance(item, int) and item >= 10**12):
+            return True
+        if not isinstance(item, dict | list):
+            return False
+        wrapped = {"": item}
+        return self.is_suspect(wrapped, dump_json(wrapped).decode(), batch)
+
+    def _looks_personal(self, name: str, batch: BatchBudget) -> bool:
+        found = self._has_promise.get(name)
+        return self._look_at(name, batch, {}) if found is None else found
+
+    def has_names(self, names: Iterable[str | None], identifiers: Iterable[str | None]) -> bool:
+        """Whether there is personal data in one of an event's types, or of its ids."""
+        return any(
+            name not in self.clean_names and name is not None and self.clean_name(name)[1]
+            for name in names
+        ) or any(
+            identifier not in self.clean_ids
+            and identifier is not None
+            and self.kinds_in_id(identifier)
+            for identifier in identifiers
+        )
+
+    def clean_name(self, name: str) -> tuple[str, list[str]]:
+        """An event's type, category or the like without personal data, and the kinds of that."""
+        if name in self.clean_names:
+            return name, []
+        text, kinds = self._clean_alone(name, "id")
+        if not kinds:
+            _remember(name, self.clean_names)
+        return text, kinds
+
+    def kinds_in_id(self, identifier: str) -> list[str]:
+        """Whether the id of an entity or a session is somebody's address, account or secret."""
+        if identifier in self.clean_ids:
+            return []
+        kinds: list[str] = []
+        if not is_plain_id(identifier):
+            _, kinds = self._clean_alone(identifier, "id", ID_SHAPES)
+        if not kinds:
+            _remember(identifier, self.clean_ids)
+        return kinds
+
+    def _clean_alone(self, text: str, keys: str, shapes: Shapes = SHAPES) -> tuple[str, list[str]]:
+        try:
+            return clean_text(text, self.rules, Place(keys, Budget()), shapes)
+        except SpentError:
+            return f"[redacted:{KEY_KIND}]", [KEY_KIND]
+
+    def _has_parameter(self, text: str, batch: BatchBudget) -> bool:
+        known = self._parameters
+        for before in text.split("=")[:-1]:
+            name = NO_NAME.split(before[-NAME_MAX_CHARS:])[-1]
+            found = known.get(name)
+            if found is None:
+                batch.new_names -= 1
+                if batch.new_names < 0:
                     return True
-                if (type(item) is dict or type(item) is list) and self._has_key(item):
+                if len(known) >= KEYS_KNOWN_MAX:
+                    known.clear()
+                found = known[name] = self.rules.parameters_promise(name) is not None
+            if found:
+                return True
+        return False
+
+    def _has_key(self, value: object, batch: BatchBudget) -> bool:
+        if isinstance(value, dict):
+            known = self._has_promise
+            for key, item in value.items():
+                found = known.get(key)
+                if self._look_at(key, batch, value) if found is None else found:
+                    return True
+                if (type(item) is dict or type(item) is list) and self._has_key(item, batch):
                     return True
             return False
-        return isinstance(value, list) and any(self._has_key(item) for item in value)
+        return isinstance(value, list) and any(self._has_key(item, batch) for item in value)
 
-    def _look_at(self, key: str) -> tuple[bool, str]:
-        """Whether a key's value is personal, and the key without what is personal in itself."""
-        found = (snake(key) in self._keys, _Walk(self, "").clean_text(key, ""))
-        if len(key) <= KEY_KNOWN_MAX_CHARS:
-            if len(self._known) >= KEYS_KNOWN_MAX:
-                self._known.clear()
-            self._known[key] = found
+    def _look_at(self, key: str, batch: BatchBudget, around: dict[str, Any]) -> bool:
+        if key == PAIR_VALUE:
+            name = pair_name(around)
+            return name is not None and self.known(name).promise is not None
+        batch.new_names -= 1 + len(key) // KEY_KNOWN_MAX_CHARS * WORK_OF_A_TEXT
+        if batch.new_names < 0:
+            return True
+        return self.known(key).promise is not None
+
+    def known(self, key: str) -> Known:
+        """What the key promises, and the key without what is personal in itself."""
+        found = self._known.get(key)
+        if found is None:
+            shown, _ = self._clean_alone(key, "")
+            found = Known(self.rules.promise(key), shown)
+            if len(key) <= KEY_KNOWN_MAX_CHARS:
+                if len(self._known) >= KEYS_KNOWN_MAX:
+                    self._known.clear()
+                    self._has_promise.clear()
+                self._known[key] = found
+                if key != PAIR_VALUE:  # which depends on what is beside it
+                    self._has_promise[key] = found.promise is not None
         return found
-
-    def known(self, key: str) -> tuple[bool, str]:
-        return self._known.get(key) or self._look_at(key)
-
-
-class _Walk:
-    """One value, gone through. Its path is put together for what is found and named only: one for
-    each of many values below one very long key would cost the product of both."""
-
-    def __init__(self, scanner: PiiScanner, field: str) -> None:
-        self.findings = Findings([], 0)
-        self._scanner = scanner
-        self._trail = [field]
-        self._checks = 0
-
-    def clean(self, value: Any, key: str, personal: bool) -> Any:
-        if isinstance(value, dict):
-            return self._clean_object(value, personal)
-        if isinstance(value, list):
-            found = []
-            for number, item in enumerate(value):
-                self._trail.append(f"[{number}]")
-                found.append(self.clean(item, key, personal))
-                self._trail.pop()
-            return found
-        if value is None or value == "" or isinstance(value, bool):
-            return value
-        if personal:
-            kind = self._kind_of(value) if isinstance(value, str) else KEY_KIND
-            self._note(kind)
-            return f"[redacted:{kind}]"
-        return self.clean_text(value, key) if isinstance(value, str) else value
-
-    def _clean_object(self, value: dict[str, Any], personal: bool) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, item in value.items():
-            is_personal, shown = self._scanner.known(name)
-            self._trail.append(f".{shown}")
-            if shown != name:
-                self._note(shown.partition("[redacted:")[2].partition("]")[0])
-                shown = _free_name(shown, found)
-            found[shown] = self.clean(item, name, personal or is_personal)
-            self._trail.pop()
-        return found
-
-    def clean_text(self, value: str, key: str) -> str:
-        """A text without what is personal in it."""
-        if len(value) < SHORTEST or (
-            SUSPECT.search(value) is None and SECRET.search(value) is None
-        ):
-            return value
-        for kind, pattern, is_one in SHAPES:
-            times = 0
-
-            def replaced(match: "re.Match[str]", kind: str = kind, is_one: IsOne = is_one) -> str:
-                nonlocal times
-                if not self._is_one(kind, is_one, match, key):
-                    return match.group()
-                times += 1
-                return f"[redacted:{kind}]"
-
-            value = pattern.sub(replaced, value)
-            if times:
-                self._note(kind)
-        return value
-
-    def _is_one(self, kind: str, is_one: IsOne, match: "re.Match[str]", key: str) -> bool:
-        """The check of a shape. Of the slow ones only so many are made; past that, the shape will
-        do, as an event could be full of them."""
-        if kind in SLOW_KINDS:
-            self._checks += 1
-            if self._checks > SLOW_CHECKS_MAX:
-                return True
-        return is_one(match, key)
-
-    def _kind_of(self, value: str) -> str:
-        """Of a value that goes for its key: what it looks like, where it is that as a whole."""
-        for kind, pattern, is_one in SHAPES:
-            match = pattern.fullmatch(value)
-            if match is not None and self._is_one(kind, is_one, match, ""):
-                return kind
-        return KEY_KIND
-
-    def _note(self, kind: str) -> None:
-        if len(self.findings.named) < PII_NAMED_MAX:
-            self.findings.named.append(Finding(kind, "".join(self._trail)[:PATH_MAX_CHARS]))
-        else:
-            self.findings.more += 1
 
 
 @lru_cache(maxsize=8)
@@ -212,35 +257,8 @@ def scanner(keys: tuple[str, ...]) -> PiiScanner:
     return PiiScanner(keys)
 
 
-def without_pii(
-    value: dict[str, Any], field: str, settings: Settings, warnings: list[Warn]
-) -> bytes:
-    """The value as JSON text, without personal data; what was taken out is warned of.
-
-    Raises:
-        Rejected: there is some, and the setting is to refuse it.
-    """
-    text = dump_json(value)
-    pii = scanner(settings.pii_keys)
-    if not pii.is_suspect(value, text.decode()):
-        return text
-    redacted, findings = pii.redact(value, field)
-    if findings.named and settings.pii_mode == "reject":
-        first = findings.named[0]
-        raise Rejected(Fault("pii", first.path, f"holds personal data: {_KINDS[first.kind]}"))
-    for finding in findings.named:
-        message = f"held personal data, which is not kept: {_KINDS[finding.kind]}"
-        warnings.append(Warn("pii_redacted", finding.path, message))
-    if findings.more:
-        message = f"held personal data at {findings.more} more places"
-        warnings.append(Warn("pii_redacted", field, message))
-    return dump_json(redacted)
-
-
-def _free_name(name: str, taken: dict[str, Any]) -> str:
-    if name not in taken:
-        return name
-    number = len(taken) + 1
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"
+def _remember(name: str, clean: set[str | None]) -> None:
+    if len(clean) >= NAMES_KNOWN_MAX:
+        clean.clear()
+        clean.add(None)
+    clean.add(name)

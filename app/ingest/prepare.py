@@ -6,10 +6,14 @@ from app.errors import UnreadableBody
 from app.ingest.careful import prepare_with_care
 from app.ingest.plain import read_batch, read_single
 from app.ingest.rows import Prepared
-from app.schemas.strict_json import parse_json
+from app.ingest.verdict import Verdict
+from app.schemas.lenient_json import read_batch_json, read_event_json
 from app.settings import Settings
 
 SINGLE_ENVELOPE_FIELDS = ("sent_at", "key")
+SINGLE_ENVELOPE_BYTES = 1024  # of these two
+_SPACE = b" \t\r\n\0"
+_ESCAPE_BYTES = 6  # of what may be one byte
 
 
 def prepare_batch(
@@ -27,7 +31,10 @@ def prepare_batch(
         Forbidden: it is for another user.
     """
     plain = read_batch(body, received_at, settings, own_email)
-    return plain or prepare_with_care(parse_json(body), received_at, settings, own_email)
+    if plain is not None:
+        return plain
+    read = read_batch_json(body)
+    return prepare_with_care(read.value, received_at, settings, own_email, read.faults)
 
 
 def prepare_single(
@@ -38,15 +45,40 @@ def prepare_single(
     Raises:
         UnreadableBody: it is no JSON object.
     """
+    size = _least_size(body)
+    if size > settings.event_max_bytes + SINGLE_ENVELOPE_BYTES:
+        return Prepared("", [], [_too_large(size, settings)], ())
     plain = read_single(body, received_at, settings, own_email)
     if plain is not None:
         return plain
-    event = parse_json(body)
+    event = read_event_json(body).value
     if not isinstance(event, dict):
         raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
+    if isinstance(event.get("events"), list) and "event_type" not in event:
+        raise UnreadableBody(
+            "The body is a batch: POST it to /api/events/log/batch.", code="invalid_envelope"
+        )
     batch: dict[str, object] = {"events": [event]}
-    if type(event) is dict:
-        batch |= {name: event.pop(name) for name in SINGLE_ENVELOPE_FIELDS if name in event}
-        if own_email is not None and "user_email" in event:
-            batch["user_email"] = event["user_email"]
+    for name in SINGLE_ENVELOPE_FIELDS:
+        if name in event:
+            batch[name] = event.pop(name)
+    if own_email is not None and "user_email" in event:
+        batch["user_email"] = event["user_email"]
     return prepare_with_care(batch, received_at, settings, own_email)
+
+
+def _least_size(body: bytes) -> int:
+    """How many bytes a body has as compact JSON, at least: it is not parsed for that."""
+    return len(body.translate(None, _SPACE)) - (_ESCAPE_BYTES - 1) * body.count(b"\\")
+
+
+def _too_large(size: int, settings: Settings) -> Verdict:
+    return Verdict(
+        index=0,
+        status="rejected",
+        event_id=None,
+        code="event_too_large",
+        field="event",
+        message=f"has {size} bytes as JSON or more; an event may have {settings.event_max_bytes} "
+        "(POST a batch to /api/events/log/batch)",
+    )

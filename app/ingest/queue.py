@@ -1,17 +1,20 @@
 """The bounded queue between requests and writers."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from time import monotonic
 
 from opentelemetry.context import Context
 
-from app.errors import Overloaded, Unavailable
+from app.errors import Unavailable
 from app.ingest.rows import EventRow
 from app.ingest.verdict import Outcomes
 from app.settings import Settings
+from app.slots import refusal
 from app.watch.traces import here
+
+WAITING = "events waiting to be written"
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +26,7 @@ class QueuedRequest:
     done: asyncio.Future[Outcomes]
     queued_at: float  # by the monotonic clock
     context: Context | None  # of its trace
+    caller: str | None
 
     def succeed(self, outcomes: Outcomes) -> None:
         if not self.done.done():  # its client may have gone
@@ -34,7 +38,8 @@ class QueuedRequest:
 
 
 class RequestQueue:
-    """First in, first out; full at a number of events or of bytes. No put ever waits."""
+    """First in, first out; full at a number of events or of bytes, of which one caller has a share.
+    No put ever waits."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,29 +48,61 @@ class RequestQueue:
         self._closed = False
         self.events = 0
         self.size_bytes = 0
+        self._events_of: Counter[str | None] = Counter()
+        self._bytes_of: Counter[str | None] = Counter()
 
-    def put(self, rows: list[EventRow], size_bytes: int) -> QueuedRequest:
+    def put(
+        self, rows: list[EventRow], size_bytes: int, caller: str | None = None
+    ) -> QueuedRequest:
         """Queues a request. An empty queue takes any, as a request alone is bounded already.
 
+        Args:
+            caller: whose share of the queue it takes; None has none (local mode, the import).
+
         Raises:
+            ShareExceeded: the caller has its share of the queue.
             Overloaded: the queue is full.
             Unavailable: the service is stopping.
         """
         if self._closed:
             raise Unavailable("The service is stopping. Send the same again.")
-        if self._requests and (
-            self.events + len(rows) > self._settings.queue_max_events
-            or self.size_bytes + size_bytes > self._settings.queue_max_bytes
-        ):
-            raise Overloaded("More events arrive than can be written. Send the same again.")
+        if self._requests and not self._has_room(len(rows), size_bytes, caller):
+            raise refusal("queue", WAITING, 0 if caller is None else self._events_of[caller])
         request = QueuedRequest(
-            rows, size_bytes, asyncio.get_running_loop().create_future(), monotonic(), here()
+            rows,
+            size_bytes,
+            asyncio.get_running_loop().create_future(),
+            monotonic(),
+            here(),
+            caller,
         )
         self._requests.append(request)
-        self.events += len(rows)
-        self.size_bytes += size_bytes
+        self._add(request, 1)
         self._work.set()
         return request
+
+    def _has_room(self, events: int, size_bytes: int, caller: str | None) -> bool:
+        """Whether that much fits, and leaves as much free as its caller then has on the queue."""
+        free_events = self._settings.queue_max_events - self.events - events
+        free_bytes = self._settings.queue_max_bytes - self.size_bytes - size_bytes
+        if free_events < 0 or free_bytes < 0:
+            return False
+        if caller is None or not self._events_of[caller]:
+            return True
+        return (
+            self._events_of[caller] + events <= free_events
+            and self._bytes_of[caller] + size_bytes <= free_bytes
+        )
+
+    def _add(self, request: QueuedRequest, sign: int) -> None:
+        """Counts a request in, or out again."""
+        caller, events, size_bytes = request.caller, len(request.rows), request.size_bytes
+        self.events += sign * events
+        self.size_bytes += sign * size_bytes
+        self._events_of[caller] += sign * events
+        self._bytes_of[caller] += sign * size_bytes
+        if sign < 0 and not self._events_of[caller]:
+            del self._events_of[caller], self._bytes_of[caller]
 
     @property
     def oldest_seconds(self) -> float:
@@ -87,8 +124,7 @@ class RequestQueue:
             if group and events > self._settings.group_max_events:
                 break
             group.append(self._requests.popleft())
-            self.events -= len(request.rows)
-            self.size_bytes -= request.size_bytes
+            self._add(request, -1)
         return group
 
     def close(self) -> None:

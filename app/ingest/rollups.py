@@ -14,7 +14,8 @@ import asyncpg
 
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
-from app.totals import ADD_TO_ROLLUPS
+from app.rollup_kinds import OTHER, DayKind, KnownKinds, add_kinds, midnight
+from app.totals import ADD_TO_ROLLUPS, GROW_SESSION, GROW_USER_DAY
 
 SLOTS_PER_DAY = 96
 SLOT_MINUTES = 15
@@ -34,28 +35,21 @@ WITH share AS (
 {ADD_TO_ROLLUPS}
 """  # noqa: S608 (ours)
 
-# What was summed up of the day is no longer true.
-UPSERT_USER_DAYS = """
+UPSERT_USER_DAYS = f"""
 INSERT INTO activity_user_day (user_id, day, slots)
 SELECT user_id, day, slots::bit(96)
 FROM unnest($1::bigint[], $2::date[], $3::text[]) AS given (user_id, day, slots)
-ON CONFLICT (user_id, day) DO UPDATE SET
-  slots = activity_user_day.slots | excluded.slots, summary = NULL
-"""
+{GROW_USER_DAY}
+"""  # noqa: S608 (ours)
 
-UPSERT_SESSIONS = """
+UPSERT_SESSIONS = f"""
 INSERT INTO activity_session AS kept (user_id, session_id, started_at, ended_at, events, is_long)
 SELECT user_id, session_id, started_at, ended_at, events,
   ended_at - started_at > interval '1 day'
 FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[])
   AS given (user_id, session_id, started_at, ended_at, events)
-ON CONFLICT (user_id, session_id) DO UPDATE SET
-  started_at = least(kept.started_at, excluded.started_at),
-  ended_at = greatest(kept.ended_at, excluded.ended_at),
-  events = kept.events + excluded.events,
-  is_long = greatest(kept.ended_at, excluded.ended_at)
-    - least(kept.started_at, excluded.started_at) > interval '1 day'
-"""
+{GROW_SESSION}
+"""  # noqa: S608 (ours)
 
 
 @dataclass(slots=True)
@@ -110,8 +104,9 @@ class Tally:
             elif at < session.started_at:
                 session.started_at = at
 
-    async def write(self, connection: asyncpg.Connection) -> None:
-        """Adds the tally to the tables, last before the commit.
+    async def write(self, connection: asyncpg.Connection, known: KnownKinds) -> set[DayKind]:
+        """Adds the tally to the tables, last before the commit. Returns kinds that have a row of
+        their own once it is committed, and were not known to have one.
 
         In sorted order, as two transactions that upsert the same keys in different orders would
         deadlock; last, as the rows stay locked until the commit.
@@ -133,9 +128,28 @@ class Tally:
             [day for (_, day), _ in days],
             [f"{bits:096b}" for _, bits in days],
         )
+        added = await self._sort_out_kinds(connection, known)
         totals = sorted(self.rollups.items())
         await connection.execute(
             UPSERT_ROLLUPS,
             *([key[part] for key, _ in totals] for part in range(5)),
             *([counts[part] for _, counts in totals] for part in range(3)),
         )
+        return added
+
+    async def _sort_out_kinds(
+        self, connection: asyncpg.Connection, known: KnownKinds
+    ) -> set[DayKind]:
+        """Counts as `other` what its day has no room for (`app/rollup_kinds.py`)."""
+        kinds = {key: (midnight(key[0]), *key[1:]) for key in self.rollups}
+        missing = known.missing(kinds.values())
+        if not missing:
+            return missing
+        added = await add_kinds(connection.fetch, missing, known.per_day)
+        missing -= added
+        for key, kind in kinds.items() if missing else ():
+            if kind in missing:
+                others = self.rollups.setdefault((key[0], *OTHER), [0, 0, 0])
+                for part, count in enumerate(self.rollups.pop(key)):
+                    others[part] += count
+        return added

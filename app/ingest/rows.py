@@ -1,18 +1,31 @@
 """What preparation makes of a batch: rows to write, and rejections to report."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
 
 from app.ingest.verdict import Verdict, Warn
+from app.schemas.event import BATCH_EVENTS_MAX
+
+# Of a batch, each event is received a microsecond after the one before it: of events of one moment,
+# that is their order. Made once, as one is added for every event.
+PLACES = tuple(timedelta(microseconds=place) for place in range(BATCH_EVENTS_MAX))
+
+
+class TimeBasis(Enum):
+    """Where the time of an event comes from."""
+
+    GIVEN = "given"  # by the client, in the event or in its UUIDv7
+    CORRECTED = "corrected"  # the client's clock is ahead of ours: moved back
+    RECEIVED = "received"  # the client gave none
 
 
 class EventRow(NamedTuple):
     """An event as it will be stored, but for the user, who is still an email.
 
-    `time_is_fixed` is False where the stored time hangs on when the request came, so that a retry
-    would get another one: such a row's duplicates are looked up by id.
+    `received_at` is when its request came, and its place in the batch on top, in microseconds.
     """
 
     place: int
@@ -31,7 +44,7 @@ class EventRow(NamedTuple):
     context_snapshot: str | None
     duration_ms: int | None
     received_at: datetime
-    time_is_fixed: bool
+    time_basis: TimeBasis
     warnings: tuple[Warn, ...]
 
 

@@ -13,6 +13,8 @@ from app.totals import LOCK_USER_DAYS, SLOT_OF_DAY, of_each_user
 
 # Below this, the events themselves are read as fast.
 EVENTS_MIN = 32
+# Of a user's day; the kinds with the fewest events are summed up together, their texts empty.
+KINDS_MAX = 200
 DAYS_AT_ONCE = 500
 
 NEXT_DAYS = text(
@@ -24,7 +26,8 @@ NEXT_DAYS = text(
 )
 
 # Of user-days that were `touched`, as JSON: `slots` has the events of each of the 96 quarter-hours,
-# `kinds` rows of type, category, action, device (empty for none), events, timed, duration_ms.
+# `kinds` rows of type, category, action, device (empty for none), events, timed, duration_ms, of
+# which one without a type has all kinds that are not listed.
 COUNT_DAYS = f"""
 grouped AS (
   SELECT touched.user_id, touched.day, {SLOT_OF_DAY} AS slot,
@@ -41,11 +44,25 @@ grouped AS (
     device_type, events, timed, duration_ms)
     ORDER BY event_type, event_category, event_action, device_type) AS kinds
   FROM (
-    SELECT user_id, day, event_type, event_category, event_action, device_type,
+    SELECT user_id, day,
+      CASE WHEN is_listed THEN event_type ELSE '' END AS event_type,
+      CASE WHEN is_listed THEN event_category ELSE '' END AS event_category,
+      CASE WHEN is_listed THEN event_action ELSE '' END AS event_action,
+      CASE WHEN is_listed THEN device_type ELSE '' END AS device_type,
       sum(events) AS events, sum(timed) AS timed, sum(duration_ms) AS duration_ms
-    FROM grouped JOIN enough USING (user_id, day) WHERE is_enough
-    GROUP BY 1, 2, 3, 4, 5, 6
-  ) AS by_kind GROUP BY user_id, day
+    FROM (
+      SELECT by_kind.*, row_number() OVER (
+        PARTITION BY user_id, day
+        ORDER BY events DESC, event_type, event_category, event_action, device_type
+      ) <= {KINDS_MAX} AS is_listed
+      FROM (
+        SELECT user_id, day, event_type, event_category, event_action, device_type,
+          sum(events) AS events, sum(timed) AS timed, sum(duration_ms) AS duration_ms
+        FROM grouped JOIN enough USING (user_id, day) WHERE is_enough
+        GROUP BY 1, 2, 3, 4, 5, 6
+      ) AS by_kind
+    ) AS ranked GROUP BY 1, 2, 3, 4, 5, 6
+  ) AS listed GROUP BY user_id, day
 ), slots AS (
   SELECT user_id, day, json_agg(coalesce(by_slot.events, 0) ORDER BY slot) AS slots
   FROM enough CROSS JOIN generate_series(0, 95) AS slot LEFT JOIN (

@@ -1,19 +1,29 @@
 """Email -> user, remembered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import or_
 from typing import NamedTuple
 
 import asyncpg
 
-from app.models import EMAIL_LOCK_CLASS, email_hash, email_lock
+from app.errors import Unavailable
+from app.ingest.rows import EventRow, TimeBasis
+from app.locks import EMAIL_LOCK_CLASS, email_lock
+from app.models import email_hash
+from app.schemas.email import earlier_forms
 from app.settings import Settings
+from app.tombstones import FINGERPRINT, OWN_SECRET, fingerprint
 
 USERS_MAX = 50_000
+# A clock that is known to be wrong may be more so: a request can be under way for long.
+WRONG_CLOCK_DOUBT = timedelta(days=1)
+# So far ahead of ours a right clock may seem to be.
+RIGHT_CLOCK = timedelta(seconds=1)
 
 
 class User(NamedTuple):
-    """`redated`: some event of theirs is stored under another time than its client gave.
+    """`redated`: some event of theirs lies in another month than its id says (`stray_event`).
     `opted_out`: nothing of theirs is recorded. `not_before`: when they were erased last.
     """
 
@@ -48,7 +58,7 @@ FROM app_user WHERE id = ANY($1::bigint[]) AND email IS NOT NULL
 # Against an erasure of the same person, which takes it exclusively.
 LOCK_EMAILS = "SELECT pg_advisory_xact_lock_shared($1, key) FROM unnest($2::int[]) AS key"
 
-SELECT_SECRET = "SELECT value FROM service_secret WHERE name = 'erasure'"  # noqa: S105 (a statement)
+SELECT_SECRETS = "SELECT name, value FROM service_secret WHERE name = ANY($1::text[])"
 
 SELECT_ERASURES = """
 SELECT DISTINCT ON (email_hash)
@@ -65,26 +75,41 @@ class KnownUsers:
     def __init__(self, settings: Settings, at_most: int = USERS_MAX) -> None:
         self._users: Users = {}
         self._at_most = at_most
+        self._clock_tolerance = timedelta(seconds=settings.clock_skew_tolerance_seconds)
         given = settings.erasure_secret
-        self._secret = given.get_secret_value().encode() if given else None
+        self._configured_secret = given.get_secret_value().encode() if given else None
 
     async def resolve(
-        self, connection: asyncpg.Connection, latest: Mapping[str, datetime]
+        self, connection: asyncpg.Connection, rows: Sequence[EventRow]
     ) -> tuple[Users, Users]:
-        """The users, and, of these, those who had to be looked up.
+        """Returns the users of these rows, and, of these, those who had to be looked up.
 
         They may have been made by this very transaction: `remember` them after its commit.
-
-        Args:
-            latest: the emails, each with the time of its latest event.
         """
         users = self._users
-        found = {email: users[email] for email in latest if email in users}
-        if len(found) == len(latest):
+        emails = {row.user_email for row in rows}
+        found = {email: users[email] for email in emails if email in users}
+        if len(found) == len(emails):
             return found, {}
-        missing = {email: at for email, at in latest.items() if email not in found}
-        looked_up = await self._find(connection, missing)
+        latest: dict[str, datetime] = {}
+        for row in rows:
+            email = row.user_email
+            if email not in found:
+                earliest = self.earliest_time(row)
+                latest[email] = max(latest.get(email, earliest), earliest)
+        looked_up = await self._find(connection, latest)
         return found | looked_up, looked_up
+
+    def earliest_time(self, row: EventRow) -> datetime:
+        """Returns when the event happened at the earliest, whatever its client's clock says.
+
+        Decides at the border of an erasure: what is not surely later counts as earlier.
+        """
+        is_given = row.time_basis is TimeBasis.GIVEN
+        # A time after its receipt is of a clock that is ahead, by so much or more.
+        is_ahead = row.event_timestamp > row.received_at + RIGHT_CLOCK
+        is_doubtful = not is_given or is_ahead
+        return row.event_timestamp - (WRONG_CLOCK_DOUBT if is_doubtful else self._clock_tolerance)
 
     def remember(self, users: Users) -> None:
         self._users.update((email, user) for email, user in users.items() if user.exists)
@@ -122,18 +147,47 @@ class KnownUsers:
             found |= await _select(connection, [row[0] for row in new if row[0] not in found])
         return found
 
+    async def _current_secret(self, connection: asyncpg.Connection) -> bytes | None:
+        """The secret of the tombstones; None where there is none yet.
+
+        Another process may have made the first one since this one started, with another secret.
+
+        Raises:
+            Unavailable: the settings name another one: who was erased can't be told.
+        """
+        rows = await connection.fetch(SELECT_SECRETS, [OWN_SECRET, FINGERPRINT])
+        stored = dict(rows)
+        kept = stored.get(FINGERPRINT)
+        secret = self._configured_secret or stored.get(OWN_SECRET)
+        if kept is not None and (secret is None or fingerprint(secret) != kept):
+            raise Unavailable(
+                "ACTIVITY_ERASURE_SECRET is not the one that this database's erasures were made "
+                "with.",
+                code="erasure_secret_changed",
+            )
+        return secret
+
     async def _erased(
         self, connection: asyncpg.Connection, emails: Sequence[str]
     ) -> dict[str, tuple[datetime | None, bool, bool, bool]]:
-        """When they were erased last, and what they had opted out of by then."""
-        if self._secret is None:
-            # It is made with the first erasure: without it, there was none.
-            self._secret = await connection.fetchval(SELECT_SECRET)
-            if self._secret is None:
-                return {}
-        hashes = {email_hash(self._secret, email): email for email in emails}
-        rows = await connection.fetch(SELECT_ERASURES, list(hashes))
-        return {hashes[row[0]]: (row[1], row[2], row[3], row[4]) for row in rows}
+        """When they were erased last, and what they had opted out of by then: in any form of their
+        address that an earlier version may have known."""
+        secret = await self._current_secret(connection)
+        if secret is None:
+            return {}
+        hashes = {
+            email_hash(secret, form): email
+            for email in emails
+            for form in (email, *earlier_forms(email))
+        }
+        erased: dict[str, tuple[datetime | None, bool, bool, bool]] = {}
+        for key, at, *opt_outs in await connection.fetch(SELECT_ERASURES, list(hashes)):
+            email = hashes[key]
+            before = erased.get(email, NEVER_ERASED)
+            latest = at if before[0] is None else max(at, before[0])
+            no_analytics, no_context, no_learning = map(or_, opt_outs, before[1:])
+            erased[email] = (latest, no_analytics, no_context, no_learning)
+        return erased
 
 
 NEVER_ERASED = (None, False, False, False)

@@ -1,6 +1,6 @@
 """What became of each event, and of a batch as a whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -67,3 +67,12 @@ class BatchResult:
     rejected: int
     results: tuple[Verdict, ...]
     warnings: tuple[Warn, ...]
+
+
+def without_reasons(result: BatchResult) -> BatchResult:
+    """The same, without why events are suppressed: that is their user's own affair."""
+    results = tuple(
+        replace(verdict, code=None, message=None) if verdict.status == "suppressed" else verdict
+        for verdict in result.results
+    )
+    return replace(result, results=results)

@@ -13,20 +13,33 @@ from time import monotonic
 import asyncpg
 
 from app.db import Database
-from app.db_errors import CommitUnknown, is_elsewhere, is_lost, sqlstate_of, translate
+from app.db_connection import Connection
+from app.db_errors import (
+    FAILURES,
+    CommitUnknown,
+    is_elsewhere,
+    is_lost,
+    is_read_only,
+    sqlstate_of,
+    translate,
+)
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.queue import QueuedRequest, RequestQueue
 from app.ingest.rows import EventRow
 from app.ingest.users import KnownUsers
 from app.ingest.verdict import Outcomes
+from app.rollup_kinds import KnownKinds
 from app.settings import Settings
 from app.watch import metrics
 from app.watch.database_errors import count_database_error
 from app.watch.traces import flush_span
 
-# Of one group: for users who were changed, a connection that died in idleness, a deadlock. None of
-# these commits, so that another attempt repeats nothing.
+# Of one group: for users who were changed, a connection that died in idleness or leads to a server
+# that takes no writes, a deadlock. None of these commits, so that another attempt repeats nothing.
+# Where the answer to a COMMIT is missing, another attempt finds out by the events' identities.
 ATTEMPTS = 4
+# Of one group, in all: others wait behind it.
+PATIENCE_SECONDS = 25.0
 DEADLOCK_STATES = frozenset({"40P01", "40001"})
 
 
@@ -48,9 +61,9 @@ class GroupWriter:
     def __init__(self, database: Database, settings: Settings, *, announced: bool = True) -> None:
         self.stats = WriterStats()
         self.queue = RequestQueue(settings)
-        known = KnownUsers(settings)
+        known, kinds = KnownUsers(settings), KnownKinds(settings.rollup_kinds_per_day)
         self._writers = [
-            _Writer(database, self.queue, known, self.stats, announced=announced)
+            _Writer(database, self.queue, known, kinds, self.stats, announced=announced)
             for _ in range(settings.writer_tasks)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,17 +76,21 @@ class GroupWriter:
         self.queue.close()
         await asyncio.gather(*self._tasks)
 
-    async def write(self, rows: list[EventRow], size_bytes: int) -> Outcomes:
+    async def write(
+        self, rows: list[EventRow], size_bytes: int, caller: str | None = None
+    ) -> Outcomes:
         """Writes a request's rows; when this returns, they are committed, but for what the
         outcomes say.
 
         Args:
             size_bytes: about how much memory they hold, for the bound on the queue.
+            caller: whose share of the queue they take; None has none.
 
         Raises:
-            Overloaded, DatabaseUnavailable: nothing is known to be committed; a retry settles it.
+            ShareExceeded, Overloaded, DatabaseUnavailable: nothing is known to be committed; a
+                retry settles it.
         """
-        return await self.queue.put(rows, size_bytes).done
+        return await self.queue.put(rows, size_bytes, caller).done
 
 
 class _Writer:
@@ -84,6 +101,7 @@ class _Writer:
         database: Database,
         queue: RequestQueue,
         known: KnownUsers,
+        kinds: KnownKinds,
         stats: WriterStats,
         *,
         announced: bool,
@@ -91,13 +109,18 @@ class _Writer:
         self._database = database
         self._queue = queue
         self._known = known
+        self._kinds = kinds
         self._stats = stats
         self._announced = announced
-        self._connection: asyncpg.Connection | None = None
+        self._connection: Connection | None = None
+        self._gives_up_at = 0.0
+        # Of the present group: its events may be stored already, by a commit that wasn't answered.
+        self._may_be_stored = False
 
     async def run(self) -> None:
         while group := await self._queue.take():
             taken_at = monotonic()
+            self._gives_up_at, self._may_be_stored = taken_at + PATIENCE_SECONDS, False
             events = sum(len(request.rows) for request in group)
             self._stats.groups += 1
             self._stats.requests += len(group)
@@ -118,12 +141,18 @@ class _Writer:
             try:
                 await self._commit(group, expect_new=True)
             except asyncpg.PostgresError as error:
-                if is_elsewhere(error):
+                if is_elsewhere(error) or is_read_only(error):
                     raise
                 # One of the rows is stored already, or can't be.
                 await self._commit(group, expect_new=False)
         except Exception as error:  # noqa: BLE001 (else its requests would wait for ever)
-            if len(group) == 1 or not isinstance(error, asyncpg.PostgresError) or is_lost(error):
+            if (
+                len(group) == 1
+                or not isinstance(error, asyncpg.PostgresError)
+                or is_lost(error)
+                or is_read_only(error)
+                or monotonic() > self._gives_up_at
+            ):
                 failure = translate(error)
                 for request in group:
                     request.fail(failure)
@@ -134,31 +163,37 @@ class _Writer:
 
     async def _commit(self, group: list[QueuedRequest], *, expect_new: bool) -> None:
         for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
+            last = attempt == ATTEMPTS or monotonic() > self._gives_up_at
+            is_known = False
             try:
-                connection = await self._connect()
+                connection, is_known = await self._connect()
                 outcomes = await write_group(
                     connection,
                     [request.rows for request in group],
                     self._known,
-                    expect_new=expect_new,
+                    expect_new=expect_new and not self._may_be_stored,
                     announced=self._announced,
+                    settles=self._may_be_stored,
+                    kinds=self._kinds,
                 )
             except UsersChanged:
                 if last:
                     raise
-            except CommitUnknown:
+            except CommitUnknown as error:
+                self._may_be_stored = True
                 await self._disconnect()
-                raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                was_idle = (
-                    self._connection is not None
-                    and is_lost(error)
-                    and not isinstance(error, TimeoutError)
-                )
-                if is_lost(error):
+                if last:
+                    raise
+                count_database_error(error, None)
+            except FAILURES as error:
+                # One that took its time is not begun again: whoever sent it waits already.
+                again = is_known and is_lost(error) and not isinstance(error, TimeoutError)
+                if is_read_only(error):
+                    self._database.freshness.renew()
+                    again = is_known
+                if is_lost(error) or is_read_only(error):
                     await self._disconnect()
-                again = was_idle or sqlstate_of(error) in DEADLOCK_STATES
+                again = again or sqlstate_of(error) in DEADLOCK_STATES
                 if is_elsewhere(error):
                     # Citus may have had a connection to a worker that died in idleness.
                     again = attempt == 1
@@ -170,13 +205,16 @@ class _Writer:
                     request.succeed(each)
                 return
 
-    async def _connect(self) -> asyncpg.Connection:
-        if self._connection is None:
-            self._connection = await self._database.connect_writer()
-        return self._connection
+    async def _connect(self) -> tuple[Connection, bool]:
+        """A connection, and whether it was there before."""
+        if self._connection is not None and not self._database.freshness.is_stale(self._connection):
+            return self._connection, True
+        await self._disconnect()
+        self._connection = await self._database.connect_writer()
+        return self._connection, False
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.close(timeout=1)
+                await connection.close()

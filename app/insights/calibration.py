@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from app.db import Database, ReadSession, WriteSession
 from app.models import ActivityEvent, Instant
 from app.models_insights import PredictionScore, ServedPrediction
+from app.read.order import EVENT_ORDER
 from app.read.window import Window
 
 BINS = 10
@@ -191,7 +192,7 @@ def _next_type(served: ServedPrediction, now: datetime) -> Select[str]:
             ActivityEvent.event_timestamp > served.after_timestamp,
             ActivityEvent.event_timestamp <= now,
         )
-        .order_by(ActivityEvent.event_timestamp, ActivityEvent.event_id)
+        .order_by(*EVENT_ORDER)
         .limit(1)
     )
 

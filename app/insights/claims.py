@@ -21,14 +21,16 @@ CLAIMS_MAX = 8
 
 # `Cc`, `Cf` and so on: what isn't seen, or turns the text around.
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+# Markup, and whatever could end a quotation.
+_UNQUOTED = frozenset('<>[]{}`|"*_\\&\u201c\u201d\u201e\u201f\u00ab\u00bb')
 _MARKUP = re.compile(r"[<>\[\]{}`|]|\*\*|__|&#?\w+;")
 # Some models repeat their citations in the text.
-_NUMBERS = re.compile(r"\s*\[\d{1,4}(?:\s*,\s*\d{1,4})*\]")
+_NUMBERS = re.compile(r"(?:(?<!\s)\s++)?\[\d{1,4}(?:\s*,\s*\d{1,4})*\]")
 _WORD = re.compile(r"[^\s\"'“”‘’«»()]+")  # noqa: RUF001 (quotes as people write them)
 _LINK = re.compile(r"//|\b(?:data|file|javascript|mailto|sms|tel|vbscript):|\bwww\.", re.IGNORECASE)
 # As JSON writes what isn't ASCII; a context is full of it.
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
-_DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?<=[\w-])\.[^\W\d_]{2,}")  # the end of one's first two labels
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _ID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{1,12}[-_]\d+(?![0-9a-z])"
@@ -155,15 +157,16 @@ def _words(text: str) -> Iterator[str]:
 
 def _is_link(word: str) -> bool:
     """Also a domain with more behind it: that is where something could be carried out."""
-    return _LINK.search(word) is not None or any(
-        sign in word[match.end() :] for match in _DOMAIN.finditer(word) for sign in "/?#:"
-    )
+    if _LINK.search(word) is not None:
+        return True
+    domain = _DOMAIN.search(word)
+    return domain is not None and any(sign in word[domain.end() :] for sign in "/?#:")
 
 
 def harmless(text: str, at_most: int = 80) -> str:
     """What a user wrote, for a sentence of ours: readable, and never a fault of its claim."""
     seen = "".join(
-        " " if unicodedata.category(each) in _HIDDEN or each in '<>[]{}`|"*_\\&' else each
+        " " if unicodedata.category(each) in _HIDDEN or each in _UNQUOTED else each
         for each in unicodedata.normalize("NFKC", text[: 4 * at_most])
     )
     words = [
@@ -172,6 +175,12 @@ def harmless(text: str, at_most: int = 80) -> str:
     ]
     said = " ".join(words)
     return said if len(said) <= at_most else f"{said[: at_most - 3]}..."
+
+
+def in_quotes(text: str | None, at_most: int = 80) -> str:
+    """What a user wrote, as it stands in a sentence of ours: always in double quotes, so that it
+    can't be taken for our words."""
+    return f'"{harmless(text or "", at_most) or "..."}"'
 
 
 def ids_of(context: Context, cites: Iterable[int]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from app.insights.claims import CITES_MAX, TEXT_MAX_CHARS, Claim, harmless
+from app.insights.claims import CITES_MAX, TEXT_MAX_CHARS, Claim, in_quotes
 from app.insights.context import IDS_PER_LINE, Context, Section
 from app.insights.deeds import (
     HIGH_URGENCY,
@@ -101,7 +101,7 @@ def claim_of(
 ) -> Claim:
     """A sentence about events, which cites their lines; an event that no line lists is in the
     first one, which sums up all of them."""
-    latest = sorted(events, key=lambda each: (each.event_timestamp, each.event_id), reverse=True)
+    latest = sorted(events, key=lambda each: each.order, reverse=True)
     cites = list(dict.fromkeys(line_of.get(each.event_id, otherwise) for each in latest))
     said = text if len(text) < TEXT_MAX_CHARS else f"{text[: TEXT_MAX_CHARS - 4]}..."
     return Claim(
@@ -195,7 +195,7 @@ def _one_thing(
     """The most urgent, and of those, the oldest."""
     for first in sorted(subtasks, key=lambda each: made.projects.urgency(project_of(each)))[:1]:
         project = project_of(first)
-        title = f'sub-task "{harmless(first.title)}"' if first.title else "sub-task"
+        title = f"sub-task {in_quotes(first.title)}" if first.title else "sub-task"
         of = (
             ""
             if project is None
@@ -203,7 +203,7 @@ def _one_thing(
         )
         yield Deed(f"finish the {title}{of} that is open since {made.since(first)}", (first,))
     for first in waiting[:1]:
-        label = f"{harmless(first.label, 30)} " if first.label else ""
+        label = f"{in_quotes(first.label, 30)} " if first.label else ""
         yield Deed(f"answer the {label}email that was read on {made.since(first)}", (first,))
     for project, found in _running(made)[:1]:
         rank = made.projects.rank(project)

@@ -127,7 +127,7 @@ def _days(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
 
 
 def _completed(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
-    found = sorted(completed(events), key=lambda each: each.event_timestamp, reverse=True)
+    found = sorted(completed(events), key=lambda each: each.order, reverse=True)
     return [_line("completed", f"{_when(each, zone)} {_said(each)}", [each]) for each in found]
 
 
@@ -137,7 +137,7 @@ def _open(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
     def said(thread: Thread) -> str:
         return f"not finished: {_said(thread.begun)} since {_when(thread.begun, zone)}"
 
-    newest = sorted(open_threads(events), key=lambda each: each.begun.event_timestamp, reverse=True)
+    newest = sorted(open_threads(events), key=lambda each: each.begun.order, reverse=True)
     threads = sorted(newest, key=lambda each: each.begun.event_category == "email")
     work = [each for each in threads if each.begun.event_category != "email"]
     if len(work) > LINES_PER_SECTION:
@@ -152,7 +152,7 @@ def _projects(events: Sequence[PastEvent], zone: ZoneInfo) -> list[Line]:
             by_entity.setdefault(event.entity, []).append(event)
     lines = []
     for entity, found in sorted(
-        by_entity.items(), key=lambda each: (-len(each[1]), each[1][-1].event_timestamp, each[0])
+        by_entity.items(), key=lambda each: (-len(each[1]), each[1][-1].order, each[0])
     ):
         title = next((event.title for event in reversed(found) if event.title), None)
         priority = next((event.priority for event in reversed(found) if event.priority), None)

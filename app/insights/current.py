@@ -55,10 +55,10 @@ class CurrentEverybody:
         except ActivityError as error:
             logger.warning("what everybody does was not learnt: %s", error)
             return
-        learner = Learner(sample)
+        learner = await asyncio.to_thread(Learner, sample)
         begun = monotonic()
         for _ in learner.steps():
             if monotonic() - begun >= SLICE_SECONDS:
                 await asyncio.sleep(REST_SECONDS)
                 begun = monotonic()
-        self._learnt = learner.learnt(now)
+        self._learnt = await asyncio.to_thread(learner.learnt, now)

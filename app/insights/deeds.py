@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from app.insights.claims import harmless
+from app.insights.claims import harmless, in_quotes
 from app.insights.context import ASIDE
 from app.read.past import PastEvent
 from app.schemas.event_types import KNOWN_TYPES
@@ -36,12 +36,12 @@ class Projects:
     priorities: dict[str, str]
 
     def name(self, project: str) -> str:
-        """`"Office move"`, or, where no title is known, its id."""
+        """`"Office move"`, or, where no title is known, its id, in quotes as well."""
         title = self.titles.get(project)
         if title is None:
-            return harmless(project) or "..."
+            return in_quotes(project)
         shared = sum(each == title for each in self.titles.values()) > 1
-        return f'"{title}" ({harmless(project, 40)})' if shared else f'"{title}"'
+        return f"{title} ({in_quotes(project, 40)})" if shared else title
 
     def named(self, project: str | None) -> str:
         """`project "Office move"`; `no project` where it is of none."""
@@ -49,8 +49,8 @@ class Projects:
 
     def rank(self, project: str) -> str:
         """` (high priority)`; nothing where it isn't known."""
-        priority = self.priorities.get(project)
-        return f" ({priority} priority)" if priority else ""
+        priority = self.priorities.get(project, "")
+        return f" ({ranked(priority)} priority)" if harmless(priority) else ""
 
     def urgency(self, project: str | None) -> int:
         """The most urgent is 0."""
@@ -59,15 +59,20 @@ class Projects:
 
 
 def projects_of(events: Iterable[PastEvent]) -> Projects:
-    """Titles and priorities as the events say them; the latest wins."""
+    """Titles in quotes, and priorities, as the events say them; the latest wins."""
     titles, priorities = {}, {}
     for event in events:
         project = project_of(event)
         if project is not None and event.priority:
-            priorities[project] = harmless(event.priority, 20)
+            priorities[project] = event.priority
         if event.entity_type == "project" and event.entity_id and event.title:
-            titles[event.entity_id] = harmless(event.title) or "..."
+            titles[event.entity_id] = in_quotes(event.title)
     return Projects(titles, priorities)
+
+
+def ranked(priority: str) -> str:
+    """A priority in a sentence: a known word is bare, as it is ours, too."""
+    return priority if priority.lower() in URGENCY else in_quotes(priority, 20)
 
 
 def project_of(event: PastEvent) -> str | None:
@@ -145,12 +150,13 @@ def _others(events: Sequence[PastEvent]) -> Iterator[Deed]:
     own = [each for each in own if each.event_category not in ASIDE]
     for kind, found in grouped(own, lambda each: each.event_type)[:NAMED_MAX]:
         times = "" if len(found) == 1 else f" {len(found)} times"
-        yield Deed(f'did "{harmless(kind.replace("_", " "))}"{times}', tuple(found))
+        yield Deed(f"did {in_quotes(kind.replace('_', ' '))}{times}", tuple(found))
 
 
 def emails(events: Sequence[PastEvent]) -> str:
-    """`a customer email`, `5 emails (3 customer, 2 team)`, `2 emails` where no label is known."""
-    counts = Counter(harmless(each.label, 30) if each.label else "" for each in events)
+    """`a "customer" email`, `5 emails (3 "customer", 2 "team")`, `2 emails` where no label is
+    known."""
+    counts = Counter(in_quotes(each.label, 30) if each.label else "" for each in events)
     if len(counts) == 1:
         (label,) = counts
         return many(len(events), f"{label} email".strip())
@@ -172,7 +178,8 @@ def grouped(
 def many(number: int, what: str) -> str:
     """`a goal`, `2 goals`."""
     if number == 1:
-        return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+        first = what.lstrip('"')[:1].lower()
+        return f"an {what}" if first in tuple("aeiou") else f"a {what}"
     return f"{number} {what}s"
 
 
@@ -183,7 +190,7 @@ def listed(names: Sequence[str]) -> str:
 
 def _titled(events: Sequence[PastEvent], otherwise: str) -> str:
     title = next((each.title for each in events if each.title), None)
-    return f'the sub-task "{harmless(title)}"' if title else otherwise
+    return f"the sub-task {in_quotes(title)}" if title else otherwise
 
 
 def _of(events: Iterable[PastEvent], event_type: str) -> list[PastEvent]:

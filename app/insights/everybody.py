@@ -5,7 +5,7 @@ type that is none of the known ones counts only where several users have it: wha
 are called is nobody else's to read.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +32,10 @@ USERS_MIN = 5
 WEIGHED_MAX = 4_000
 # A context of two types or more that was seen just once says nothing.
 SEEN_MIN = 2
+# The most frequent ones are told apart: each step costs as much as there are types.
+TYPES_MAX = 200
+# Stands for all other types, in the sample alone: no event has this name.
+UNLISTED = "\0"
 
 # Where learning begins, for contexts of one to three types: what it led to on the data sets of
 # `benchmarks/predict.py`, rounded.
@@ -87,8 +91,10 @@ class Learner:
             sample: events of some users, ascending by time.
         """
         self._sample = sample
-        self._types = tuple(sorted({event.event_type for event in sample}))
-        self._common = _common(sample)
+        frequent = Counter(event.event_type for event in sample).most_common(TYPES_MAX)
+        self._listed = frozenset(name for name, _ in frequent)
+        self._types = (*sorted(self._listed), UNLISTED)
+        self._common = _common(sample, self._listed)
         self._index = {name: n for n, name in enumerate(self._types)}
         self._contexts: dict[Types, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._seen: dict[Types, int] = defaultdict(int)
@@ -108,12 +114,14 @@ class Learner:
             ):
                 user.context = (BEGINNING,)
             since = event.event_timestamp - first
+            name = event.event_type if event.event_type in self._listed else UNLISTED
             if n >= weighed_from:
-                self._weigh(user, event, since)
-            self._count(user, event, since)
+                self._weigh(user, name, since)
+            self._count(user, name, since)
+            user.at, user.session = event.event_timestamp, event.session_id
             yield
 
-    def _weigh(self, user: _User, event: SampledEvent, since: timedelta) -> None:
+    def _weigh(self, user: _User, name: str, since: timedelta) -> None:
         length, types = len(user.context), self._types
         # What is counted later weighs more than what was counted first: here, it is the present.
         ours, theirs = 0.5 ** (since / HALF_LIFE), 0.5 ** (since / USER_HALF_LIFE)
@@ -129,19 +137,17 @@ class Learner:
         logs = logarithms([*everybody, *own])
         weights = self._weights[length - 1]
         shares = pooled(logs, weights)
-        came = self._index[event.event_type]
+        came = self._index[name]
         self._weights[length - 1] = corrected(weights, logs, shares, came)
 
-    def _count(self, user: _User, event: SampledEvent, since: timedelta) -> None:
+    def _count(self, user: _User, name: str, since: timedelta) -> None:
         ours, theirs = 2 ** (since / HALF_LIFE), 2 ** (since / USER_HALF_LIFE)
-        name = event.event_type
         for key in suffixes(user.context):
             user.contexts[key][name] += theirs
             if name in self._common and self._common.issuperset(key):
                 self._contexts[key][name] += ours
                 self._seen[key] += 1
         user.context = (*user.context, name)[-ORDER_MAX:]
-        user.at, user.session = event.event_timestamp, event.session_id
 
     def learnt(self, now: datetime) -> Everybody:
         """What the steps so far have taught."""
@@ -162,11 +168,12 @@ class Learner:
         )
 
 
-def _common(sample: Sequence[SampledEvent]) -> set[str]:
-    """The types that may be told to others."""
+def _common(sample: Sequence[SampledEvent], listed: frozenset[str]) -> set[str]:
+    """The listed types that may be told to others."""
     users: dict[str, set[int]] = defaultdict(set)
     for event in sample:
-        users[event.event_type].add(event.user_id)
+        if event.event_type in listed:
+            users[event.event_type].add(event.user_id)
     return {BEGINNING} | {
         name for name, who in users.items() if name in KNOWN_TYPES or len(who) >= USERS_MIN
     }

@@ -10,11 +10,14 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from app.errors import Overloaded, ShareExceeded
 from app.insights.claims import Examination
 from app.settings import Settings
+from app.slots import Slots
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent, RunContext
@@ -24,7 +27,6 @@ S = TypeVar("S")
 A = TypeVar("A")
 
 RETRIES = 1
-QUEUED_PER_SLOT = 4
 FAULTS_TOLD_MAX = 10
 
 logger = logging.getLogger("activity_events")
@@ -56,12 +58,10 @@ class Generated(Generic[A]):
 
 
 class Generator:
-    """One model, and how much it may take. At most `llm_concurrency` generations run at one time; a
-    few more wait, within their time."""
+    """One model, and how much it may take. At most `llm_concurrency` generations run at one time,
+    of one caller its share of them; a few more wait, within their time."""
 
     def __init__(self, model: "Model", name: str, settings: Settings) -> None:
-        from pydantic_ai.concurrency import ConcurrencyLimiter
-
         self.name = name
         self._model = model
         self._timeout_seconds = settings.llm_timeout_seconds
@@ -71,10 +71,20 @@ class Generator:
             "max_retries": RETRIES,
             "openai_store": False,  # what users did is not to be kept elsewhere
         }
-        self._limiter = ConcurrencyLimiter(
-            settings.llm_concurrency, max_queued=QUEUED_PER_SLOT * settings.llm_concurrency
+        self._slots = Slots(
+            "generations",
+            "generations",
+            settings.llm_concurrency,
+            wait_seconds=settings.llm_timeout_seconds,
         )
+        self._caller: str | None = None
         self._agents: dict[type, Agent[Task[Any, Any], Any]] = {}
+
+    def of(self, caller: str | None) -> "Generator":
+        """The same for one caller, within its share; None has none (local mode)."""
+        shared = copy(self)
+        shared._caller = caller
+        return shared
 
     def open(self) -> AbstractAsyncContextManager[object]:
         """Holds its connections, and closes them."""
@@ -83,7 +93,7 @@ class Generator:
     async def generate(self, task: Task[S, A]) -> Generated[A]:
         """Asks the model; whatever goes wrong with that, it is said and not raised."""
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds), self._slots.hold(self._caller):
                 said = await self._run(task)
         except Exception as error:  # noqa: BLE001 (a provider's answer may break a client anywhere)
             failure = self._failure(error)
@@ -113,7 +123,6 @@ class Generator:
                 output_type=said,
                 deps_type=Task[Any, Any],
                 retries=RETRIES,
-                max_concurrency=self._limiter,
                 model_settings=self._model_settings,
             )
             agent.output_validator(_something_holds)
@@ -126,7 +135,7 @@ class Generator:
         match error:
             case TimeoutError() | exceptions.ModelTimeoutError():
                 return f"the model took longer than {self._timeout_seconds:g} seconds"
-            case exceptions.ConcurrencyLimitExceeded():
+            case ShareExceeded() | Overloaded():
                 return "too many are being generated"
             case exceptions.ModelHTTPError():
                 return f"the provider answered {error.status_code}"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
-from app.insights.claims import Claim, Examination, Said, harmless
+from app.insights.claims import Claim, Examination, Said, in_quotes
 from app.insights.compose import claim_of, lines_by_event
 from app.insights.context import Context
-from app.insights.deeds import Deed, grouped, many, project_of, projects_of
+from app.insights.deeds import Deed, grouped, many, project_of, projects_of, ranked
 from app.read.past import Past, PastEvent
 
 HINTS_MAX = 5
@@ -132,7 +132,7 @@ def _alike(events: Sequence[PastEvent], created: Sequence[PastEvent], about: str
         if project_of(each) == first.entity_id and each.event_type == "project_subtask_created"
     ]
     had = f", which has had {many(len(subtasks), 'sub-task')} since" if subtasks else ""
-    said = f'it sounds like your project "{harmless(first.title or "")}"{had}'
+    said = f"it sounds like your project {in_quotes(first.title)}{had}"
     yield Deed(said, (first, *subtasks))
 
 
@@ -168,9 +168,7 @@ def _usual_priority(
     if len(with_one) < SAMPLES_MIN or not context.lines:
         return None
     priority, found = grouped(with_one, lambda each: each.priority or "")[0]
-    said = (
-        f"{len(found)} of your {len(with_one)} new projects had {harmless(priority, 20)} priority"
-    )
+    said = f"{len(found)} of your {len(with_one)} new projects had {ranked(priority)} priority"
     return Suggestion(priority, claim_of(said, found, line_of))
 
 
@@ -179,7 +177,7 @@ def _treatment(label: str, acts: Sequence[PastEvent]) -> Iterator[Deed]:
     read = len({each.entity for each in acts if each.event_type == "email_opened"})
     if read < SAMPLES_MIN:
         return
-    name = harmless(label, 30)
+    name = in_quotes(label, 30)
     for kind, done in (("email_replied", "answered"), ("email_archived", "archived")):
         found = [each for each in acts if each.event_type == kind]
         number = len({each.entity for each in found})
@@ -214,7 +212,7 @@ def _label_for(
     if not best or not context.lines:
         return None
     label, acts = next((label, acts) for score, label, acts in scores if score == best)
-    said = f"the subject sounds like your {harmless(label, 30)} emails"
+    said = f"the subject sounds like your {in_quotes(label, 30)} emails"
     return Suggestion(label, claim_of(said, acts, line_of))
 
 

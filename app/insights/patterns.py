@@ -20,6 +20,7 @@ SAMPLES_MIN = 5
 SAMPLES_MEDIUM = 20
 SAMPLES_HIGH = 60
 HOURS_SHOWN = 3
+VALUES_MAX = 50  # priorities and categories that a finding lists, the most frequent ones
 A_MILLISECOND = timedelta(milliseconds=1)
 PAUSE = timedelta(minutes=30)
 FOCUS_MIN = timedelta(minutes=25)
@@ -140,7 +141,7 @@ def _priorities(events: Sequence[PastEvent]) -> Finding:
                 created[event.entity] = event.priority
     chosen = created if len(created) >= SAMPLES_MIN else last
     counts = Counter(chosen.values())
-    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))[:VALUES_MAX]
     shares = {name: round(counts[name] / len(chosen), 4) for name in ranked}
     return _finding(ranked, len(chosen), shares)
 
@@ -192,7 +193,7 @@ def _features(events: Sequence[PastEvent], window: Window) -> Finding:
             round(counts[name] / len(events), 4),
             round((counts[name] - 2 * early[name]) / early[name], 4) if early[name] else None,
         )
-        for name in sorted(counts, key=lambda name: (-counts[name], name))
+        for name in sorted(counts, key=lambda name: (-counts[name], name))[:VALUES_MAX]
     ]
     return _finding(used, len(events))
 
@@ -221,7 +222,9 @@ def _focus(events: Sequence[PastEvent]) -> Finding:
     value = {
         "sessions": len(found),
         "median_length_ms": round(statistics.median(length for _, length in found)),
-        "categories": dict(sorted(names.items(), key=lambda each: (-each[1], each[0]))),
+        "categories": dict(
+            sorted(names.items(), key=lambda each: (-each[1], each[0]))[:VALUES_MAX]
+        ),
     }
     return _finding(value, len(stretches))
 

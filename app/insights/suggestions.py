@@ -90,7 +90,7 @@ def _suggestion(candidate: Candidate, evidence: Evidence) -> Suggestion:
     week = "once" if evidence.last_week == 1 else f"{evidence.last_week} times"
     share = 100 * evidence.times // evidence.out_of
     often = f"{share}% of the time, {week} in the last 7 days"
-    latest = sorted(candidate.hits, key=lambda hit: (hit.at, hit.event.event_id), reverse=True)
+    latest = sorted(candidate.hits, key=lambda hit: (hit.at, hit.event.place), reverse=True)
     return Suggestion(
         kind=candidate.kind,
         text=f"{candidate.opening}, {often}: {candidate.advice}.",

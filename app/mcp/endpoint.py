@@ -14,12 +14,17 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, Request
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import NotFound
-from app.routers.access import GuardedRoute
+from app.mcp.request_body import invalid_id, readable_body
+from app.routers.access import GuardedRoute, replaying
+from app.routers.responses import JsonResponse
 
+VERSION_HEADER = b"mcp-protocol-version"
+BAD_REQUEST = 400
 CREDENTIALS = ("authorization", "x-api-key", "origin", "user-agent")
 
 router = APIRouter(route_class=GuardedRoute)
@@ -93,18 +98,62 @@ class McpService:
 
 
 class Handled(Response):
-    """An answer that another application gives."""
+    """An answer that another application gives to a request with this body."""
 
-    def __init__(self, handler: ASGIApp) -> None:
+    def __init__(self, handler: ASGIApp, body: bytes) -> None:
         super().__init__()
         self._handler = handler
+        self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._handler(scope, receive, send)
+        """No `Accept` takes anything (RFC 9110, 12.5.1); an empty header is none."""
+        kept = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name != b"content-length"
+            and (name not in {b"accept", VERSION_HEADER} or value.strip())
+        ]
+        kept.append((b"content-length", str(len(self._body)).encode()))
+        if all(name != b"accept" for name, _ in kept):
+            kept.append((b"accept", b"*/*"))
+        await self._handler({**scope, "headers": kept}, replaying(self._body, receive), send)
 
 
 @router.post("/mcp", include_in_schema=False)
 async def mcp_endpoint(request: Request) -> Response:
     """The Model Context Protocol."""
     service: McpService = request.app.state.mcp
-    return Handled(await service.handler())
+    handler = await service.handler()
+    refusal = _unknown_version(request.headers)
+    if refusal is not None:
+        return refusal
+    body, message = readable_body(await request.body())
+    return _invalid_request(message) or Handled(handler, body)
+
+
+def _invalid_request(message: object) -> Response | None:
+    """The refusal of a request with an id that can't be answered to, as JSON-RPC has errors."""
+    from mcp_types.jsonrpc import INVALID_REQUEST
+
+    reason = invalid_id(message)
+    if reason is None:
+        return None
+    error = {"code": INVALID_REQUEST, "message": f"Invalid request: {reason}"}
+    return JsonResponse({"jsonrpc": "2.0", "id": None, "error": error}, BAD_REQUEST)
+
+
+def _unknown_version(headers: Headers) -> Response | None:
+    """The refusal of a version of the protocol that nobody here speaks, as JSON-RPC has errors."""
+    from mcp_types.jsonrpc import UNSUPPORTED_PROTOCOL_VERSION
+    from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
+
+    version = headers.get(VERSION_HEADER.decode(), "").strip()
+    if not version or version in KNOWN_PROTOCOL_VERSIONS:
+        return None
+    error = {
+        "code": UNSUPPORTED_PROTOCOL_VERSION,
+        "message": f"MCP-Protocol-Version: {version[:40]} is not spoken here; leave it out, or "
+        f"send one of {', '.join(KNOWN_PROTOCOL_VERSIONS)}.",
+        "data": {"requested": version[:40], "supported": list(KNOWN_PROTOCOL_VERSIONS)},
+    }
+    return JsonResponse({"jsonrpc": "2.0", "id": None, "error": error}, BAD_REQUEST)

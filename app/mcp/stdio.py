@@ -6,15 +6,18 @@ from typing import Any
 
 import httpx
 
+from app.client.address import Address
 from app.mcp.tools import make_server
 
 TIMEOUT_SECONDS = 60
 
 
-async def serve_stdio(url: str, key: str | None) -> None:
+async def serve_stdio(address: Address) -> None:
     """Answers until stdin ends."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS) as shared:
+    options = address.options()
+    async with httpx.AsyncClient(
+        base_url=address.url, timeout=TIMEOUT_SECONDS, **options
+    ) as shared:
 
         @asynccontextmanager
         async def client(_: Any) -> AsyncIterator[httpx.AsyncClient]:

@@ -10,7 +10,15 @@ from sqlalchemy import ColumnElement, Date, cast, func, select, text
 from app.db import Database, WriteSession
 from app.errors import InvalidRequest
 from app.models import ActivityEvent, AppUser
-from app.totals import ADD_TO_ROLLUPS, BUCKET, LOCK_USER_DAYS, SLOT_BIT, of_each_user
+from app.privacy.first_seen import first_of_each, keep_first_seen
+from app.totals import (
+    ADD_TO_ROLLUPS,
+    BUCKET,
+    LOCK_USER_DAYS,
+    SHARE,
+    SLOT_BIT,
+    of_each_user,
+)
 
 # Rows of one transaction: small enough that ingest never waits for a lock or a vacuum behind it.
 ROWS_PER_TRANSACTION = 10_000
@@ -58,7 +66,7 @@ RECOUNT_SESSIONS = text(
 # Those whose events are not in the totals. All are locked, as an opt-out changes that.
 LOCK_USERS = text(
     "SELECT id, counted FROM app_user WHERE id = ANY(CAST(:users AS bigint[]))"
-    " ORDER BY id FOR SHARE"
+    " ORDER BY id FOR NO KEY UPDATE"
 )
 
 DELETE_AND_TAKE_OFF = text(
@@ -72,14 +80,14 @@ DELETE_AND_TAKE_OFF = text(
         AND event.event_id = doomed.id
       RETURNING event.user_id, event.event_timestamp, event.event_type, event.event_category,
         event.event_action, event.device_type, event.duration_ms
-    ), share AS (
+    ), counted AS (
       SELECT {BUCKET} AS bucket,
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         -count(*) AS events, -count(duration_ms) AS timed,
         -coalesce(sum(duration_ms), 0)::bigint AS duration_ms
       FROM gone WHERE user_id <> ALL(CAST(:uncounted AS bigint[]))
       GROUP BY 1, 2, 3, 4, 5
-    ), taken_off AS (
+    ), {SHARE}, taken_off AS (
       {ADD_TO_ROLLUPS}
     )
     SELECT count(*) FROM gone
@@ -108,6 +116,24 @@ DROP_EMPTY_USER_DAYS = text(
     "DELETE FROM activity_user_day WHERE slots = 0::bit(96) AND (user_id, day) IN"
     " (SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:days AS date[])))"
 )
+
+
+DELETE_STRAYS = text(
+    """
+    DELETE FROM stray_event AS stray
+    USING unnest(CAST(:user_ids AS bigint[]), CAST(:event_ids AS uuid[])) AS doomed (user_id, id)
+    WHERE stray.user_id = doomed.user_id AND stray.event_id = doomed.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One transaction's events: how many it `found`, and how many it `deleted` of them. A clean-up
+    at the same moment may have deleted some: none is left only where none is found."""
+
+    found: int
+    deleted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +196,10 @@ async def clean_up(
             )
             return Cleaned(int(count or 0), before, dry_run)
     deleted = 0
-    while batch := await delete_some(database, where):
-        deleted += batch
-        on_deleted(batch)
-        if batch < ROWS_PER_TRANSACTION:
+    while (deletion := await delete_some(database, where)).found:
+        deleted += deletion.deleted
+        on_deleted(deletion.deleted)
+        if deletion.found < ROWS_PER_TRANSACTION:
             break
     return Cleaned(deleted, before, dry_run)
 
@@ -183,7 +209,7 @@ async def delete_some(
     where: list[ColumnElement[bool]],
     *,
     and_note: Callable[[WriteSession, int], Awaitable[None]] | None = None,
-) -> int:
+) -> Deletion:
     """One transaction: events, and their share of the totals.
 
     Args:
@@ -203,28 +229,40 @@ async def delete_some(
     async with database.transaction() as session:
         doomed = (await session.execute(some)).all()
         if not doomed:
-            return 0
-        days = sorted({(row.user_id, row.day) for row in doomed})
-        keys = {
-            "user_ids": [row.user_id for row in doomed],
-            "times": [row.event_timestamp for row in doomed],
-            "event_ids": [row.event_id for row in doomed],
-        }
-        touched = {"users": [user for user, _ in days], "days": [each for _, each in days]}
-        users = await session.execute(LOCK_USERS, {"users": sorted(set(touched["users"]))})
-        keys["uncounted"] = [row.id for row in users if not row.counted]
-        sessions = sorted(
-            {(row.user_id, row.session_id) for row in doomed if row.session_id is not None}
-        )
-        await lock_sessions(session, sessions)
-        await session.execute(LOCK_USER_DAYS, of_each_user(days, "days"))
-        deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
-        await recount_sessions(session, sessions)
-        await session.execute(RECOUNT_USER_DAYS, touched)
-        await session.execute(DROP_EMPTY_USER_DAYS, touched)
+            return Deletion(0, 0)
+        deleted = await delete_rows(session, doomed)
         if and_note is not None:
-            await and_note(session, int(deleted or 0))
-        return int(deleted or 0)
+            await and_note(session, deleted)
+        return Deletion(len(doomed), deleted)
+
+
+async def delete_rows(session: WriteSession, doomed: Sequence[Any]) -> int:
+    """Deletes these events (their keys, session and UTC day), and their share of the totals; how
+    many were still there."""
+    days = sorted({(row.user_id, row.day) for row in doomed})
+    keys = {
+        "user_ids": [row.user_id for row in doomed],
+        "times": [row.event_timestamp for row in doomed],
+        "event_ids": [row.event_id for row in doomed],
+    }
+    touched = {"users": [user for user, _ in days], "days": [each for _, each in days]}
+    users = await session.execute(LOCK_USERS, {"users": sorted(set(touched["users"]))})
+    keys["uncounted"] = [row.id for row in users if not row.counted]
+    sessions = sorted(
+        {(row.user_id, row.session_id) for row in doomed if row.session_id is not None}
+    )
+    await lock_sessions(session, sessions)
+    await session.execute(LOCK_USER_DAYS, of_each_user(days, "days"))
+    firsts = first_of_each((row.user_id, row.event_timestamp) for row in doomed)
+    await keep_first_seen(session, firsts)
+    deleted = await session.scalar(DELETE_AND_TAKE_OFF, keys)
+    await recount_sessions(session, sessions)
+    await session.execute(RECOUNT_USER_DAYS, touched)
+    await session.execute(DROP_EMPTY_USER_DAYS, touched)
+    await session.execute(
+        DELETE_STRAYS, {"user_ids": keys["user_ids"], "event_ids": keys["event_ids"]}
+    )
+    return int(deleted or 0)
 
 
 async def lock_sessions(session: WriteSession, keys: Sequence[tuple[int, str]]) -> None:

@@ -5,23 +5,38 @@ the user can be read, and nothing more be written under that id. What is left is
 transactions of bounded size, so that a huge user holds nobody up; whoever is cut off goes on there.
 """
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import Database, WriteSession
 from app.errors import Unavailable
-from app.models import ActivityEvent, ActivitySession, ActivityUserDay, AppUser, Erasure
+from app.models import (
+    ActivityEvent,
+    ActivitySession,
+    ActivityUserDay,
+    AppUser,
+    Erasure,
+    StrayEvent,
+)
 from app.models_insights import PredictionScore, ServedPrediction
 from app.privacy.cleanup import delete_some
-from app.privacy.persons import count_change, hash_of, last_erasure, lock_person, wait_for_writers
+from app.privacy.erasure_secret import remember_secret
+from app.privacy.join_users import other_rows
+from app.privacy.opt_out import UNFINISHED_OPT_OUT
+from app.privacy.persons import (
+    count_change,
+    hash_of,
+    last_erasure,
+    lock_person,
+    unfinished_erasures,
+    wait_for_writers,
+)
 from app.settings import Settings
 
 # Where a user is, in the order of a receipt; of it, what is made from their events.
@@ -29,6 +44,7 @@ TABLES: dict[str, InstrumentedAttribute[int]] = {
     "activity_event": ActivityEvent.user_id,
     "activity_session": ActivitySession.user_id,
     "activity_user_day": ActivityUserDay.user_id,
+    "stray_event": StrayEvent.user_id,
     "served_prediction": ServedPrediction.user_id,
     "prediction_score": PredictionScore.user_id,
     "app_user": AppUser.id,
@@ -37,9 +53,18 @@ DERIVED = tuple(table for table in TABLES if table not in {"activity_event", "ap
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What was cut off, and is finished by a running service within a minute or two; of the
+    erasures, since when the oldest is."""
+
+    erasures: int
+    opt_outs: int
+    oldest_erasure_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """That somebody was erased: what was deleted, what was then still found (nothing), and a
-    SHA-256 over all of it as canonical JSON (sorted keys), by which a copy can be checked."""
+    """That somebody was erased: what was deleted, and what was then still found (nothing)."""
 
     receipt_id: UUID
     erased_at: datetime
@@ -48,8 +73,7 @@ class Receipt:
     remaining: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
-        plain = asdict(self) | {"receipt_id": str(self.receipt_id)}
-        return plain | {"sha256": hashlib.sha256(_canonical(plain)).hexdigest()}
+        return asdict(self) | {"receipt_id": str(self.receipt_id)}
 
 
 async def erase_user(
@@ -70,43 +94,63 @@ async def erase_user(
     Raises:
         Unavailable: the same again goes on where it was; the user can't be read by then.
     """
-    return await finish_erasure(
-        database, await begin_erasure(database, settings, email, now), on_deleted=on_deleted
+    erasure_ids = await begin_erasure(database, settings, email, now)
+    receipts = [
+        await finish_erasure(database, erasure_id, on_deleted=on_deleted)
+        for erasure_id in erasure_ids
+    ]
+    return replace(
+        receipts[-1],
+        deleted=_sums(receipt.deleted for receipt in receipts),
+        remaining=_sums(receipt.remaining for receipt in receipts),
     )
 
 
-async def begin_erasure(database: Database, settings: Settings, email: str, now: datetime) -> UUID:
-    """From the return on, the user can't be found, nor written to; the erasure's id.
+async def begin_erasure(
+    database: Database, settings: Settings, email: str, now: datetime
+) -> list[UUID]:
+    """Takes the user out of sight: from the return on, they can't be found, nor written to.
 
-    Where one was begun and cut off, and nobody of this email has come since, it is that one.
+    Returns:
+        The ids of the person's erasures to be finished, the oldest first: those that were cut off,
+        and a new one, unless nobody of this email has come since the last.
     """
     async with database.transaction() as session:
         user = await lock_person(session, email)
-        before = await last_erasure(session, settings, email)
-        if user is None and before is not None and before.finished_at is None:
-            return before.id
-        wishes = user or before
-        erasure = Erasure(
-            id=uuid4(),
-            email_hash=await hash_of(session, settings, email),
-            erased_at=now,
-            user_id=user.id if user else None,
-            analytics_opt_out=wishes.analytics_opt_out if wishes else False,
-            ai_context_opt_out=wishes.ai_context_opt_out if wishes else False,
-            learning_opt_out=wishes.learning_opt_out if wishes else False,
-            deleted=dict.fromkeys(TABLES, 0),
-        )
-        session.add(erasure)
-        if user is not None:
-            user.email = None
+        last = await last_erasure(session, settings, email)
+        unfinished = [each.id for each in await unfinished_erasures(session, settings, email)]
+        # Rows of other spellings, and those that are being merged, are this person's, too.
+        others = await other_rows(session, email)
+        users = [*others, *([user] if user else [])]
+        if not users and unfinished:
+            return unfinished
+        wishes: list[AppUser | Erasure] = [*users] or ([last] if last else [])
+        no_row: list[AppUser | None] = [None]
+        begun = [
+            Erasure(
+                id=uuid4(),
+                email_hash=await hash_of(session, settings, email),
+                erased_at=now,
+                user_id=each.id if each else None,
+                analytics_opt_out=any(wish.analytics_opt_out for wish in wishes),
+                ai_context_opt_out=any(wish.ai_context_opt_out for wish in wishes),
+                learning_opt_out=any(wish.learning_opt_out for wish in wishes),
+                deleted=dict.fromkeys(TABLES, 0),
+            )
+            for each in users or no_row
+        ]
+        session.add_all(begun)
+        for each in users:
+            each.email = None
+        await remember_secret(session, settings)
         await count_change(session)
-        return erasure.id
+        return [*unfinished, *(each.id for each in begun)]
 
 
 async def finish_erasure(
     database: Database, erasure_id: UUID, *, on_deleted: Callable[[int], None] = lambda _: None
 ) -> Receipt:
-    """Deletes what is left of the user, and counts again."""
+    """Deletes what is left of the user, and counts again. Several may be at it at once."""
     user_id = await _user_of(database, erasure_id)
     if user_id is not None:
         await wait_for_writers(database)
@@ -119,9 +163,11 @@ async def finish_erasure(
             await session.flush()
 
         where = [ActivityEvent.user_id == user_id]
-        while deleted := await delete_some(database, where, and_note=note):
-            on_deleted(deleted)
+        while (deletion := await delete_some(database, where, and_note=note)).found:
+            on_deleted(deletion.deleted)
     async with database.transaction() as session:
+        # In the order of a clean-up: the user, and then what is noted of it.
+        await session.execute(select(AppUser.id).where(AppUser.id == user_id).with_for_update())
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)
         remaining = dict.fromkeys(TABLES, 0)
         if erasure.user_id is not None:
@@ -144,13 +190,33 @@ async def finish_erasure(
 
 
 async def finish_erasures(database: Database) -> None:
-    """What a process that ended in the middle of it has left undone."""
+    """Finishes what a process that ended in the middle of it has left undone.
+
+    Raises:
+        Unavailable: some can't be finished now; all others are.
+    """
     async with database.read() as session:
-        pending = list(
-            await session.scalars(select(Erasure.id).where(Erasure.finished_at.is_(None)))
-        )
+        unfinished = select(Erasure.id).where(Erasure.finished_at.is_(None))
+        pending = list(await session.scalars(unfinished.order_by(Erasure.erased_at)))
+    failure: Unavailable | None = None
     for erasure_id in pending:
-        await finish_erasure(database, erasure_id)
+        try:
+            await finish_erasure(database, erasure_id)
+        except Unavailable as error:
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+async def find_unfinished(database: Database) -> Unfinished:
+    """Counts the erasures and opt-outs that were begun and are not done."""
+    erasures = select(func.count(), func.min(Erasure.erased_at)).where(
+        Erasure.finished_at.is_(None)
+    )
+    opt_outs = select(func.count()).where(UNFINISHED_OPT_OUT)
+    async with database.read() as session:
+        count, oldest = (await session.execute(erasures)).one()
+        return Unfinished(count, (await session.scalars(opt_outs)).one(), oldest)
 
 
 async def count_events(database: Database, email: str) -> int:
@@ -183,5 +249,9 @@ async def _note_derived(database: Database, erasure_id: UUID, user_id: int) -> N
         await session.flush()
 
 
-def _canonical(value: dict[str, Any]) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+def _sums(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    sums = dict.fromkeys(TABLES, 0)
+    for each in counts:
+        for table, rows in each.items():
+            sums[table] += rows
+    return sums

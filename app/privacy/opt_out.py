@@ -8,29 +8,33 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import and_, delete, select, text
 
 from app.db import Database, WriteSession
 from app.models import AppUser, Erasure
 from app.models_insights import PredictionScore, ServedPrediction
+from app.privacy.counted_kinds import add_kinds_of
 from app.privacy.persons import count_change, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
-from app.totals import ADD_TO_ROLLUPS, BUCKET
+from app.totals import ADD_TO_ROLLUPS, BUCKET, SHARE
 
 # A user's events into the totals, or with -1 out of them.
 ADD_SHARE = text(
     f"""
-    WITH share AS (
+    WITH counted AS (
       SELECT {BUCKET} AS bucket,
         event_type, event_category, event_action, coalesce(device_type, '') AS device_type,
         :sign * count(*) AS events, :sign * count(duration_ms) AS timed,
         :sign * coalesce(sum(duration_ms), 0)::bigint AS duration_ms
       FROM activity_event WHERE user_id = :user_id
       GROUP BY 1, 2, 3, 4, 5
-    )
+    ), {SHARE}
     {ADD_TO_ROLLUPS}
     """  # noqa: S608 (both are ours)
 )
+
+
+UNFINISHED_OPT_OUT = and_(AppUser.analytics_opt_out, AppUser.counted, AppUser.email.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ async def set_opt_out(database: Database, settings: Settings, email: str, change
             if wanted is not None:
                 setattr(holder, f"{field.name}_opt_out", wanted)
         if isinstance(holder, AppUser) and not holder.analytics_opt_out and not holder.counted:
+            await add_kinds_of(session, holder.id, settings.rollup_kinds_per_day)
             await session.execute(ADD_SHARE, {"user_id": holder.id, "sign": 1})
             holder.counted = True
         found = _of(holder)
@@ -103,9 +108,7 @@ async def _take_off(database: Database, email: str) -> None:
 
 async def finish_opt_outs(database: Database) -> None:
     """What a process that ended in the middle of it has left undone."""
-    statement = select(AppUser.email).where(
-        AppUser.analytics_opt_out, AppUser.counted, AppUser.email.is_not(None)
-    )
+    statement = select(AppUser.email).where(UNFINISHED_OPT_OUT)
     async with database.read() as session:
         emails = list(await session.scalars(statement))
     for email in emails:

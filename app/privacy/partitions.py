@@ -15,6 +15,9 @@ from app.ddl import alter_politely
 from app.settings import Settings
 
 PARENT = "activity_event"
+# What makes an event one: each partition has this index, which its parent can't have.
+IDENTITY_INDEX = "identity"
+IDENTITY_COLUMNS = "(user_id, event_id)"
 _NAME = re.compile(rf"{PARENT}_p(\d{{4}})_(\d{{2}})")
 
 # Serialises the processes that would make the same partition at the same moment.
@@ -44,6 +47,11 @@ class Month:
     @property
     def partition(self) -> str:
         return f"{PARENT}_p{self.year:04d}_{self.month:02d}"
+
+
+def identity_index(partition: str) -> str:
+    """The name of the unique index that makes each event of a partition one."""
+    return f"{partition}_{IDENTITY_INDEX}"
 
 
 def is_partition(table: str) -> bool:
@@ -112,6 +120,8 @@ async def ensure_partitions(
             f"CREATE TABLE IF NOT EXISTS {month.partition} PARTITION OF {PARENT}"
             f" FOR VALUES FROM ('{month.start.isoformat()}')"
             f" TO ('{month.plus(1).start.isoformat()}')",
+            f"CREATE UNIQUE INDEX IF NOT EXISTS {identity_index(month.partition)}"
+            f" ON {month.partition} {IDENTITY_COLUMNS}",
         )
     return [month.partition for month in missing]
 

@@ -1,26 +1,24 @@
 """What opting out and erasing share: a person's row, their tombstone, and who still writes."""
 
 import asyncio
-import secrets
+from collections.abc import Sequence
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, WriteSession
 from app.errors import Unavailable
+from app.locks import EMAIL_LOCK_CLASS, email_lock
 from app.models import (
-    EMAIL_LOCK_CLASS,
     AppUser,
     Erasure,
     PrivacyChange,
-    ServiceSecret,
     email_hash,
-    email_lock,
 )
+from app.privacy.erasure_secret import erasure_secret
+from app.schemas.email import earlier_forms
 from app.settings import Settings
 
-SECRET_NAME = "erasure"  # noqa: S105 (where it is, not what)
-SECRET_BYTES = 32
 POLL_SECONDS = 0.02
 WRITERS_WAIT_SECONDS = 60
 
@@ -49,27 +47,49 @@ async def lock_person(session: WriteSession, email: str) -> AppUser | None:
 
 
 async def last_erasure(session: WriteSession, settings: Settings, email: str) -> Erasure | None:
-    """The latest tombstone of this person."""
+    """The latest tombstone of this person.
+
+    Those of other forms of their address, left by an earlier version, become tombstones of this
+    one: the latest takes over what they had opted out of.
+    """
+    secret = await erasure_secret(session, settings)
+    own = email_hash(secret, email)
+    forms = [own, *(email_hash(secret, form) for form in earlier_forms(email))]
+    statement = (
+        select(Erasure).where(Erasure.email_hash.in_(forms)).order_by(Erasure.erased_at.desc())
+    )
+    tombstones = (await session.scalars(statement)).all()
+    if not tombstones:
+        return None
+    last = tombstones[0]
+    if any(each.email_hash != own for each in tombstones):
+        latest = {each.email_hash: each for each in reversed(tombstones)}.values()
+        last.analytics_opt_out = any(each.analytics_opt_out for each in latest)
+        last.ai_context_opt_out = any(each.ai_context_opt_out for each in latest)
+        last.learning_opt_out = any(each.learning_opt_out for each in latest)
+        for each in tombstones:
+            each.email_hash = own
+        await session.flush()
+    return last
+
+
+async def unfinished_erasures(
+    session: WriteSession, settings: Settings, email: str
+) -> Sequence[Erasure]:
+    """The erasures of this person that were cut off, the oldest first; of other forms of their
+    address, once `last_erasure` has made them tombstones of this one."""
     statement = (
         select(Erasure)
         .where(Erasure.email_hash == await hash_of(session, settings, email))
-        .order_by(Erasure.erased_at.desc())
-        .limit(1)
+        .where(Erasure.finished_at.is_(None))
+        .order_by(Erasure.erased_at)
     )
-    return (await session.scalars(statement)).one_or_none()
+    return (await session.scalars(statement)).all()
 
 
 async def hash_of(session: WriteSession, settings: Settings, email: str) -> bytes:
-    """The keyed hash that a tombstone has. Its secret is made when it is first needed."""
-    if settings.erasure_secret is not None:
-        return email_hash(settings.erasure_secret.get_secret_value().encode(), email)
-    await session.execute(
-        insert(ServiceSecret)
-        .values(name=SECRET_NAME, value=secrets.token_bytes(SECRET_BYTES))
-        .on_conflict_do_nothing()
-    )
-    statement = select(ServiceSecret.value).where(ServiceSecret.name == SECRET_NAME)
-    return email_hash((await session.scalars(statement)).one(), email)
+    """The keyed hash that a tombstone has."""
+    return email_hash(await erasure_secret(session, settings), email)
 
 
 async def count_change(session: WriteSession) -> None:

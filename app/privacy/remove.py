@@ -8,6 +8,7 @@ from typing import Any
 from app.db import Database
 from app.privacy.cleanup import clean_up, cutoff
 from app.privacy.erase import erase_user
+from app.privacy.receipts import signed
 from app.privacy.retention import enforce_retention
 from app.settings import Settings
 
@@ -54,7 +55,9 @@ async def remove(
     if days is None and not dry_run:
         receipt = await erase_user(database, settings, user_email, now, on_deleted=on_deleted)
         events = receipt.deleted["activity_event"]
-        return Removed(events, None, dry_run, user_email, receipt=receipt.as_json())
+        return Removed(
+            events, None, dry_run, user_email, receipt=await signed(database, settings, receipt)
+        )
     cleaned = await clean_up(
         database, before=before, user_email=user_email, dry_run=dry_run, on_deleted=on_deleted
     )

@@ -21,9 +21,12 @@ from app.models import (
     ActivityUserDay,
     AppUser,
     Duty,
+    StrayEvent,
 )
 from app.models_insights import PredictionScore
 from app.privacy.cleanup import clean_up, lock_sessions, recount_sessions
+from app.privacy.first_seen import keep_first_seen_before
+from app.privacy.idle_users import forget_idle_users
 from app.privacy.partitions import (
     PARENT,
     Month,
@@ -68,7 +71,8 @@ async def enforce_retention(
     dry_run: bool = False,
     on_deleted: Callable[[int], None] = lambda _: None,
 ) -> Enforced:
-    """Removes everybody's events from before a time; one that is cut off goes on where it stopped.
+    """Removes everybody's events from before a time, and then whoever has none left; one that is
+    cut off goes on where it stopped.
 
     Partitions are dropped only where no event may be logged into them any more.
 
@@ -92,6 +96,8 @@ async def enforce_retention(
         counted = await clean_up(database, before=before, user_email=None, dry_run=True)
         return Enforced(counted.events_deleted, dropped)
     months = [doomed[name] for name in dropped]
+    if months:
+        await keep_first_seen_before(database, months[-1].plus(1).start.date())
     events = await _detach(database, months) if months else 0
     on_deleted(events)
     for name in sorted(doomed):
@@ -102,6 +108,7 @@ async def enforce_retention(
     rest = await clean_up(
         database, before=before, user_email=None, dry_run=False, on_deleted=on_deleted
     )
+    await forget_idle_users(database, settings, before, now)
     return Enforced(events + rest.events_deleted, dropped)
 
 
@@ -136,6 +143,7 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
         counted = sum(each for level, each in totals if level == Level.QUARTER)
         events = of_uncounted.one() + counted
         await session.execute(delete(ActivitySession).where(ActivitySession.ended_at < end))
+        await session.execute(delete(StrayEvent).where(StrayEvent.event_timestamp < end))
         last = (await session.scalars(select(func.max(ActivityUserDay.user_id)))).one() or 0
         for first in range(0, last + 1, USERS_AT_ONCE):
             await session.execute(

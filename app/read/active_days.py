@@ -40,16 +40,25 @@ ACTIVE = text(
             SELECT id FROM app_user WHERE email IS NULL OR analytics_opt_out)
           OR active.user_id = ANY(CAST(:ids AS bigint[])))
       GROUP BY active.user_id
+    ), known AS (
+      -- On which of the days they were first active by events that were removed: 0 is before them.
+      SELECT per_user.*,
+        width_bucket(app_user.first_seen_at, CAST(:starts AS timestamptz[])) AS first_seen
+      FROM per_user JOIN app_user ON app_user.id = per_user.user_id
     ), told AS (
       -- Who is known by the lead is not looked up.
-      SELECT rows_read, bits, position(B'1' IN substring(bits FROM 1 FOR :lead + 1)) > 0 OR EXISTS (
-        SELECT 1 FROM activity_user_day AS earlier
-        WHERE earlier.user_id = per_user.user_id AND earlier.day < :first
-      ) AS before
-      FROM per_user
+      SELECT rows_read, bits, first_seen,
+        position(B'1' IN substring(bits FROM 1 FOR :lead + 1)) > 0
+        OR coalesce(first_seen <= :lead, false)
+        OR EXISTS (
+          SELECT 1 FROM activity_user_day AS earlier
+          WHERE earlier.user_id = known.user_id AND earlier.day < :first
+        ) AS before
+      FROM known
     )
     SELECT string_agg(CASE WHEN before THEN set_bit(bits, 0, 1) ELSE bits END::text, '') AS bits,
-      sum(rows_read)::bigint AS rows_read
+      sum(rows_read)::bigint AS rows_read,
+      CASE WHEN max(first_seen) > :lead THEN array_agg(first_seen) END AS first_seen
     FROM told
     """
 )
@@ -58,9 +67,11 @@ ACTIVE = text(
 @dataclass(frozen=True, slots=True)
 class ActiveDays:
     """Of some users, bit by bit: who was active on each of the days, and who was before those that
-    are asked for. `rows_read` are those of `activity_user_day`."""
+    are asked for. `known` are those who were first active on the day, by events that were removed:
+    on none after it are they new. `rows_read` are those of `activity_user_day`."""
 
     days: list[int]
+    known: list[int]
     before: int
     rows_read: int
 
@@ -96,6 +107,7 @@ async def active_days(
         "first": pieces[0][0],
         "last": pieces[-1][0],
         "lead": lead,
+        "starts": [day_start(zone, first + number * DAY) for number in range(columns - 1)],
         "everybody": not filter_.user_email,
         "ids": ids,
     }
@@ -109,7 +121,16 @@ async def active_days(
         if row.bits is not None:
             width = columns
             before, *days = (int(row.bits[place::width], 2) for place in range(width))
-            yield ActiveDays(days, before, row.rows_read)
+            yield ActiveDays(days, _known(row.first_seen, len(days)), before, row.rows_read)
+
+
+def _known(first_seen: list[int | None] | None, days: int) -> list[int]:
+    """Bits by day, the first user's the highest, as in `bits`."""
+    known = [0] * days
+    for place, day in enumerate(reversed(first_seen or [])):
+        if day:
+            known[day - 1] |= 1 << place
+    return known
 
 
 def _pieces(zone: ZoneInfo, first: date, last: date) -> list[tuple[date, str, int]]:

@@ -6,7 +6,7 @@ way are complete, so that whoever reads no further than there misses nothing, an
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,49 @@ from sqlalchemy import text
 from app.db import ReadSession
 from app.errors import ResumeExpired
 from app.read.events import as_sent
+from app.read.filters import user_ids
 
 GROUPS_AT_ONCE = 20
+# Where most of them may be of others: those are left out where they are.
+GROUPS_OF_SOME_AT_ONCE = 200
 EVENTS_AT_ONCE = 500
 _POSITION = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
 
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
-# What came after a position, complete transactions alone.
+# What came after a position, complete transactions alone: of each transaction its size, and the
+# events of some users (or of all) with their places in it, until there are enough.
 GROUPS = text(
     """
-    SELECT transaction_id, user_ids, event_timestamps, event_ids FROM activity_arrival
-    WHERE transaction_id >= :after
-      AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-    ORDER BY transaction_id LIMIT :at_most
+    SELECT transaction_id, size, groups, places, user_ids, event_timestamps, event_ids
+    FROM (
+      SELECT arrival.transaction_id, arrival.size, wanted.*,
+        count(*) OVER () AS groups,
+        sum(cardinality(wanted.places)) OVER (
+          ORDER BY arrival.transaction_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS before
+      FROM (
+        SELECT transaction_id, cardinality(user_ids) AS size, user_ids, event_timestamps, event_ids
+        FROM activity_arrival
+        WHERE transaction_id >= :after
+          AND transaction_id < coalesce(
+            CAST(:horizon AS bigint), pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+        ORDER BY transaction_id LIMIT :at_most
+      ) AS arrival
+      CROSS JOIN LATERAL (
+        SELECT array_agg(place ORDER BY place) AS places,
+          array_agg(user_id ORDER BY place) AS user_ids,
+          array_agg(at ORDER BY place) AS event_timestamps,
+          array_agg(id ORDER BY place) AS event_ids
+        FROM unnest(arrival.user_ids, arrival.event_timestamps, arrival.event_ids)
+          WITH ORDINALITY AS each (user_id, at, id, place)
+        WHERE (arrival.transaction_id > :after OR place > :after_place)
+          AND (CAST(:of_all AS boolean) OR arrival.user_ids && CAST(:user_ids AS bigint[]))
+          AND (CAST(:of_all AS boolean) OR user_id = ANY(CAST(:user_ids AS bigint[])))
+      ) AS wanted
+    ) AS step
+    WHERE coalesce(before, 0) < :events
+    ORDER BY transaction_id
     """
 )
 
@@ -133,31 +162,55 @@ async def require_kept(session: ReadSession, after: Position) -> None:
         )
 
 
-async def arrivals(session: ReadSession, after: Position) -> Arrivals:
-    """The next events after a position, in the order of their arrival, a bounded number."""
-    given = {"after": after.transaction_id, "at_most": GROUPS_AT_ONCE}
+async def arrivals(
+    session: ReadSession, after: Position, users: Collection[str] | None = None
+) -> Arrivals:
+    """The next events after a position, in the order of their arrival, a bounded number.
+
+    Args:
+        users: emails; events of others are passed over in the database. None is everybody.
+    """
+    ids, horizon = list[int](), None
+    if users is not None:
+        # In this order: whoever becomes a user after that has events after it alone.
+        horizon = (await session.execute(HORIZON)).scalar_one()
+        ids = await user_ids(session, tuple(users))
+    at_most = GROUPS_AT_ONCE if users is None else GROUPS_OF_SOME_AT_ONCE
+    given = {
+        "after": after.transaction_id,
+        "after_place": after.place,
+        "horizon": horizon,
+        "at_most": at_most,
+        "of_all": users is None,
+        "user_ids": ids,
+        "events": EVENTS_AT_ONCE,
+    }
     groups = (await session.execute(GROUPS, given)).all()
+    if not groups:
+        return Arrivals([], after, is_all=True)
     keys = [
         (Position(group.transaction_id, place), key)
         for group in groups
-        for place, key in enumerate(
-            zip(group.user_ids, group.event_timestamps, group.event_ids, strict=True), 1
+        for place, *key in zip(
+            *(group.places or (), group.user_ids or ()),
+            *(group.event_timestamps or (), group.event_ids or ()),
+            strict=True,
         )
     ]
-    keys = [(position, key) for position, key in keys if position > after]
-    some = keys[:EVENTS_AT_ONCE]
+    some, last = keys[:EVENTS_AT_ONCE], groups[-1]
+    is_whole = len(some) == len(keys) and len(groups) == last.groups
+    until = max(after, Position(last.transaction_id, last.size))
+    if len(some) < len(keys):
+        until = some[-1][0]
+    is_all = is_whole and last.groups < at_most
     if not some:
-        return Arrivals([], after, is_all=len(groups) < GROUPS_AT_ONCE)
+        return Arrivals([], until, is_all)
     events = await _events(session, some)
     if len(events) < len(some):
         there = {each.position for each in events}
         await _until_committed(session, [at for at, _ in some if at not in there])
         events = await _events(session, some)
-    return Arrivals(
-        events,
-        some[-1][0],
-        is_all=len(some) == len(keys) and len(groups) < GROUPS_AT_ONCE,
-    )
+    return Arrivals(events, until, is_all)
 
 
 async def _until_committed(session: ReadSession, missing: Sequence[Position]) -> None:
@@ -171,7 +224,7 @@ async def _until_committed(session: ReadSession, missing: Sequence[Position]) ->
 
 
 async def _events(
-    session: ReadSession, keys: Sequence[tuple[Position, tuple[Any, ...]]]
+    session: ReadSession, keys: Sequence[tuple[Position, Sequence[Any]]]
 ) -> list[Arrived]:
     times = [key[1] for _, key in keys]
     rows = await session.execute(

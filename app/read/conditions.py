@@ -1,11 +1,22 @@
 """Conditions beside the filters: on what is kept beside the events, and on single fields."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import orjson
-from sqlalchemy import ColumnElement, Interval, Subquery, and_, literal, not_, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Subquery,
+    and_,
+    any_,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import InvalidRequest
@@ -21,9 +32,12 @@ from app.read.filters import (
     any_value,
     has_metadata,
     in_range,
-    json_object,
 )
+from app.read.metadata_filter import json_object
+from app.read.order import EVENT_ORDER, order_of
 from app.read.window import Window
+from app.schemas.names import normalise_name
+from app.schemas.strict_json import dump_json
 from app.totals import Level
 
 Direction = Literal["after", "before"]
@@ -47,6 +61,17 @@ def total_conditions(filter_: EventFilter, level: Level) -> Conditions:
     return found
 
 
+def is_other_of(days: list[datetime]) -> Conditions:
+    """The rows of `activity_rollup` for the kinds of some UTC days that are counted together. One
+    search of the primary key for each day."""
+    midnights = literal(days, ARRAY(TIMESTAMP(timezone=True)))
+    return [
+        ActivityRollup.level == int(Level.KIND_DAY),
+        ActivityRollup.bucket == any_(midnights),
+        ActivityRollup.event_type == "",
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """An event of one type; `metadata` is JSON text of an object that its metadata contains."""
@@ -62,14 +87,15 @@ def parse_step(given: str) -> Step:
         InvalidRequest: it is neither.
     """
     if not given.lstrip().startswith("{"):
-        return Step(given.strip())
+        return Step(normalise_name(given.strip()))
     step = json_object(given, "step")
     if not isinstance(step.get("event_type"), str) or not step.keys() <= {"event_type", "metadata"}:
         raise InvalidRequest.of("step", "a JSON object has an event_type, and may have metadata")
     wanted = step.get("metadata")
     if wanted is not None and not isinstance(wanted, dict):
         raise InvalidRequest.of("step", "metadata must be a JSON object")
-    return Step(step["event_type"], None if wanted is None else orjson.dumps(wanted).decode())
+    event_type = normalise_name(step["event_type"])
+    return Step(event_type, None if wanted is None else dump_json(wanted).decode())
 
 
 def is_step(step: Step) -> ColumnElement[bool]:
@@ -77,17 +103,22 @@ def is_step(step: Step) -> ColumnElement[bool]:
     return is_type if step.metadata is None else and_(is_type, has_metadata(step.metadata))
 
 
+def begins(step: Step, before: datetime) -> ColumnElement[bool]:
+    """An event of the step, from before then."""
+    return and_(is_step(step), ActivityEvent.event_timestamp < before)
+
+
 def is_beside(start: Subquery, direction: Direction, within: timedelta) -> Conditions:
-    """Events of the same user after those of `start` (`user_id`, `at`, `event_id`), or before them;
-    those of one moment go by their ids."""
+    """Events of the same user after those of `start` (which has the columns of their order), or
+    before them."""
     event, at = ActivityEvent, ActivityEvent.event_timestamp
-    key = tuple_(at, event.event_id)
-    from_ = tuple_(start.c.at, start.c.event_id)
+    key, from_ = tuple_(*EVENT_ORDER), tuple_(*order_of(start.c))
+    start_at = start.c.event_timestamp
     reach = literal(within, Interval)
     beside: Conditions = (
-        [key > from_, at <= start.c.at + reach, at >= start.c.at]
+        [key > from_, at <= start_at + reach, at >= start_at]
         if direction == "after"
-        else [key < from_, at >= start.c.at - reach, at <= start.c.at]
+        else [key < from_, at >= start_at - reach, at <= start_at]
     )
     return [event.user_id == start.c.user_id, *beside]
 
@@ -138,10 +169,8 @@ def has_entity() -> ColumnElement[bool]:
     return ActivityEvent.entity_id.is_not(None)
 
 
-def has_metadata_key(key: str) -> ColumnElement[bool]:
-    """The metadata has this key at its top, with a value that is not null."""
-    found: ColumnElement[bool] = ActivityEvent.event_metadata[key].astext.is_not(None)
-    return found
+def has_value(value: ColumnElement[Any]) -> ColumnElement[bool]:
+    return value.is_not(None)
 
 
 def has_duration() -> ColumnElement[bool]:

@@ -20,20 +20,18 @@ from app.read.filters import (
     conditions,
     of_users,
 )
-from app.read.totals import SourceName, counted
-from app.read.user_days import Kind, UserCounts, read_user
+from app.read.totals import OTHER_KIND, SourceName, counted
+from app.read.user_days import KINDS_MAX, Kind, UserCounts, read_user
 from app.read.window import Window
 from app.read.zones import local_hour
-
-KINDS_MAX = 20_000
 
 
 @dataclass(slots=True)
 class Counts(UserCounts):
     """`kinds` maps (type, category, action, device) to events, timed ones and the sum of their
-    `duration_ms`; `hours` an hour of the local clock, counted from 1970, to events. `sessions` are
-    the distinct ones among the events, where equal ids of two users are two. `rows_read` are those
-    of the source."""
+    `duration_ms`; `OTHER_KIND` has all kinds that are not listed. `hours` maps an hour of the local
+    clock, counted from 1970, to events. `sessions` are the distinct ones among the events, where
+    equal ids of two users are two. `rows_read` are those of the source."""
 
     kinds: dict[Kind, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     hours: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -45,7 +43,7 @@ class Counts(UserCounts):
 
     @property
     def truncated(self) -> bool:
-        return len(self.kinds) >= KINDS_MAX
+        return self.kinds.get(OTHER_KIND, [0])[0] > 0
 
 
 async def count_events(
@@ -60,7 +58,7 @@ async def count_events(
     """Counts a filter's events in a window.
 
     Args:
-        kinds: they are wanted; of more than `KINDS_MAX`, those with the most events.
+        kinds: they are wanted; of more than `KINDS_MAX`, those with the most events are listed.
         hours: they are wanted.
         sessions: they are wanted.
 
@@ -95,6 +93,7 @@ async def _count_kinds(
             func.sum(rows.timed).label("timed"),
             func.sum(rows.duration_ms).label("duration_ms"),
             func.count().label("rows_read"),
+            cast(func.sum(events).over(), BigInteger).label("total"),
         )
         .group_by(*kind)
         .having(events > 0)
@@ -102,9 +101,13 @@ async def _count_kinds(
         .limit(KINDS_MAX)
     )
     counts.source = source.name
-    for row in await session.execute(by_kind):
+    rest = 0
+    for number, row in enumerate(await session.execute(by_kind)):
+        rest = (rest if number else row.total) - int(row.events)
         counts.kinds[row[0], row[1], row[2], row[3]] = [int(each) for each in row[4:7]]
         counts.rows_read += row.rows_read
+    if rest:
+        counts.kinds[OTHER_KIND][0] += rest
 
 
 async def _count_hours(

@@ -6,7 +6,7 @@ A cursor also keeps its first page's window: `days=7` would otherwise mean anoth
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,21 +14,29 @@ import orjson
 
 from app.errors import BadCursor
 from app.read.window import EARLIEST, LATEST
+from app.schemas.instant import parse_utc
 
 Order = Literal["asc", "desc"]
-_VERSION = 1
+# With 1, ids alone decided between events of one moment.
+_VERSION = 2
+_INT4_MAX = 2**31 - 1
 _SESSIONS = "sessions"
 _BIGINT_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last event of a page, the order it was read in, and the window it was read from."""
+    """The last event of a page, the order it was read in, and the window it was read from.
+
+    `session_seq` is `NO_SEQ` for an event without one.
+    """
 
     order: Order
     start: datetime
     end: datetime
     event_timestamp: datetime
+    session_seq: int
+    received_at: datetime
     event_id: UUID
     user_id: int
 
@@ -39,6 +47,8 @@ class Cursor:
             self.start.isoformat(),
             self.end.isoformat(),
             self.event_timestamp.isoformat(),
+            self.session_seq,
+            self.received_at.isoformat(),
             str(self.event_id),
             self.user_id,
         )
@@ -90,17 +100,26 @@ def decode_cursor(text: str, order: Order) -> Cursor:
         BadCursor: none of ours, or one of a list in the other order.
     """
     try:
-        version, made_for, start, end, at, event_id, user_id = _unpacked(text)
+        version, made_for, start, end, at, seq, received_at, event_id, user_id = _unpacked(text)
         cursor = Cursor(
-            order, _instant(start), _instant(end), _instant(at), UUID(event_id), int(user_id)
+            order,
+            _instant(start),
+            _instant(end),
+            _instant(at),
+            int(seq),
+            parse_utc(received_at),
+            UUID(event_id),
+            int(user_id),
         )
     except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):
         raise _not_ours() from None
     if version != _VERSION or not 0 <= cursor.user_id <= _BIGINT_MAX:
         raise _not_ours()
+    if not -1 <= cursor.session_seq <= _INT4_MAX:
+        raise _not_ours()
     if made_for != order:
         raise BadCursor("cursor: it belongs to a list in the other order.")
-    # Python reads more than we write: a time without offset would be one of this machine's zone.
+    # More is read than we write, like a time in another zone.
     if cursor.encode() != text:
         raise _not_ours()
     return cursor
@@ -121,7 +140,7 @@ def _not_ours() -> BadCursor:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text).astimezone(UTC)
+    instant = parse_utc(text)
     if not EARLIEST <= instant <= LATEST:
         raise ValueError(text)
     return instant

@@ -22,7 +22,6 @@ from app.db import ReadSession
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor, Order, decode_cursor
 from app.read.filters import (
-    EVENT_KEY,
     EventFilter,
     Shape,
     beyond,
@@ -32,6 +31,7 @@ from app.read.filters import (
     values_beyond,
     values_of,
 )
+from app.read.order import EVENT_KEY, NO_SEQ, order_of, ordered
 from app.read.window import Window
 
 STATEMENTS_KEPT = 256
@@ -74,10 +74,11 @@ async def list_events(
     cursor: str | None = None,
     ids: list[int] | None = None,
 ) -> EventPage:
-    """One page of events by `(event_timestamp, event_id, user_id)`; `desc` is newest first.
+    """One page of events by `EVENT_KEY`; `desc` is newest first.
 
-    One user's pages are read off the primary key, everybody's off the index on
-    `event_timestamp`, a session's off `(session_id, event_timestamp)`.
+    One user's pages are read off the index that begins with `(user_id, event_timestamp)`,
+    everybody's off that on `event_timestamp`, a session's off `(session_id, event_timestamp)`; only
+    the events of one moment are sorted.
 
     Args:
         ids: of the filter's users, where they are known.
@@ -100,7 +101,7 @@ async def list_events(
     rows = rows[:limit]
     return EventPage(
         events=[as_sent(row) for row in rows],
-        next_cursor=_after(rows[-1], window, order).encode() if more else None,
+        next_cursor=cursor_at(rows[-1], window, order).encode() if more else None,
     )
 
 
@@ -118,23 +119,34 @@ def page_of(
 
     There is no email where the user is being erased.
     """
+    descending = order == "desc"
     page = (
         select(*_COLUMNS)
         .where(*where)
-        .order_by(*((key.asc() if order == "asc" else key.desc()) for key in EVENT_KEY))
+        .order_by(*ordered(EVENT_KEY, descending=descending))
         .limit(limit)
         .subquery()
     )
-    keys = (page.c.event_timestamp, page.c.event_id, page.c.user_id)
+    keys = (*order_of(page.c), page.c.user_id)
     return (
         select(page, AppUser.email.label("user_email"))
         .join(AppUser, AppUser.id == page.c.user_id, isouter=True)
-        .order_by(*((key.asc() if order == "asc" else key.desc()) for key in keys))
+        .order_by(*ordered(keys, descending=descending))
     )
 
 
-def _after(row: Row[Any], window: Window, order: Order) -> Cursor:
-    return Cursor(order, window.start, window.end, row.event_timestamp, row.event_id, row.user_id)
+def cursor_at(row: Row[*tuple[Any, ...]], window: Window, order: Order) -> Cursor:
+    """Where a page ends whose last row this is."""
+    return Cursor(
+        order,
+        window.start,
+        window.end,
+        row.event_timestamp,
+        NO_SEQ if row.session_seq is None else row.session_seq,
+        row.received_at,
+        row.event_id,
+        row.user_id,
+    )
 
 
 def as_sent(row: Row[Any]) -> dict[str, Any]:

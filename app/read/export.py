@@ -6,9 +6,10 @@ is in it, unless it is deleted first; one that is committed meanwhile may be.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,33 +17,22 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, func, select
 
 from app.db import Database, Reads, ReadSession
-from app.errors import BadCursor, NotFound, Overloaded
+from app.errors import BadCursor, NotFound
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
-from app.read.events import page_of
+from app.read.events import cursor_at, page_of
 from app.read.export_formats import writer_of
 from app.read.filters import EventFilter, beyond, conditions, user_ids, values_beyond
+from app.read.order import NO_SEQ
 from app.read.window import EARLIEST, LATEST, Window
 from app.schemas.email import normalise_email
+from app.schemas.instant import parse_utc, with_plus
 from app.schemas.queries import ExportFormat
+from app.slots import Slots
 
 PAGE_EVENTS = 1000
-
-
-class ExportSlots:
-    """How many exports may run at one time: each is long, and holds a page in memory."""
-
-    def __init__(self, at_most: int) -> None:
-        self._free = at_most
-
-    def take(self) -> None:
-        """Raises Overloaded: none is free."""
-        if not self._free:
-            raise Overloaded("Too many exports are running. Try the same again when one has ended.")
-        self._free -= 1
-
-    def give_back(self) -> None:
-        self._free += 1
+# A time may hold a comma, and so may an address.
+_LAST_LINE = re.compile(r"(?P<at>.+?),(?P<event_id>[^,]{32,45}),(?P<email>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +44,7 @@ class UserProfile:
     analytics_opt_out: bool
     ai_context_opt_out: bool
     learning_opt_out: bool
+    first_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +64,15 @@ class ExportRequest:
 
 
 class Export:
-    """An export whose first page is read. It holds a slot until it is closed, streamed or not."""
+    """An export whose first page is read. It holds a slot of its caller's until it is closed,
+    streamed or not."""
 
-    def __init__(self, request: ExportRequest, reads: Reads, slots: ExportSlots) -> None:
+    def __init__(
+        self, request: ExportRequest, reads: Reads, slots: Slots, caller: str | None
+    ) -> None:
         self.format = request.format
-        self._request, self._reads = request, reads
-        self._slots: ExportSlots | None = slots
+        self._request, self._reads, self._caller = request, reads, caller
+        self._slots: Slots | None = slots
         self._profile: UserProfile | None = None
         self._where: list[ColumnElement[bool]] = []
         self._page: list[Row[Any]] = []
@@ -120,14 +114,14 @@ class Export:
             if self._is_last:
                 break
             last = self._page[-1]
-            await self._reads.ask(partial(self._read, after=_cursor(last, request.window)))
+            await self._reads.ask(partial(self._read, after=cursor_at(last, request.window, "asc")))
         yield await asyncio.to_thread(writer.tail), 0
 
     def close(self) -> None:
         """Gives the slot back, once."""
         slots, self._slots = self._slots, None
         if slots is not None:
-            slots.give_back()
+            slots.give_back(self._caller)
 
     async def _read(self, session: ReadSession, *, after: Cursor | None) -> None:
         limit = PAGE_EVENTS if self._left is None else min(PAGE_EVENTS, self._left)
@@ -141,20 +135,23 @@ class Export:
             self._is_last = self._is_last or not self._left
 
 
-async def open_export(request: ExportRequest, reads: Reads, slots: ExportSlots) -> Export:
-    """An export, ascending by `(event_timestamp, event_id, user_id)`, to stream and to close.
+async def open_export(
+    request: ExportRequest, reads: Reads, slots: Slots, caller: str | None = None
+) -> Export:
+    """An export, ascending by `EVENT_KEY`, to stream and to close.
 
     Pages are read off the indexes that `list_events` reads them off; the statement timeout is each
     page's own.
 
     Raises:
+        ShareExceeded: the caller's share of exports is running.
         Overloaded: as many exports as may be are running.
         BadCursor: `after` names no event.
         NotFound: the user of `profile_of` is not known.
         TooExpensive, Unavailable: the first page could not be read.
     """
-    slots.take()
-    export = Export(request, reads, slots)
+    slots.take(caller)
+    export = Export(request, reads, slots, caller)
     opened = False
     try:
         await export.read_first()
@@ -179,6 +176,7 @@ async def _profile(session: ReadSession, user_email: str) -> UserProfile:
         AppUser.analytics_opt_out,
         AppUser.ai_context_opt_out,
         AppUser.learning_opt_out,
+        AppUser.first_seen_at,
     ).where(AppUser.email == user_email)
     row = (await session.execute(statement)).one_or_none()
     if row is None:
@@ -189,22 +187,31 @@ async def _profile(session: ReadSession, user_email: str) -> UserProfile:
 async def _position(session: ReadSession, after: str, window: Window) -> Cursor:
     """Where the client's last line stands in the order of all.
 
-    Of a user who is not there any more, before all others of the same moment and id.
+    Where that event is gone meanwhile, before all others of its moment: some may come again, and
+    none is left out.
     """
     try:
-        at, event_id, email = after.split(",", 2)
-        instant = datetime.fromisoformat(at)
-        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        found = _LAST_LINE.fullmatch(after.strip())
+        if found is None:
+            raise ValueError(after)
+        instant = parse_utc(with_plus(found["at"]))
         if not EARLIEST <= instant <= LATEST:
-            raise ValueError(at)
-        known_id, user_email = UUID(event_id), normalise_email(email)
+            raise ValueError(after)
+        event_id, user_email = UUID(found["event_id"]), normalise_email(found["email"])
     except (ValueError, OverflowError):
         raise BadCursor(
             "after: give event_timestamp,event_id,user_email of the last whole line, URL-encoded."
         ) from None
+    event = ActivityEvent
     ids = await user_ids(session, (user_email,), hidden=True)
-    return Cursor("asc", window.start, window.end, instant, known_id, ids[0] if ids else 0)
-
-
-def _cursor(row: Row[Any], window: Window) -> Cursor:
-    return Cursor("asc", window.start, window.end, row.event_timestamp, row.event_id, row.user_id)
+    statement = select(
+        event.event_timestamp, event.session_seq, event.received_at, event.event_id, event.user_id
+    ).where(
+        event.user_id == (ids[0] if ids else 0),
+        event.event_timestamp == instant,
+        event.event_id == event_id,
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is not None:
+        return cursor_at(row, window, "asc")
+    return Cursor("asc", window.start, window.end, instant, NO_SEQ - 1, EARLIEST, UUID(int=0), 0)

@@ -14,26 +14,9 @@ import orjson
 from sqlalchemy import Row
 
 from app.read.events import as_sent
+from app.schemas.export_fields import EXPORT_FIELDS
 from app.schemas.queries import ExportFormat
 
-# The wire's fields, in its order, each with its column in a row of `read.events`.
-COLUMNS = {
-    "event_id": "event_id",
-    "user_email": "user_email",
-    "event_timestamp": "event_timestamp",
-    "event_type": "event_type",
-    "event_category": "event_category",
-    "event_action": "event_action",
-    "entity_type": "entity_type",
-    "entity_id": "entity_id",
-    "metadata": "event_metadata",
-    "session_id": "session_id",
-    "session_seq": "session_seq",
-    "device_type": "device_type",
-    "context_snapshot": "context_snapshot",
-    "duration_ms": "duration_ms",
-    "received_at": "received_at",
-}
 MEDIA_TYPES: dict[ExportFormat, str] = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
@@ -94,11 +77,11 @@ class _Csv:
         self._header = header
 
     def head(self, user: dict[str, Any] | None) -> bytes:
-        return self._lines([tuple(COLUMNS)]) if self._header else b""
+        return self._lines([tuple(EXPORT_FIELDS)]) if self._header else b""
 
     def events(self, rows: Rows) -> bytes:
         return self._lines(
-            [_cell(getattr(row, column)) for column in COLUMNS.values()] for row in rows
+            [_cell(getattr(row, column)) for column in EXPORT_FIELDS.values()] for row in rows
         )
 
     def tail(self) -> bytes:
@@ -124,7 +107,7 @@ class _Parquet:
         from pyarrow import parquet
 
         text, instant = pa.string(), pa.timestamp("us", tz="UTC")
-        types = dict.fromkeys(COLUMNS, text)
+        types = dict.fromkeys(EXPORT_FIELDS, text)
         types |= {"event_timestamp": instant, "received_at": instant}
         types |= {"session_seq": pa.int32(), "duration_ms": pa.int64()}
         self._pa = pa
@@ -142,7 +125,7 @@ class _Parquet:
 
     def events(self, rows: Rows) -> bytes:
         columns = []
-        for field, column in zip(self._schema, COLUMNS.values(), strict=True):
+        for field, column in zip(self._schema, EXPORT_FIELDS.values(), strict=True):
             values = [getattr(row, column) for row in rows]
             if column == "event_id":
                 values = [str(value) for value in values]

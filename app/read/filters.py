@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Integer,
     Text,
     any_,
     bindparam,
@@ -21,15 +22,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import ReadSession
-from app.errors import InvalidRequest, UnreadableBody
 from app.models import (
     ActivityEvent,
     AppUser,
 )
 from app.read.cursor import Cursor, Order
+from app.read.metadata_filter import json_text
+from app.read.order import EVENT_KEY
 from app.read.window import Window
 from app.schemas.queries import StreamQuery
-from app.schemas.strict_json import find_fault, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,6 @@ class EventFilter:
     own: bool = False
 
 
-# The order of all lists of events, and what a cursor points to.
-EVENT_KEY = (ActivityEvent.event_timestamp, ActivityEvent.event_id, ActivityEvent.user_id)
-
 Conditions = list[ColumnElement[bool]]
 
 _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
@@ -76,26 +74,10 @@ def event_filter(query: StreamQuery, users: tuple[str, ...], *, own: bool = Fals
         InvalidRequest: `metadata` is no JSON object that could be stored.
     """
     values = {name: tuple(getattr(query, name)) for name in _COLUMNS}
+    metadata = None
     if query.metadata is not None:
-        json_object(query.metadata, "metadata")
-    return EventFilter(user_email=users, **values, metadata=query.metadata, own=own)
-
-
-def json_object(text: str, field: str) -> dict[str, Any]:
-    """A JSON object that could be stored.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    try:
-        value = parse_json(text.encode("utf-8", "surrogatepass"))
-    except UnreadableBody as error:
-        raise InvalidRequest.of(field, error.message) from error
-    if fault := find_fault(value, field):
-        raise InvalidRequest.of(fault.field, fault.message)
-    if not isinstance(value, dict):
-        raise InvalidRequest.of(field, "must be a JSON object")
-    return value
+        metadata = json_text(query.metadata, "metadata")
+    return EventFilter(user_email=users, **values, metadata=metadata, own=own)
 
 
 async def conditions(session: ReadSession, filter_: EventFilter, window: Window) -> Conditions:
@@ -194,6 +176,13 @@ def counts_kinds(filter_: EventFilter) -> bool:
     )
 
 
+def asks_for_kinds(filter_: EventFilter) -> bool:
+    """Whether it asks for some kinds of events only."""
+    return any(
+        (filter_.event_type, filter_.event_category, filter_.event_action, filter_.device_type)
+    )
+
+
 def asks_for_one_user(filter_: EventFilter) -> bool:
     """Whether it is about one user, and about all of their events."""
     return len(filter_.user_email) == 1 and asks_for_users(filter_)
@@ -220,11 +209,16 @@ def asks_for_users(filter_: EventFilter) -> bool:
 
 
 def beyond(order: Order) -> Conditions:
-    """Past the parameters `after_at`, `after_id` and `after_user`. The condition on the time alone
-    says nothing new, but prunes partitions."""
+    """Past the parameters of `values_beyond`. The condition on the time alone says nothing new, but
+    prunes partitions, and is what an index is searched by."""
     at = bindparam("after_at", type_=TIMESTAMP(timezone=True))
-    event_id = bindparam("after_id", type_=UUID(as_uuid=True))
-    last = tuple_(at, event_id, bindparam("after_user", type_=BigInteger))
+    last = tuple_(
+        at,
+        bindparam("after_seq", type_=Integer),
+        bindparam("after_received", type_=TIMESTAMP(timezone=True)),
+        bindparam("after_id", type_=UUID(as_uuid=True)),
+        bindparam("after_user", type_=BigInteger),
+    )
     if order == "asc":
         return [ActivityEvent.event_timestamp >= at, tuple_(*EVENT_KEY) > last]
     return [ActivityEvent.event_timestamp <= at, tuple_(*EVENT_KEY) < last]
@@ -234,6 +228,8 @@ def values_beyond(cursor: Cursor) -> dict[str, Any]:
     """The parameters of `beyond`."""
     return {
         "after_at": cursor.event_timestamp,
+        "after_seq": cursor.session_seq,
+        "after_received": cursor.received_at,
         "after_id": cursor.event_id,
         "after_user": cursor.user_id,
     }

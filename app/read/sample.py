@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger
 
 from app.db import ReadSession
+from app.read.order import order_sql
 from app.read.window import Window
 
 USERS_MAX = 100
@@ -45,11 +46,11 @@ WILLING = text(
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
 EVENTS_OF = text(
-    """
+    f"""
     SELECT event_timestamp, user_id, event_type, session_id FROM activity_event
     WHERE user_id = :user_id AND event_timestamp >= :start AND event_timestamp < :end
-    ORDER BY event_timestamp DESC, event_id DESC LIMIT :at_most
-    """
+    ORDER BY {order_sql("activity_event", descending=True)} LIMIT :at_most
+    """  # noqa: S608 (our own names)
 )
 
 
@@ -75,4 +76,5 @@ async def read_sample(session: ReadSession, window: Window) -> list[SampledEvent
             EVENTS_OF, {**between, "user_id": user_id, "at_most": events_per_user(len(users))}
         )
         found += (SampledEvent(*row) for row in reversed(rows.all()))
+    # Stable: a user's events of one moment stay as they are.
     return sorted(found, key=lambda event: event.event_timestamp)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from app.db import ReadSession
 from app.errors import AmbiguousSession, NotFound
 from app.read.filters import EventFilter
+from app.read.order import order_sql
 from app.schemas.event_types import PAGE_VIEWED
 
 TYPES_MAX = 1000
@@ -51,9 +52,9 @@ WHOSE = text(
 
 # A row for each type, and on each what there is one of.
 WHAT = text(
-    """
+    f"""
     WITH event AS MATERIALIZED (
-      SELECT event_type, event_timestamp, event_id, device_type,
+      SELECT event_type, event_timestamp, session_seq, received_at, event_id, device_type,
         CASE WHEN event_type = :page_viewed THEN event_metadata ->> 'page' END AS page
       FROM activity_event
       WHERE session_id = :session_id AND user_id = :user_id
@@ -61,13 +62,13 @@ WHAT = text(
     )
     SELECT event_type, count(*) AS events,
       (SELECT device_type FROM event WHERE device_type IS NOT NULL
-        ORDER BY event_timestamp DESC, event_id DESC LIMIT 1) AS device_type,
+        ORDER BY {order_sql("event", descending=True)} LIMIT 1) AS device_type,
       (SELECT page FROM event WHERE page IS NOT NULL
-        ORDER BY event_timestamp, event_id LIMIT 1) AS first_page,
+        ORDER BY {order_sql("event")} LIMIT 1) AS first_page,
       (SELECT page FROM event WHERE page IS NOT NULL
-        ORDER BY event_timestamp DESC, event_id DESC LIMIT 1) AS last_page
+        ORDER BY {order_sql("event", descending=True)} LIMIT 1) AS last_page
     FROM event GROUP BY event_type ORDER BY count(*) DESC, event_type COLLATE "C" LIMIT :types_max
-    """
+    """  # noqa: S608 (our own names)
 )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    case,
     cast,
     func,
     literal,
@@ -25,14 +26,22 @@ from sqlalchemy import (
 
 from app.db import ReadSession
 from app.models import ActivityEvent, ActivityRollup
-from app.read.conditions import total_conditions
-from app.read.filters import EventFilter, conditions, counts_kinds, in_range
+from app.read.conditions import is_other_of, total_conditions
+from app.read.filters import (
+    EventFilter,
+    asks_for_kinds,
+    conditions,
+    counts_kinds,
+    in_range,
+)
 from app.read.window import Window
 from app.read.zones import DAY, EPOCH
 from app.totals import Level
 
 QUARTER = timedelta(minutes=15)
 NO_DEVICE = "unknown"
+# The kind of all kinds that are not counted separately; no event is of it.
+OTHER_KIND = ("", "", "", "")
 
 SourceName = Literal["events", "totals", "user_days", "sessions"]
 
@@ -40,8 +49,9 @@ SourceName = Literal["events", "totals", "user_days", "sessions"]
 @dataclass(frozen=True, slots=True)
 class Source:
     """Counted events as rows of SQL: `at` (within the window), `type`, `category`, `action`,
-    `device` (`unknown` for none), `events`, `timed`, `duration_ms`. Some rows take away what others
-    have too much, of the same quarter-hour: what is grouped may come to no events."""
+    `device` (`unknown` for none), `events`, `timed`, `duration_ms`. Rows whose texts are all empty
+    are of kinds that the totals don't count separately (`app/rollup_kinds.py`). Some rows take away
+    what others have too much, of the same quarter-hour: what is grouped may come to no events."""
 
     name: SourceName
     rows: CTE
@@ -66,13 +76,11 @@ async def counted(
     if exactly or not counts_kinds(filter_):
         where = await conditions(session, filter_, window)
         return Source("events", _events(where).cte("counted"))
-    kinds = by_kind or any(
-        (filter_.event_type, filter_.event_category, filter_.event_action, filter_.device_type)
-    )
-    parts = [
-        await _part(session, filter_, part, window.timezone)
-        for part in _parts(window, by_kind=kinds, by_time=by_time)
-    ]
+    kinds = by_kind or asks_for_kinds(filter_)
+    cut = list(_parts(window, by_kind=kinds, by_time=by_time))
+    if asks_for_kinds(filter_):
+        cut = await _without_others(session, cut)
+    parts = [await _part(session, filter_, part, window.timezone) for part in cut]
     return Source("totals", (union_all(*parts) if len(parts) > 1 else parts[0]).cte("counted"))
 
 
@@ -109,6 +117,38 @@ def _parts(window: Window, *, by_kind: bool, by_time: bool) -> Iterator[_Part]:
         yield _Part(None, window.end, end, sign=-1)
 
 
+async def _without_others(session: ReadSession, parts: list[_Part]) -> list[_Part]:
+    """Read off the events what lies between the first and the last day of the window on which the
+    totals count some kinds together: the filter's may be among them."""
+    of_kinds = [part for part in parts if part.level is not None]
+    if not of_kinds:
+        return parts
+    first = _down(min(part.start for part in of_kinds), DAY)
+    last = max(part.end for part in of_kinds)
+    days = [first + number * DAY for number in range(-((first - last) // DAY))]
+    others = select(func.min(ActivityRollup.bucket), func.max(ActivityRollup.bucket)).where(
+        *is_other_of(days)
+    )
+    found = (await session.execute(others)).one()
+    start: datetime | None = found[0]
+    end: datetime | None = found[1]
+    if start is None or end is None:
+        return parts
+    return [each for part in parts for each in _cut_out(part, start, end + DAY)]
+
+
+def _cut_out(part: _Part, start: datetime, end: datetime) -> Iterator[_Part]:
+    """A part in up to three, of which the one from `start` to `end` is read off the events."""
+    if part.level is None or part.end <= start or end <= part.start:
+        yield part
+        return
+    if part.start < start:
+        yield _Part(part.level, part.start, start)
+    yield _Part(None, max(part.start, start), min(part.end, end))
+    if end < part.end:
+        yield _Part(part.level, end, part.end)
+
+
 async def _part(
     session: ReadSession, filter_: EventFilter, part: _Part, zone: str
 ) -> Select[*tuple[Any, ...]]:
@@ -120,7 +160,11 @@ async def _part(
         ActivityRollup.event_type.label("type"),
         ActivityRollup.event_category.label("category"),
         ActivityRollup.event_action.label("action"),
-        func.coalesce(func.nullif(ActivityRollup.device_type, ""), NO_DEVICE).label("device"),
+        case(
+            (ActivityRollup.event_type == "", ""),
+            (ActivityRollup.device_type == "", NO_DEVICE),
+            else_=ActivityRollup.device_type,
+        ).label("device"),
         ActivityRollup.events.label("events"),
         ActivityRollup.timed.label("timed"),
         ActivityRollup.duration_ms.label("duration_ms"),

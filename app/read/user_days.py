@@ -3,6 +3,7 @@
 Constant SQL, as putting a statement together would cost more than running it.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,13 +13,17 @@ from sqlalchemy import text
 
 from app.db import ReadSession
 from app.read.filters import EventFilter
-from app.read.totals import NO_DEVICE
+from app.read.totals import NO_DEVICE, OTHER_KIND
 from app.read.window import Window
 from app.read.zones import DAY, EPOCH, Stretch, stretches
 
 SLOT = timedelta(minutes=15)
 SLOTS = 96
 SLOTS_PER_HOUR = 4
+KINDS_MAX = 20_000  # of an answer; those that come first, of one user
+GAP_KINDS_MAX = 2_000
+# Summaries are gone through so many at a time, and others go on in between.
+SUMMARIES_AT_ONCE = 16
 
 Kind = tuple[str, str, str, str]
 Gap = tuple[datetime, datetime]
@@ -79,10 +84,13 @@ IN_GAPS = text(
         OFFSET 0
       ) AS found
     )
-    SELECT NULL::int AS hour, count(*) AS events, count(duration_ms) AS timed,
-      coalesce(sum(duration_ms), 0)::bigint AS duration_ms,
-      event_type AS type, event_category AS category, event_action AS action, device
-    FROM event GROUP BY event_type, event_category, event_action, device
+    SELECT * FROM (
+      SELECT NULL::int AS hour, count(*) AS events, count(duration_ms) AS timed,
+        coalesce(sum(duration_ms), 0)::bigint AS duration_ms,
+        event_type AS type, event_category AS category, event_action AS action, device
+      FROM event GROUP BY event_type, event_category, event_action, device
+      ORDER BY 2 DESC, 5, 6, 7, 8 LIMIT :kinds_max
+    ) AS kind
     UNION ALL
     SELECT hour, count(*), 0, 0, NULL, NULL, NULL, NULL FROM event GROUP BY hour
     """
@@ -134,19 +142,26 @@ async def read_user(
     clock = stretches(window)
     # A year of a busy user is ten thousand kinds and more: nothing is called for each of them.
     totals, hours = counts.kinds, counts.hours
-    # All of them as one document, as that is parsed in two thirds of the time.
-    summaries = orjson.loads(f"[{','.join([row.summary for row in summed])}]")
-    for row, summary in zip(summed, summaries, strict=True):
-        if kinds:
-            for name, category, action, device, events, timed, duration_ms in summary["kinds"]:
-                total = totals[name, category, action, device or NO_DEVICE]
-                total[0] += events
-                total[1] += timed
-                total[2] += duration_ms
-        for slot, first, last in _slots_of(row.day, clock):
-            for at, events in enumerate(summary["slots"][first:last], slot + first):
-                if events:
-                    hours[at // SLOTS_PER_HOUR] += events
+    for number in range(0, len(summed), SUMMARIES_AT_ONCE):
+        some = summed[number : number + SUMMARIES_AT_ONCE]
+        if number:
+            await asyncio.sleep(0)
+        # All of them as one document, as that is parsed in two thirds of the time.
+        summaries = orjson.loads(f"[{','.join([row.summary for row in some])}]")
+        for row, summary in zip(some, summaries, strict=True):
+            if kinds:
+                for name, category, action, device, events, timed, duration_ms in summary["kinds"]:
+                    kind = name, category, action, device or (NO_DEVICE if name else "")
+                    if len(totals) >= KINDS_MAX and kind not in totals:
+                        kind = OTHER_KIND
+                    total = totals[kind]
+                    total[0] += events
+                    total[1] += timed
+                    total[2] += duration_ms
+            for slot, first, last in _slots_of(row.day, clock):
+                for at, events in enumerate(summary["slots"][first:last], slot + first):
+                    if events:
+                        hours[at // SLOTS_PER_HOUR] += events
     if gaps := _gaps(window, [row.day for row in summed]):
         await _read_gaps(session, days[0].id, gaps, clock, counts)
 
@@ -165,16 +180,22 @@ async def _read_gaps(
         "ends": [end for _, end in gaps],
         "changes": [stretch.start for stretch in clock[1:]],
         "offsets": [int(stretch.offset.total_seconds()) for stretch in clock],
+        "kinds_max": GAP_KINDS_MAX,
     }
+    rest = 0
     for row in await session.execute(IN_GAPS, given):
         if row.hour is None:
             total = counts.kinds[row.type, row.category, row.action, row.device]
             total[0] += row.events
             total[1] += row.timed
             total[2] += row.duration_ms
-            counts.rows_read += row.events
+            rest -= row.events
         else:
             counts.hours[row.hour] += row.events
+            counts.rows_read += row.events
+            rest += row.events
+    if rest:
+        counts.kinds[OTHER_KIND][0] += rest
 
 
 def _slots_of(day: date, clock: Sequence[Stretch]) -> Iterator[tuple[int, int, int]]:

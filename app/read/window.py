@@ -1,12 +1,12 @@
 """The half-open window `[start, end)` that a question is about, and the zone of its days."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones, reset_tzpath
 
 from app.errors import InvalidRequest
+from app.schemas.instant import NUMBER_REFUSED, instant_fault, parse_date, parse_instant, with_plus
 from app.schemas.queries import WindowQuery
 
 WINDOW_MAX_DAYS = 3660
@@ -16,10 +16,6 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 # Zones by the data that is locked with the dependencies (tzdata): the machine's may be years old.
 reset_tzpath(to=())
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-# `+` in a query string means a space: `...T00:00:00 02:00` was an offset.
-_LOST_PLUS = re.compile(r" (?=\d{2}:?\d{2}$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +117,17 @@ def window_of(query: WindowQuery, now: datetime, *, default_days: int | None = N
 
 
 def _instant(field: str, value: str, zone: str) -> datetime:
-    text = _LOST_PLUS.sub("+", value.strip())
+    text = with_plus(value)
     try:
-        if _DATE.fullmatch(text):
-            local = datetime.combine(date.fromisoformat(text), time())
-        else:
-            local = datetime.fromisoformat(text)
+        day = parse_date(text)
+        local = parse_instant(text) if day is None else datetime.combine(day, time())
         aware = local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))
         instant = aware.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidRequest.of(
-            field, "must be a date or time in ISO 8601, like 2026-11-20 or 2026-11-20T09:00:00Z"
-        ) from None
+        message = "must be a date or time in ISO 8601, like 2026-11-20 or 2026-11-20T09:00:00Z"
+        if instant_fault(text) == NUMBER_REFUSED:
+            message = NUMBER_REFUSED
+        raise InvalidRequest.of(field, message) from None
     if not EARLIEST <= instant <= LATEST:
         raise InvalidRequest.of(field, f"must lie between {EARLIEST.year} and {LATEST.year}")
     return instant

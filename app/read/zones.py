@@ -17,8 +17,12 @@ from app.read.window import Window
 
 Unit = Literal["minute", "hour", "day", "week", "month"]
 Period = Literal["day", "week", "month"]
+WeekStart = Literal["monday", "sunday", "saturday"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 BUCKETS_MAX = 2000
+
+# By how many days earlier than on a Monday.
+_DAYS_BEFORE_MONDAY: dict[WeekStart, int] = {"monday": 0, "sunday": 1, "saturday": 2}
 
 DAY = timedelta(days=1)
 HOUR_SECONDS = 3600
@@ -86,11 +90,11 @@ class Buckets:
         return len(self.starts)
 
 
-def buckets(window: Window, unit: Unit) -> Buckets:
-    """Days, weeks (from Monday) and months begin at the first instant of their first local day, so
-    that a day may have 23 or 25 hours. Hours and minutes go from one full hour or minute of the
-    local clock to the next: an hour that the clock shows twice is two buckets. An empty window has
-    no bucket.
+def buckets(window: Window, unit: Unit, week_start: WeekStart = "monday") -> Buckets:
+    """Days, weeks (from `week_start`) and months begin at the first instant of their first local
+    day, so that a day may have 23 or 25 hours. Hours and minutes go from one full hour or minute of
+    the local clock to the next: an hour that the clock shows twice is two buckets. An empty window
+    has no bucket.
 
     Raises:
         InvalidRequest: the window has too many.
@@ -101,7 +105,7 @@ def buckets(window: Window, unit: Unit) -> Buckets:
     if unit == "minute" or unit == "hour":
         instants = _clock(window, _LENGTHS[unit])
     else:
-        instants = _calendar(window, unit)
+        instants = _calendar(window, unit, week_start)
     for instant in instants:
         if len(starts) == BUCKETS_MAX:
             raise InvalidRequest.of(
@@ -122,10 +126,10 @@ def day_start(zone: ZoneInfo, day: date) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def period_start(day: date, period: Period) -> date:
-    """The first day of the day's week (Monday) or month."""
+def period_start(day: date, period: Period, week_start: WeekStart = "monday") -> date:
+    """The first day of the day's week or month."""
     if period == "week":
-        return day - timedelta(days=day.weekday())
+        return day - timedelta(days=(day.weekday() + _DAYS_BEFORE_MONDAY[week_start]) % 7)
     return day.replace(day=1) if period == "month" else day
 
 
@@ -166,9 +170,9 @@ def _change(zone: ZoneInfo, low: datetime, high: datetime, offset: timedelta) ->
     return high
 
 
-def _calendar(window: Window, unit: Period) -> Iterator[datetime]:
+def _calendar(window: Window, unit: Period, week_start: WeekStart) -> Iterator[datetime]:
     zone = window.zone
-    day = period_start(window.start.astimezone(zone).date(), unit)
+    day = period_start(window.start.astimezone(zone).date(), unit, week_start)
     last: datetime | None = None
     while (start := day_start(zone, day)) < window.end:
         if last is not None and start > last and start > window.start:

@@ -2,24 +2,14 @@
 
 import asyncio
 
-import asyncpg
 from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.db import create_reader
+from app.db_engines import create_reader
+from app.db_errors import FAILURES
 from app.replica.judge import Identity, Present
 from app.settings import Settings
 
 LOOK_SECONDS = 1.0
-# Whatever comes of a connection, to any host or to none.
-FAILURES = (
-    DBAPIError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 PRESENT = text(
     "SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,"
@@ -55,7 +45,7 @@ class Primary:
             try:
                 async with asyncio.timeout(LOOK_SECONDS), self._engine.connect() as connection:
                     row = (await connection.execute(PRESENT)).one()
-            except (PoolTimeout, *FAILURES):
+            except FAILURES:
                 return None
         return Present(
             identity=identity_of(row),

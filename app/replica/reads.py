@@ -30,11 +30,13 @@ class StandbyReads:
     async def ask(
         self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
     ) -> T:
-        """As `app.db.Reads` has it."""
-        try:
-            return await self._standby.ask(question, self._needed, heavy=heavy)
-        except NotHere:
-            return await self._database.ask(question, heavy=heavy)
+        """As `app.db.Reads` has it. One turn, wherever it is answered."""
+        async with self._database.turn(heavy=heavy):
+            try:
+                return await self._standby.ask(question, self._needed, heavy=heavy)
+            except NotHere:
+                async with self._database.read_now(heavy=heavy) as session:
+                    return await question(session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,27 @@ class Replicas:
             self._primary = Primary(database.url, settings)
             self._standby = Standby(settings.read_database_url, settings, self._primary)
 
-    def reads(self, caller: str | None = None, told: str | None = None) -> Reads:
+    def reads(
+        self,
+        caller: str | None = None,
+        told: str | None = None,
+        database: Database | None = None,
+    ) -> Reads:
         """The reads of a caller.
 
         Args:
             caller: whose writes through this process they must show.
             told: the position that the client has from a write, maybe of another process.
+            database: the caller's way to the primary, in whose share they are; None is the
+                service's own.
         """
+        database = database or self._database
         if self._standby is None:
-            return self._database
+            return database
         needed = 0 if caller is None else self._callers.needed(caller)
         if told is not None:
             needed = max(needed, parse_position(told))
-        return StandbyReads(self._database, self._standby, needed)
+        return StandbyReads(database, self._standby, needed)
 
     async def written(self, caller: str) -> str | None:
         """After a write of this caller: the position that its answer tells; None without replica.

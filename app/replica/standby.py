@@ -14,10 +14,18 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import HEAVY, ReadSession, create_reader
-from app.db_errors import DATA_EXCEPTION_CLASS, QUERY_CANCELED, is_lost, sqlstate_of, translate
+from app.db import ReadSession
+from app.db_engines import HEAVY, create_reader
+from app.db_errors import (
+    DATA_EXCEPTION_CLASS,
+    FAILURES,
+    QUERY_CANCELED,
+    is_lost,
+    sqlstate_of,
+    translate,
+)
 from app.replica.judge import Present, Replayed, Verdict, judge, lag_of
-from app.replica.primary import FAILURES, Primary, identity_of
+from app.replica.primary import Primary, identity_of
 from app.settings import Settings
 
 logger = logging.getLogger("activity_events")
@@ -55,8 +63,6 @@ class Standby:
     def __init__(self, url: str, settings: Settings, primary: Primary) -> None:
         self._primary = primary
         self._max_lag = timedelta(seconds=settings.read_max_lag_seconds)
-        # A server that is gone without a word doesn't time its statements.
-        longest = settings.statement_timeout_ms / 1000 + TIMEOUT_SECONDS
 
         def reader(pool_size: int, server_settings: dict[str, str] | None = None) -> AsyncEngine:
             return create_reader(
@@ -64,12 +70,12 @@ class Standby:
                 settings,
                 pool_size=pool_size,
                 timeout_seconds=TIMEOUT_SECONDS,
-                command_timeout=longest,
                 server_settings=server_settings,
             )
 
-        self._engine = reader(settings.database_pool_size)
-        self._heavy_engine = reader(settings.analytics_pool_size, HEAVY)
+        # One more than callers share: for readiness, and for what is learnt of all users.
+        self._engine = reader(settings.database_pool_size + 1)
+        self._heavy_engine = reader(settings.analytics_pool_size + 1, HEAVY)
         self._failures = 0
         self._rests_until = 0.0
         self._in_a_hurry_until = 0.0
@@ -118,7 +124,7 @@ class Standby:
         try:
             async with self._session() as session:
                 replayed = await self._replayed(session)
-        except (PoolTimeout, *FAILURES):
+        except FAILURES:
             return None, None
         return judge(present, replayed, 0, self._max_lag), lag_of(present, replayed)
 

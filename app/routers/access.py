@@ -1,22 +1,28 @@
 """What each route asks of its caller: declared here, held by the route class, shown in OpenAPI."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
+from app.auth.addresses import address_of
+from app.auth.admission import Admission
 from app.auth.authenticate import credentials_of
+from app.auth.principal import Principal
 from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
 from app.deps import Service, now_of, principal_of, service_of
 from app.errors import Forbidden
-from app.ingest.body import read_body
+from app.ingest.body import SIMPLE_TYPES, BodyLimits, media_type_of, read_body
 from app.replica.reads import POSITION_HEADER
 from app.schemas.answers import ErrorAnswer
+from app.watch.requests import tell
 
 SECURITY_SCHEMES = {
     "bearer": {
@@ -33,8 +39,8 @@ class Access:
     """What a caller must have.
 
     `scope` is a key's; none is for everybody. `users` says whether a user token may call it, for
-    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers;
-    `writes`, that who was answered well must see it in whatever they read next.
+    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers,
+    and not always a type; `writes`, that who was answered well must see it in all they read next.
     `any_scope` is for whoever has a key or a token; what they ask for then looks at its scope.
     """
 
@@ -70,6 +76,7 @@ ACCESS: dict[str, Access] = {
     "analytics_sessions": Access(KeyScope.READ, users=True),
     "stream_events": Access(KeyScope.READ, users=True),
     "list_of_sessions": Access(KeyScope.READ, users=True),
+    "session_by_parameter": Access(KeyScope.READ, users=True),
     "session_events": Access(KeyScope.READ, users=True),
     "export_events": Access(KeyScope.READ),
     "export_user": Access(KeyScope.ADMIN, users=True),
@@ -84,12 +91,14 @@ ACCESS: dict[str, Access] = {
     "get_opt_out": Access(KeyScope.ADMIN, users=True),
     "put_opt_out": Access(KeyScope.ADMIN, users=True, writes=True),
     "erase_user": Access(KeyScope.ADMIN, users=True, writes=True),
+    "verify_receipt": Access(KeyScope.ADMIN),
     "mcp_endpoint": Access(None, users=True, any_scope=True),
     "metrics": Access(KeyScope.METRICS),
     "success_metrics": Access(KeyScope.ADMIN),
     "live": PUBLIC,
     "ready": PUBLIC,
     "docs": PUBLIC,
+    "openapi_document": PUBLIC,
     "root": PUBLIC,
     "tracker_script": PUBLIC,
     "dashboard_page": PUBLIC,
@@ -98,7 +107,10 @@ ACCESS: dict[str, Access] = {
 
 
 class GuardedRoute(APIRoute):
-    """A route that lets nobody in whom `ACCESS` doesn't; one that isn't in it can't be made."""
+    """A route that lets nobody in whom `ACCESS` doesn't; one that isn't in it can't be made.
+
+    Each GET has its HEAD: the same status and headers. What would be streamed is not begun.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.access = ACCESS[endpoint.__name__]
@@ -109,15 +121,26 @@ class GuardedRoute(APIRoute):
             options["responses"] = {**refusals, **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(_as_get(scope) if scope.get("method") == "HEAD" else scope)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "HEAD":
+            await self._handle(scope, receive, send)
+            return
+        with suppress(_HeadersSent):
+            await self._handle(_as_get(scope), receive, _headers_alone(send))
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.access.is_public or scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
         request = Request(scope)
         if self.access.writes:
             send = _with_position(request, send)
-        credentials = credentials_of(request.headers)
-        if credentials is None and self.access.beacon and _is_beacon(request):
+        key_in_body = self.access.beacon and _is_beacon(request)
+        credentials = credentials_of(request.headers, key_in_body=key_in_body)
+        if credentials is None and key_in_body:
             # The key is in the body: the endpoint reads that first.
             await self.answer(scope, receive, send)
             return
@@ -130,10 +153,14 @@ class GuardedRoute(APIRoute):
         """What is done for a caller who was let in."""
         if scope["method"] in BODY_METHODS:
             request = Request(scope, receive)
-            encoding = request.headers.get("content-encoding")
-            settings = service_of(request).settings
-            body = await read_body(request.stream(), encoding, settings)
-            receive = _replaying(body, receive)
+            service = service_of(request)
+            principal = principal_of(request)
+            limits = BodyLimits.of(service.settings)
+            with service.bodies.share(principal.caller) as share:
+                body = await read_body(request.stream(), request.headers, limits, share)
+                await service.rates.take_body(principal, len(body), 0)
+                await super().handle(scope, replaying(body, receive), send)
+            return
         await super().handle(scope, receive, send)
 
 
@@ -144,25 +171,71 @@ async def admit(request: Request, access: Access, credentials: str | None) -> Al
         Unauthorized, Forbidden, RateLimited: it is not let in.
     """
     service: Service = service_of(request)
+    principal = await authorise(request, access, credentials)
+    request.scope["principal"] = principal
+    request.scope["admission"] = Admission(
+        principal,
+        lambda: authorise(request, access, credentials),
+        lambda: now_of(request),
+    )
+    if principal.kind == "key":
+        tell(request.scope, key=principal.name)
+    return await service.rates.take(principal)
+
+
+async def authorise(request: Request, access: Access, credentials: str | None) -> Principal:
+    """The caller, who may do this.
+
+    Raises:
+        Unauthorized, Forbidden: they may not.
+    """
+    service: Service = service_of(request)
     principal = await service.auth.principal(
         credentials, request.headers.get("origin"), now_of(request)
     )
     wanted = access.scope
     if principal.kind == "user" and not access.users:
         raise Forbidden("This takes a key, not a user token.", code="wrong_scope")
-    if wanted is not None and not principal.scope.allows(wanted):
+    if wanted is not None and not principal.allows(wanted):
         raise Forbidden(
             f"This takes a key with the scope {wanted}.",
             code="wrong_scope",
             details={"scope": wanted},
         )
-    allowance = await service.rates.take(principal)
-    request.scope["principal"] = principal
-    return allowance
+    return principal
+
+
+def sharer_of(request: Request) -> str:
+    """Whose share of what all callers use a request takes: its caller's, where that is known by
+    now, else that of the address it came from."""
+    if "principal" in request.scope:
+        return principal_of(request).caller
+    return f"address:{address_of(request.scope.get('client'))}"
+
+
+class _HeadersSent(Exception):
+    """A HEAD has its answer."""
+
+
+def _as_get(scope: Scope) -> Scope:
+    scope.setdefault("told", {})  # what the request's log line says is kept with the HEAD
+    return {**scope, "method": "GET"}
+
+
+def _headers_alone(send: Send) -> Send:
+    """Ends the answer with its headers: whoever would send a body is stopped before it makes it."""
+
+    async def sending(message: Message) -> None:
+        await send(message)
+        if message["type"] == "http.response.start":
+            await send({"type": "http.response.body", "body": b""})
+            raise _HeadersSent
+
+    return sending
 
 
 def _is_beacon(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/plain"
+    return media_type_of(request.headers.get("content-type")) in SIMPLE_TYPES
 
 
 def _with_headers(send: Send, allowance: Allowance) -> Send:
@@ -188,7 +261,7 @@ def _with_position(request: Request, send: Send) -> Send:
     return sending
 
 
-def _replaying(body: bytes, receive: Receive) -> Receive:
+def replaying(body: bytes, receive: Receive) -> Receive:
     """The body that has been read already, and then whatever comes: the client's going."""
     replayed = False
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.deps import NoRepeats
+from app.deps import NoRepeats, now_of
 from app.read.analytics.active_users import active_users
 from app.read.analytics.durations import durations
 from app.read.analytics.funnel import funnel
@@ -64,17 +64,18 @@ async def analytics_timeseries(
 ) -> Response:
     """Zero where nothing happened; the first and the last bucket have what lies in the window.
 
-    Days, weeks (from Monday) and months begin at the first instant of their first local day, so
-    that a day may have 23 or 25 hours. Hours go from one full hour of the local clock to the next:
-    one that the clock shows twice is two buckets. With `split_by`, a series for each of the `limit`
-    most frequent values (equal ones by name), and one, `is_other`, for all others. `compare` adds
-    the window before: as long, by the calendar and clock of `tz`.
+    Days, weeks (from `week_start`) and months begin at the first instant of their first local day,
+    so that a day may have 23 or 25 hours. Hours go from one full hour of the local clock to the
+    next: one that the clock shows twice is two buckets. With `split_by`, a series for each of the
+    `limit` most frequent values (equal ones by name), and one, `is_other`, for all others.
+    `compare` adds the window before: as long, by the calendar and clock of `tz`.
     """
     return await answer(
         request,
         query,
         timeseries,
         bucket=query.bucket,
+        week_start=query.week_start,
         split_by=query.split_by,
         limit=query.limit,
         compare=query.compare,
@@ -91,10 +92,20 @@ async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Re
     """The values with the most events, descending; equal ones by value.
 
     `by=entity` counts events by entity type and id, `by=user` by email, `by=metadata` by the values
-    of one key, `key`, at the top of the metadata: text as it is, anything else as JSON. Events
-    without such a value are not counted.
+    of one `key` of the metadata. Numbers are one where they are equal (`1`, `1.0`), types are apart
+    (`1`, `"1"`, `true`), and null is a value: a filter `metadata` with a row's value finds the
+    row's events. Events without a value are not counted. With `elements`, an event counts for each
+    element of its list, once, and the shares may come to more than 1.
     """
-    return await answer(request, query, top, by=query.by, key=query.key, limit=query.limit)
+    return await answer(
+        request,
+        query,
+        top,
+        by=query.by,
+        key=query.key,
+        elements=query.elements,
+        limit=query.limit,
+    )
 
 
 @router.get(
@@ -130,7 +141,14 @@ async def analytics_retention(
     active in the n-th period after it, `users[0]` in the first; null where that has not begun by
     the window's end. The last period may be going on: its numbers still grow.
     """
-    return await answer(request, query, retention, period=query.period, periods=query.periods)
+    return await answer(
+        request,
+        query,
+        retention,
+        period=query.period,
+        periods=query.periods,
+        week_start=query.week_start,
+    )
 
 
 @router.get(
@@ -146,9 +164,11 @@ async def analytics_funnel(
 
     A user reaches a step with an event of it that comes after one by which they reached the step
     before, at most `within_minutes` after an event of the first step; any event of the first step
-    may begin. All events lie in the window and pass the filters. Of a user's chains that reach
-    furthest, the first that got there gives the times and the group; where several events could
-    have led to it, the latest did. Events of one moment follow one another by their ids.
+    may begin. All events lie in the window (with `after_end`, the later steps may come after it)
+    and pass the filters. Who began before `complete_before` has had all of `within_minutes`. Of a
+    user's chains that reach furthest, the first that got there gives the times and the group; where
+    several events could have led to it, the latest did. Events of one moment follow one another by
+    `session_seq`, then in the order in which they were sent.
     """
     return await answer(
         request,
@@ -156,6 +176,8 @@ async def analytics_funnel(
         funnel,
         [parse_step(step) for step in query.step],
         within=timedelta(minutes=query.within_minutes),
+        after_end=query.after_end,
+        now=now_of(request),
         order=query.order,
         split_by=query.split_by,
         key=query.key,
@@ -178,7 +200,8 @@ async def analytics_paths(
 
     A path goes from an event to the same user's next one that passes the filters, at most
     `gap_minutes` later, and ends (`target` null) where there is none, or at the window's end.
-    Events of one moment go by their ids. Paths that run into one another count each.
+    Events of one moment go by `session_seq`, then in the order in which they were sent. Paths that
+    run into one another count each.
     """
     return await answer(
         request,
@@ -215,10 +238,10 @@ async def analytics_durations(
     responses=TABLES,
 )
 async def analytics_heatmap(
-    request: Request, query: Annotated[queries.TableQuery, Query()]
+    request: Request, query: Annotated[queries.HeatmapQuery, Query()]
 ) -> Response:
     """By the clock of `tz`: an hour shown twice counts in one cell, a skipped one in none."""
-    return await answer(request, query, heatmap)
+    return await answer(request, query, heatmap, week_start=query.week_start)
 
 
 @router.get(

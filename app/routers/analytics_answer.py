@@ -1,10 +1,8 @@
 """How an analytics question is asked, and how its answer goes out: as JSON or CSV, with an ETag."""
 
-import csv
-import io
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Concatenate, ParamSpec
 
@@ -15,7 +13,9 @@ from starlette.responses import Response
 from app.db import ReadSession
 from app.deps import now_of, principal_of, reads_of
 from app.read.answer import About, Table
+from app.read.csv_table import BOM, csv_text
 from app.read.filters import EventFilter, event_filter
+from app.read.metadata_values import json_default
 from app.read.window import Window, window_of
 from app.routers.responses import JSON_OPTIONS
 from app.schemas.analytics_queries import UsersQuery
@@ -67,18 +67,23 @@ async def answer(
         lambda session: question(session, filter_, window, *args, **options), heavy=heavy
     )
     if getattr(query, "format", "json") == "csv":
-        body, media_type = _csv(found.table()), "text/csv; charset=utf-8"
+        table: Table = found.table()
+        body = (BOM + csv_text(table.columns, table.rows)).encode()
+        media_type = "text/csv; charset=utf-8"
         etag = _etag(body)
     else:
-        content = orjson.dumps(_content(found), option=JSON_OPTIONS)
+        content = orjson.dumps(_content(found), default=json_default, option=JSON_OPTIONS)
         etag, media_type = _etag(content), "application/json"
-        body = content[:-1] + b"," + orjson.dumps(_about(found, window, now))[1:]
+        body = (
+            content[:-1] + b"," + orjson.dumps(_about(found, window, now), option=JSON_OPTIONS)[1:]
+        )
     headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}
     if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=NOT_MODIFIED, headers=headers)
     if media_type != "application/json":
         name = request.url.path.rsplit("/", 1)[1]
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        del headers["Cache-Control"]  # a file is taken once: nothing of it is kept
     return Response(body, media_type=media_type, headers=headers)
 
 
@@ -88,11 +93,13 @@ def _content(found: Any) -> dict[str, Any]:
 
 def _about(found: Any, window: Window, now: datetime) -> dict[str, Any]:
     about: About = found.about
+    complete = {} if about.complete_before is None else {"complete_before": about.complete_before}
     return {
-        "start": window.start.isoformat().replace("+00:00", "Z"),
-        "end": window.end.isoformat().replace("+00:00", "Z"),
+        **complete,
+        "start": window.start,
+        "end": window.end,
         "timezone": window.timezone,
-        "generated_at": now.isoformat().replace("+00:00", "Z"),
+        "generated_at": now,
         "source": about.source,
         "rows_read": about.rows_read,
         "truncated": about.truncated,
@@ -102,14 +109,3 @@ def _about(found: Any, window: Window, now: datetime) -> dict[str, Any]:
 def _etag(content: bytes) -> str:
     """Weak: the answer's own description, which follows the moment, is left out of it."""
     return f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
-
-
-def _csv(table: Table) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(table.columns)
-    writer.writerows(
-        [value.isoformat() if isinstance(value, date) else value for value in row]
-        for row in table.rows
-    )
-    return out.getvalue().encode()

@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.auth.principal import Principal
 from app.deps import now_of, principal_of, service_of
 from app.errors import error_body
 from app.ingest.accept import accept_batch
-from app.ingest.verdict import BatchResult
+from app.ingest.verdict import BatchResult, without_reasons
 from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
@@ -58,15 +59,22 @@ async def log_batch(request: Request) -> Response:
     committed nothing: send the same again.
     """
     service, now = service_of(request), now_of(request)
-    body = await admitted_body(request, service.settings)
+    body = await admitted_body(request, service)
     result = await accept_batch(
-        service.writer, body, now, service.settings, principal_of(request).email
+        service.writer, body, now, service.settings, *principal_of(request).writes_as
     )
-    answer = _told(request, batch_answer(result, now))
+    answer = _told(request, batch_answer(_as_known_to(principal_of(request), result), now))
     if result.rejected < result.received:
         return JsonResponse(answer)
     message = f"None of the {result.received} events is valid; results says why."
     return JsonResponse({**answer, **error_body("all_rejected", message)}, 422)
+
+
+def _as_known_to(principal: Principal, result: BatchResult) -> BatchResult:
+    """The result, with the reasons of suppressed events for those alone who may know them."""
+    if not result.suppressed or principal.knows_privacy:
+        return result
+    return without_reasons(result)
 
 
 def _told(request: Request, answer: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the two log routes share: reading the body, and saying so in the OpenAPI document."""
 
+import re
 from typing import Any
 
 import orjson
@@ -8,11 +9,14 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.ingest.body import check_media_type, read_body
-from app.routers.access import GuardedRoute, admit
+from app.deps import Service, principal_of, service_of
+from app.ingest.body import BodyLimits, check_media_type, read_body
+from app.routers.access import GuardedRoute, admit, sharer_of
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
-from app.settings import Settings
+from app.schemas.lenient_json import decoded
 
+EVENT_KEY = b'"event_type"'  # of each event; to count them costs nothing
+KEY = re.compile(r'"key"\s*:\s*"([^"\\]{1,512})"')
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -24,28 +28,39 @@ class IngestRoute(GuardedRoute):
     """
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response: Response = await self.endpoint(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        with service_of(request).bodies.share(sharer_of(request)) as share:
+            scope["body_share"] = share
+            response: Response = await self.endpoint(request)
         await response(scope, receive, send)
 
 
-async def admitted_body(request: Request, settings: Settings) -> bytes:
+async def admitted_body(request: Request, service: Service) -> bytes:
     """The body, unzipped, within all limits, of a caller who may send it.
 
     Raises as `app.ingest.body` does; and, as a beacon's key is in the body, as `admit` does.
     """
-    check_media_type(request.headers.get("content-type"))
-    body = await read_body(request.stream(), request.headers.get("content-encoding"), settings)
-    if "principal" not in request.scope:
+    headers, settings = request.headers, service.settings
+    check_media_type(headers.get("content-type"))
+    is_beacon = "principal" not in request.scope
+    is_stranger = is_beacon and not await service.auth.is_local()
+    limits = BodyLimits.of_beacon(settings) if is_stranger else BodyLimits.of(settings)
+    body = await read_body(request.stream(), headers, limits, request.scope["body_share"])
+    if is_beacon:
         route: IngestRoute = request.scope["route"]
         await admit(request, route.access, _key_in(body))
+    await service.rates.take_body(principal_of(request), len(body), body.count(EVENT_KEY))
     return body
 
 
 def _key_in(body: bytes) -> str | None:
     try:
-        key = orjson.loads(body).get("key")
-    except (orjson.JSONDecodeError, AttributeError):
-        return None
+        value: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # What of it can be read is read for those who are known: here only the key is looked for.
+        found = KEY.search(decoded(body))
+        return None if found is None else found[1]
+    key = value.get("key") if isinstance(value, dict) else None
     return key if isinstance(key, str) else None
 
 

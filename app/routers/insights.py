@@ -1,5 +1,6 @@
 """`GET /api/insights/...`: what AI features read of one user, and learn from it."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -62,7 +63,7 @@ async def insights_context(
             session, email, window, purpose="ai_context", at_most=CONTEXT_EVENTS_MAX
         )
     )
-    found = distil(past, window, query.purpose, query.max_tokens)
+    found = await asyncio.to_thread(distil, past, window, query.purpose, query.max_tokens)
     if query.format == "text":
         return PlainTextResponse(found.text)
     return JsonResponse({"purpose": query.purpose, **_about(email, window), **asdict(found)})
@@ -90,7 +91,8 @@ async def insights_patterns(
             session, email, window, purpose="learning", at_most=PATTERNS_EVENTS_MAX
         )
     )
-    return JsonResponse({**_about(email, window), **asdict(learn(past, window))})
+    found = await asyncio.to_thread(learn, past, window)
+    return JsonResponse({**_about(email, window), **asdict(found)})
 
 
 @router.get(
@@ -102,6 +104,7 @@ async def insights_patterns(
 async def insights_next_actions(
     query: Annotated[NextActionsQuery, Query()],
     service: ServiceDep,
+    database: DatabaseDep,
     reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
@@ -112,9 +115,7 @@ async def insights_next_actions(
     `learning` there is nothing."""
     email = principal.user(query.user_email)
     zone = ZoneInfo(check_zone(query.tz))
-    found = await foretell(
-        service.database, reads, service.everybody, email, now, query.limit, zone
-    )
+    found = await foretell(database, reads, service.everybody, email, now, query.limit, zone)
     return JsonResponse({"user_email": email, **asdict(found)})
 
 

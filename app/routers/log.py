@@ -44,9 +44,9 @@ async def log_event(request: Request) -> Response:
     A batch of one, with the fields of envelope and event side by side.
     """
     service, now = service_of(request), now_of(request)
-    body = await admitted_body(request, service.settings)
+    body = await admitted_body(request, service)
     verdict = await accept_single(
-        service.writer, body, now, service.settings, principal_of(request).email
+        service.writer, body, now, service.settings, *principal_of(request).writes_as
     )
     tell(request.scope, verdict=verdict.status)
     if verdict.status == "rejected":

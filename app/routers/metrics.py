@@ -47,4 +47,4 @@ async def metrics(service: ServiceDep, now: NowDep) -> Response:
     where the database doesn't, and says so (`activity_database_up`)."""
     await service.gauges.look(now)
     text = await asyncio.to_thread(exposition)
-    return Response(text, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+    return Response(text, media_type=MEDIA_TYPE)

@@ -9,10 +9,11 @@ from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, SettingsDep
 from app.privacy.erase import erase_user as erase
 from app.privacy.opt_out import Change, set_opt_out
 from app.privacy.opt_out import get_opt_out as read_opt_out
+from app.privacy.receipts import is_genuine, signed
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import OptOutAnswer, ReceiptAnswer
-from app.schemas.privacy import OptOutIn
+from app.schemas.answers import OptOutAnswer, ReceiptAnswer, ReceiptCheckAnswer
+from app.schemas.privacy import OptOutIn, ReceiptIn
 from app.schemas.queries import UserQuery
 
 router = APIRouter(
@@ -80,4 +81,21 @@ async def erase_user(
     same again.
     """
     receipt = await erase(database, settings, principal.user(query.user_email), now)
-    return JsonResponse(receipt.as_json())
+    return JsonResponse(await signed(database, settings, receipt))
+
+
+@router.post(
+    "/receipts/verify",
+    summary="Check a receipt",
+    response_model=ReceiptCheckAnswer,
+    responses=errors(400, 408, 413, 415, 422, 503),
+)
+async def verify_receipt(
+    receipt: ReceiptIn, database: DatabaseDep, settings: SettingsDep
+) -> Response:
+    """Says whether this service signed exactly this receipt of an erasure.
+
+    Any change makes it false, as does a receipt of another service.
+    """
+    genuine = await is_genuine(database, settings, receipt.model_dump())
+    return JsonResponse({"receipt_id": receipt.receipt_id, "genuine": genuine})

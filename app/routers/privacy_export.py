@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import NoRepeats, NowDep, PrincipalDep, ServiceDep
+from app.deps import AdmissionDep, DatabaseDep, NoRepeats, NowDep, ServiceDep
 from app.read.export import ExportRequest, open_export
 from app.read.filters import EventFilter
 from app.read.window import EVERYTHING
@@ -26,8 +26,9 @@ router = APIRouter(tags=["privacy"], dependencies=[NoRepeats], route_class=Guard
 async def export_user(
     query: Annotated[PrivacyExportQuery, Query()],
     service: ServiceDep,
+    database: DatabaseDep,
     now: NowDep,
-    principal: PrincipalDep,
+    admission: AdmissionDep,
 ) -> Response:
     """Their profile and opt-outs, and all of their events, oldest first.
 
@@ -35,7 +36,7 @@ async def export_user(
     Parquet hold the events alone. 404 where nothing is kept of such a user. What is said of
     `GET /api/events/export` about failures and `after` holds here, too.
     """
-    email = principal.user(query.user_email)
+    email = admission.principal.user(query.user_email)
     request = ExportRequest(
         EventFilter(user_email=(email,), own=True),
         EVERYTHING,
@@ -43,5 +44,5 @@ async def export_user(
         after=query.after,
         profile_of=email,
     )
-    export = await open_export(request, service.database, service.exports)
-    return ExportResponse(export, "activity-events-user", now)
+    export = await open_export(request, database, service.exports, admission.principal.sharer)
+    return ExportResponse(export, "activity-events-user", now, admission)

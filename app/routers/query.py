@@ -23,7 +23,6 @@ router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=Guarded
     response_model=EventPageAnswer,
     responses=errors(422, 503),
 )
-@router.get("", include_in_schema=False)
 async def query_events(
     query: Annotated[EventQuery, Query()],
     reads: ReadsDep,

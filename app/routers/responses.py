@@ -1,6 +1,7 @@
 """How every answer and every error goes out."""
 
 import asyncio
+import re
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -14,16 +15,30 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
+from app.auth.admission import Admission
 from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
 from app.read.export import Export
 from app.read.export_formats import MEDIA_TYPES
 from app.schemas.answers import ErrorAnswer
 from app.schemas.examples import FILE
+from app.schemas.strict_json import PATH_MAX_CHARS
 from app.watch.requests import tell
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
+# Where MCP clients look for an authorization server: they read errors as OAuth has them, a string
+# (RFC 6749, 5.2; RFC 8414; RFC 9728).
+OAUTH_PATH = re.compile(
+    r"(?:/mcp)?/(?:\.well-known/(?:oauth-[a-z-]+|openid-configuration)(?:/.*)?"
+    r"|register|authorize|token)/?"
+)
+NO_OAUTH = {
+    "error": "not_found",
+    "error_description": "There is no authorization server here: send a key or a user's token as "
+    "Authorization: Bearer.",
+}
 # A client that takes less than this in that time is given up: it would hold an export for ever.
 SENT_AT_ONCE_BYTES = 64 * 1024
 SEND_TIMEOUT_SECONDS = 60
@@ -37,9 +52,14 @@ FILES: dict[str, Any] = {
         "Content-Disposition": {
             "description": "A name for the file, with the moment of the request",
             "schema": {"type": "string"},
-        }
+        },
+        "X-Export-Excludes": {
+            "description": "What a file of all users' events does not have",
+            "schema": {"type": "string"},
+        },
     },
 }
+FAULTS_MAX = 20  # of one request that are named
 CLIENT_CLOSED_REQUEST = 499  # nobody is there to read it
 
 
@@ -56,16 +76,25 @@ class ExportResponse(Response):
     """A file that is made as it is sent.
 
     A failure leaves as an exception, so that the server breaks the connection; so does a client
-    that takes nothing for too long.
+    that takes nothing for too long, and one whose credentials end meanwhile.
     """
 
-    def __init__(self, export: Export, name: str, now: datetime) -> None:
+    def __init__(
+        self,
+        export: Export,
+        name: str,
+        now: datetime,
+        admission: Admission,
+        *,
+        excludes: str | None = None,
+    ) -> None:
         super().__init__(media_type=MEDIA_TYPES[export.format])
         del self.headers["content-length"]
         filename = f"{name}-{now:%Y%m%dT%H%M%SZ}.{export.format}"
         self.headers["content-disposition"] = f'attachment; filename="{filename}"'
-        self.headers["cache-control"] = "no-store"
-        self._export = export
+        if excludes is not None:
+            self.headers["x-export-excludes"] = excludes
+        self._export, self._admission = export, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(client_gone(receive))
@@ -83,6 +112,7 @@ class ExportResponse(Response):
                 for at in range(0, len(chunk), SENT_AT_ONCE_BYTES):
                     if gone.done():  # else it would be read to its end for nobody
                         return
+                    await self._admission.confirm()
                     body = chunk[at : at + SENT_AT_ONCE_BYTES]
                     async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                         await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -111,7 +141,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _activity_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ActivityError)  # noqa: S101 (registered for this class alone)
-    tell(request.scope, code=error.code)
+    tell(request.scope, code=error.code, **error.log_fields)
     headers = error.headers()
     if isinstance(error, BodyTimeout):
         # Else the rest of the body could trickle in for ever (RFC 9110, 15.5.9).
@@ -122,41 +152,48 @@ async def _activity_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     fields = []
-    for each in error.errors():
+    for each in error.errors()[:FAULTS_MAX]:
         place = [str(part) for part in each["loc"] if part not in {"query", "path", "body"}]
-        message = (
-            "is not a parameter of this route"
-            if each["type"] == "extra_forbidden"
-            else each["msg"].removeprefix("Value error, ")
-        )
-        fields.append({"field": ".".join(place) or "request", "message": message})
+        name = ".".join(place)[:PATH_MAX_CHARS]
+        fields.append({"field": name or "request", "message": _fault_text(each)})
     text = "; ".join(f"{each['field']}: {each['message']}" for each in fields)
     return await _activity_error(request, InvalidRequest(text, details={"fields": fields}))
 
 
+def _fault_text(fault: dict[str, Any]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "is not a parameter of this route"
+    if fault["type"] == "too_long":
+        most, got = fault["ctx"]["max_length"], fault["ctx"]["actual_length"]
+        return f"takes at most {most} values (got {got})"
+    message: str = fault["msg"]
+    return message.removeprefix("Value error, ")
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == NOT_FOUND and OAUTH_PATH.fullmatch(request.url.path):
+        return JsonResponse(NO_OAUTH, NOT_FOUND)
     body = error_body(
         _STATUS_CODES.get(error.status_code, "http_error"),
         f"{request.method} {request.url.path}: {error.detail}.",
     )
     headers = dict(error.headers or {})
-    if error.status_code == METHOD_NOT_ALLOWED and (allowed := _methods_of(request)):
-        headers["Allow"] = ", ".join(allowed)
+    if error.status_code == METHOD_NOT_ALLOWED:
+        allowed = _methods_of(request) or set(headers.get("Allow", "").split(", "))
+        headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
     return JsonResponse(body, error.status_code, headers=headers)
 
 
-def _methods_of(request: Request) -> list[str]:
+def _methods_of(request: Request) -> set[str]:
     """All that the path takes: a route knows of its own methods alone."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    return sorted(
-        {
-            method.upper()
-            for path, operations in paths.items()
-            if compile_path(path)[0].match(request.url.path)
-            for method in operations
-        }
-    )
+    return {
+        method.upper()
+        for path, operations in paths.items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in operations
+    }
 
 
 async def _nobody_there(_: Request, __: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""`GET /api/events/sessions`, and `GET /api/events/session/{session_id}`: one, in order."""
+"""`GET /api/events/sessions`, and one in order: `GET /api/events/session/{session_id}`."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -16,8 +16,7 @@ from app.read.window import AN_INSTANT, Window, window_of
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
 from app.schemas.answers import SessionAnswer, SessionPageAnswer
-from app.schemas.event import Name
-from app.schemas.queries import SessionQuery, SessionsQuery
+from app.schemas.queries import NamedSessionQuery, NormalName, SessionQuery, SessionsQuery
 
 router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=GuardedRoute)
 
@@ -46,13 +45,29 @@ async def list_of_sessions(
 
 
 @router.get(
+    "/session",
+    summary="One session, by a parameter",
+    response_model=SessionAnswer,
+    responses=errors(404, 409, 422, 503),
+)
+async def session_by_parameter(
+    query: Annotated[NamedSessionQuery, Query()], reads: ReadsDep, principal: PrincipalDep
+) -> Response:
+    """The same as `GET /api/events/session/{session_id}`, for any id.
+
+    A client takes an id of `.` or `..` in a path for another path, and proxies take `//` for `/`.
+    """
+    return await _session(query.session_id, query, reads, principal)
+
+
+@router.get(
     "/session/{session_id:path}",  # an id may hold a slash
     summary="One session: its summary and its events",
     response_model=SessionAnswer,
     responses=errors(404, 409, 422, 503),
 )
 async def session_events(
-    session_id: Annotated[Name, Path(examples=["s-7f3a"])],
+    session_id: Annotated[NormalName, Path(examples=["s-7f3a"])],
     query: Annotated[SessionQuery, Query()],
     reads: ReadsDep,
     principal: PrincipalDep,
@@ -62,6 +77,12 @@ async def session_events(
     404 where there is no such session; 409 where several users have one of this id, until
     `user_email` says whose.
     """
+    return await _session(session_id, query, reads, principal)
+
+
+async def _session(
+    session_id: str, query: SessionQuery, reads: ReadsDep, principal: PrincipalDep
+) -> Response:
     filter_ = EventFilter(
         user_email=principal.users(query.user_email),
         session_id=(session_id,),

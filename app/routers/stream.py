@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from time import monotonic
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.deps import NoRepeats, PrincipalDep, ServiceDep
-from app.read.arrivals import Arrived, Position, parse_position
-from app.read.feed import Feed, Reader
+from app.auth.admission import Admission
+from app.deps import AdmissionDep, DatabaseDep, NoRepeats, ServiceDep
+from app.errors import ActivityError
+from app.read.arrivals import Position, parse_position
+from app.read.feed import Feed
 from app.read.filters import event_filter
+from app.read.readers import Message, Reader
 from app.routers.access import GuardedRoute
-from app.routers.responses import JSON_OPTIONS, client_gone
+from app.routers.responses import client_gone
 from app.schemas.queries import StreamQuery
 
 router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=GuardedRoute)
@@ -32,12 +35,11 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, reader: Reader) -> None:
+    def __init__(self, feed: Feed, reader: Reader, admission: Admission) -> None:
         super().__init__()
         del self.headers["content-length"]
-        self.headers["cache-control"] = "no-store"
         self.headers["x-accel-buffering"] = "no"  # a proxy must not wait for more of it
-        self._feed, self._reader = feed, reader
+        self._feed, self._reader, self._admission = feed, reader, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(client_gone(receive))
@@ -45,7 +47,7 @@ class EventStream(Response):
         try:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
-            async with aclosing(self._frames()) as frames:
+            async with aclosing(self._frames_and_why_no_more()) as frames:
                 async for frame in frames:
                     if gone.done():
                         return
@@ -56,35 +58,48 @@ class EventStream(Response):
             gone.cancel()
             self._feed.leave(self._reader)
 
+    async def _frames_and_why_no_more(self) -> AsyncGenerator[bytes, None]:
+        """All frames. A stream ends well, so that its client goes on from the last id; where it
+        must not, that is what it is told then."""
+        try:
+            async with aclosing(self._frames()) as frames:
+                async for frame in frames:
+                    yield frame
+        except ActivityError as error:
+            yield f": {error.code}\n\n".encode()
+
     async def _frames(self) -> AsyncGenerator[bytes, None]:
         reader = self._reader
         # An id without data: a client that breaks off before the first event goes on from here.
         yield f"retry: {RETRY_MS}\nid: {reader.after or reader.joined_at}\n\n".encode()
-        async for arrived in self._feed.missed(reader):
-            yield _frame(arrived)
+        async for message in self._feed.missed(reader):
+            await self._admission.confirm()
+            yield _frame(message)
+        beat_at = monotonic() + HEARTBEAT_SECONDS
         while True:
+            seconds = min(beat_at - monotonic(), self._admission.due_in_seconds)
             try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    arrived_or_end = await reader.waiting.get()
+                async with asyncio.timeout(seconds):
+                    await reader.wait()
             except TimeoutError:
-                # Nothing was waiting: all until here is told, or is not for this reader.
-                yield _heartbeat(self._feed.position)
-                continue
+                pass
+            await self._admission.confirm()
             frames = bytearray()
-            while arrived_or_end is not None:
-                frames += _frame(arrived_or_end)
-                if len(frames) >= SENT_AT_ONCE_BYTES or reader.waiting.empty():
-                    break
-                arrived_or_end = reader.waiting.get_nowait()
-            if frames:
-                yield bytes(frames)
-            if arrived_or_end is None:
-                return
+            while reader.waiting and len(frames) < SENT_AT_ONCE_BYTES:
+                frames += _frame(reader.take())
+            if not frames:
+                if reader.has_ended:
+                    return
+                if monotonic() < beat_at:
+                    continue
+                # Nothing is waiting: all until here is told, or is not for this reader.
+                frames += _heartbeat(self._feed.position)
+            yield bytes(frames)
+            beat_at = monotonic() + HEARTBEAT_SECONDS
 
 
-def _frame(arrived: Arrived) -> bytes:
-    data = orjson.dumps(arrived.event, option=JSON_OPTIONS)
-    return b"id: %s\ndata: %s\n\n" % (str(arrived.position).encode(), data)
+def _frame(message: Message) -> bytes:
+    return b"id: %s\ndata: %s\n\n" % (str(message.position).encode(), message.data)
 
 
 def _heartbeat(position: Position) -> bytes:
@@ -97,7 +112,8 @@ def _heartbeat(position: Position) -> bytes:
 async def stream_events(
     query: Annotated[StreamQuery, Query()],
     service: ServiceDep,
-    principal: PrincipalDep,
+    database: DatabaseDep,
+    admission: AdmissionDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Server-sent events: each event as `GET /api/events/` has it, once it is committed, in the
@@ -105,8 +121,11 @@ async def stream_events(
 
     A client that comes again with `Last-Event-ID` misses nothing and gets nothing twice; 410 where
     it was away for too long. A comment comes when nothing else has for a while. A client that
-    reads too slowly is cut off.
+    reads too slowly is cut off, and so is one whose token expires or whose key is revoked: the last
+    line says why. 429 where the caller's share of streams is open, 503 where all are.
     """
+    principal = admission.principal
     filter_ = event_filter(query, principal.users(query.user_email), own=principal.is_user)
     after = parse_position(last_event_id) if last_event_id else None
-    return EventStream(service.feed, await service.feed.join(filter_, after))
+    reader = await service.feed.join(filter_, after, database, principal.sharer)
+    return EventStream(service.feed, reader, admission)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import NoRepeats, NowDep, ServiceDep
+from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
 from app.read.success import success_metrics as measured
 from app.routers.access import GuardedRoute
 from app.routers.responses import JsonResponse, errors
@@ -23,8 +23,11 @@ router = APIRouter(
     responses=errors(422, 503),
 )
 async def success_metrics(
-    query: Annotated[SuccessQuery, Query()], service: ServiceDep, now: NowDep
+    query: Annotated[SuccessQuery, Query()],
+    database: DatabaseDep,
+    settings: SettingsDep,
+    now: NowDep,
 ) -> Response:
     """Each with its target, whether it is met, how it is computed, and of how many."""
-    found = await measured(service.database, service.settings, now, query.days)
+    found = await measured(database, settings, now, query.days)
     return JsonResponse({"days": query.days, "generated_at": now, "metrics": found})

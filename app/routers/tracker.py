@@ -17,6 +17,6 @@ HEADERS = {
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
-@router.api_route("/tracker.js", methods=["GET", "HEAD"])
+@router.get("/tracker.js")
 async def tracker_script(request: Request) -> Response:
     return built_file(request, SCRIPT, "text/javascript; charset=utf-8", HEADERS)

@@ -3,33 +3,21 @@
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from app.schemas.analytics_about import AnalyticsAnswer, example_of
 from app.schemas.answers import Answer
-from app.schemas.examples import STATS, STEPS, WINDOW
+from app.schemas.examples import STATS, STEPS
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(from_attributes=True, json_schema_extra={"examples": [{**fields, **WINDOW}]})
-
-
-class AnalyticsAnswer(Answer):
-    """What every analytics answer says about itself."""
-
-    start: datetime
-    end: datetime
-    timezone: str
-    generated_at: datetime
-    source: Literal["events", "totals", "user_days", "sessions"] = Field(
-        description="Where the answer is from: the events themselves, or what is counted beside "
-        "them in the same transactions."
-    )
-    rows_read: int = Field(description="Of that source.")
-    truncated: bool = Field(description="A limit left something out of the lists.")
+class OtherEventsOut(Answer):
+    event_category: int
+    event_type: int
+    device_type: int
 
 
 class SummaryAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         total_events=3,
         events_by_category={"email": 2, "project": 1},
         events_by_type={"email_opened": 2, "project_created": 1},
@@ -40,6 +28,7 @@ class SummaryAnswer(AnalyticsAnswer):
         events_by_device={"desktop": 3},
         unique_sessions=2,
         avg_duration_ms_by_type={"email_opened": 5400.0},
+        other_events={"event_category": 0, "event_type": 0, "device_type": 0},
     )
 
     total_events: int
@@ -52,6 +41,10 @@ class SummaryAnswer(AnalyticsAnswer):
     events_by_device: dict[str, int]
     unique_sessions: int
     avg_duration_ms_by_type: dict[str, float]
+    other_events: OtherEventsOut = Field(
+        description="Events whose category, type or device is not listed above: the rarest values "
+        "of more than 500, and those of days with more kinds of events than are counted separately."
+    )
 
 
 class SeriesOut(Answer):
@@ -74,7 +67,7 @@ class EarlierAnswer(Buckets):
 
 
 class TimeseriesAnswer(Buckets, AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         bucket="day",
         split_by=None,
         total_events=3,
@@ -87,14 +80,19 @@ class TimeseriesAnswer(Buckets, AnalyticsAnswer):
 
 
 class TopRowOut(Answer):
-    value: str | None
+    value: Any = Field(
+        description="Text; with `by=metadata` any JSON. The filter `metadata` finds a row's events "
+        "where the value is a text, number, boolean or null and `key` no path. The filter is "
+        "containment: of a list or an object it finds those whose value contains it, too; of a "
+        "path, those that have the value there and also a key of the path's very name."
+    )
     entity_type: str | None = Field(description="Of `by=entity`.")
     events: int
     share: float = Field(description="Of `total_events`, from 0 to 1.")
 
 
 class TopAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         by="event_type",
         key=None,
         total_events=3,
@@ -103,13 +101,22 @@ class TopAnswer(AnalyticsAnswer):
             {"value": "email_opened", "entity_type": None, "events": 2, "share": 0.6667},
             {"value": "project_created", "entity_type": None, "events": 1, "share": 0.3333},
         ],
+        other_events=0,
+        note=None,
     )
 
     by: str
     key: str | None
     total_events: int = Field(description="Those that have a value, listed or not.")
-    distinct_values: int
+    distinct_values: int = Field(
+        description="Of types, categories, actions and devices, as far as they are counted "
+        "separately."
+    )
     rows: list[TopRowOut]
+    other_events: int = Field(
+        description="Those of `total_events` whose value is not listed; 0 with `elements`."
+    )
+    note: str | None = Field(description="Why there are no rows: no event has the `key`.")
 
 
 class ActiveDayOut(Answer):
@@ -123,7 +130,7 @@ class ActiveDayOut(Answer):
 
 
 class ActiveUsersAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         active_users=2,
         new_users=1,
         rows=[
@@ -147,7 +154,7 @@ class CohortOut(Answer):
 
 
 class RetentionAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         period="day",
         rows=[
             {"cohort": "2026-11-16", "size": 2, "users": [2, 1], "rates": [1.0, 0.5]},
@@ -165,18 +172,24 @@ class FunnelStepOut(Answer):
     users: int
     share_of_first: float
     share_of_previous: float
-    dropped: int = Field(description="Reached this step, and no further one.")
+    dropped: int | None = Field(
+        description="Reached this step, and no further one; null for the last step."
+    )
     median_ms: float | None = Field(description="From the step before.")
     p90_ms: float | None
 
 
 class FunnelGroupOut(Answer):
-    value: str | None
+    value: Any = Field(description="Text, or any JSON of the metadata.")
+    has_value: bool = Field(
+        description="False for the users whose first step has no such value; a null of the "
+        "metadata is a value."
+    )
     steps: list[FunnelStepOut]
 
 
 class FunnelAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         order="loose",
         within_minutes=10080,
         users=4,
@@ -185,6 +198,7 @@ class FunnelAnswer(AnalyticsAnswer):
         steps=STEPS,
         groups=[],
         user_emails=["ada@example.com"],
+        complete_before="2026-11-13T12:00:00Z",
     )
 
     order: Literal["loose", "strict"]
@@ -195,6 +209,10 @@ class FunnelAnswer(AnalyticsAnswer):
     steps: list[FunnelStepOut]
     groups: list[FunnelGroupOut] = Field(description="With `split_by`.")
     user_emails: list[str] | None = Field(description="With `users_at`.")
+    complete_before: datetime = Field(
+        description="Who began before then has had all of `within_minutes` to convert; the others "
+        "may do so yet."
+    )
 
 
 class LinkOut(Answer):
@@ -205,7 +223,7 @@ class LinkOut(Answer):
 
 
 class PathsAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         anchor="email_opened",
         direction="after",
         steps=2,
@@ -234,7 +252,7 @@ class DurationOut(Answer):
 
 
 class DurationsAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         rows=[
             {"event_type": "email_opened", "events": 2, "mean_ms": 1500.0, "p50_ms": 1500.0,
              "p90_ms": 1900.0, "p99_ms": 1990.0}
@@ -245,7 +263,7 @@ class DurationsAnswer(AnalyticsAnswer):
 
 
 class HeatmapAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         total_events=1,
         weekdays=["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
         events=[[0] * 9 + [1] + [0] * 14, *([0] * 24 for _ in range(6))],
@@ -253,7 +271,7 @@ class HeatmapAnswer(AnalyticsAnswer):
 
     total_events: int
     weekdays: list[str]
-    events: list[list[int]] = Field(description="`events[weekday][hour]`, Monday first.")
+    events: list[list[int]] = Field(description="`events[weekday][hour]`, as `weekdays` has them.")
 
 
 class SessionStatsOut(Answer):
@@ -273,7 +291,7 @@ class DaySessionsOut(Answer):
 
 
 class SessionsAnswer(AnalyticsAnswer):
-    model_config = _example(
+    model_config = example_of(
         total=STATS, made_by_time=1, rows=[{"day": "2026-11-16", "stats": STATS}]
     )
 

@@ -1,16 +1,23 @@
 """The query parameters of the analytics routes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from app.schemas.email import EmailAddress
-from app.schemas.event import Name
-from app.schemas.queries import EventFilterQuery, Values, WindowQuery
+from app.schemas.queries import (
+    METADATA_MAX_CHARS,
+    EventFilterQuery,
+    NormalName,
+    Values,
+    WindowQuery,
+)
 
 ROWS_MAX = 100
 
 TableFormat = Literal["json", "csv"]
+WeekStart = Literal["monday", "sunday", "saturday"]
+WEEK_START: Any = Field(default="monday", description="The first day of weeks.")
 TABLE_DESCRIPTION = "JSON, or the answer's table as CSV (RFC 4180)."
 
 
@@ -31,8 +38,9 @@ class UsersQuery(WindowQuery):
 
 class TimeseriesQuery(TableQuery):
     bucket: Literal["minute", "hour", "day", "week", "month"] = Field(
-        default="day", description="Weeks begin on Monday; days and hours are those of `tz`."
+        default="day", description="Days, hours and weeks are those of `tz`."
     )
+    week_start: WeekStart = WEEK_START
     split_by: Literal["event_category", "event_type", "event_action", "device_type"] | None = Field(
         default=None, description="A series for each of the most frequent values, and the others."
     )
@@ -51,7 +59,15 @@ class TopQuery(TableQuery):
         "metadata",
     ] = Field(default="event_type", description="Of what.")
     key: str | None = Field(
-        default=None, max_length=128, description="With `by=metadata`: of which key the values."
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="With `by=metadata`: of which key the values. `cart.total` is the key of that "
+        "name, where an event has it, else `total` within `cart`.",
+    )
+    elements: bool = Field(
+        default=False,
+        description="With `by=metadata`: count the elements of lists rather than whole lists.",
     )
     limit: int = Field(default=10, ge=1, le=ROWS_MAX)
 
@@ -61,10 +77,11 @@ class RetentionQuery(UsersQuery):
         default="week", description="Of the cohorts, and of what comes after."
     )
     periods: int = Field(default=8, ge=1, le=60, description="How many after the first.")
+    week_start: WeekStart = WEEK_START
 
 
 class FunnelQuery(TableQuery):
-    step: list[str] = Field(
+    step: list[Annotated[str, Field(max_length=METADATA_MAX_CHARS)]] = Field(
         min_length=2,
         max_length=10,
         description="The steps in order: a type of event, or a JSON object with `event_type` and "
@@ -77,6 +94,11 @@ class FunnelQuery(TableQuery):
         le=366 * 24 * 60,
         description="How long after the first step a later one still counts.",
     )
+    after_end: bool = Field(
+        default=False,
+        description="Count later steps after the window's end, too, so that whoever began in the "
+        "window has all of `within_minutes`.",
+    )
     order: Literal["loose", "strict"] = Field(
         default="loose",
         description="`strict`: no other event that passes the filters lies between the steps.",
@@ -85,7 +107,10 @@ class FunnelQuery(TableQuery):
         default=None, description="Groups by a value of the event of the first step."
     )
     key: str | None = Field(
-        default=None, max_length=128, description="With `split_by=metadata`: of which key."
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="With `split_by=metadata`: of which key, or path, as in `top`.",
     )
     users_at: int | None = Field(
         default=None, ge=1, le=10, description="Also name users at this step, from 1."
@@ -97,13 +122,17 @@ class FunnelQuery(TableQuery):
 
 
 class PathsQuery(TableQuery):
-    anchor: Name = Field(description="The type of event at which the paths begin.")
+    anchor: NormalName = Field(description="The type of event at which the paths begin.")
     direction: Literal["after", "before"] = "after"
     steps: int = Field(default=3, ge=1, le=10)
     gap_minutes: int = Field(
         default=30, ge=1, le=24 * 60, description="A path ends where nothing follows for so long."
     )
     limit: int = Field(default=50, ge=1, le=1000, description="Most links of a step.")
+
+
+class HeatmapQuery(TableQuery):
+    week_start: WeekStart = WEEK_START
 
 
 class DurationsQuery(TableQuery):

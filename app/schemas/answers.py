@@ -34,7 +34,9 @@ class Result(Answer):
     index: int = Field(description="Its place in the request's `events`, from 0.")
     event_id: str | None
     status: Literal["accepted", "duplicate", "suppressed", "rejected"]
-    code: str | None = Field(description="Why it was rejected.")
+    code: str | None = Field(
+        description="Why it was rejected; to `admin` keys and the user's own token, why suppressed."
+    )
     field: str | None
     message: str | None
     warnings: list[Warning_]
@@ -113,7 +115,10 @@ class EventOut(Answer):
     device_type: str | None
     context_snapshot: dict[str, Any] | None
     duration_ms: int | None
-    received_at: datetime
+    received_at: datetime = Field(
+        description="When its request came, and a microsecond later for each event before it in "
+        "its batch: events of one moment are in that order."
+    )
 
 
 class EventPageAnswer(Answer):
@@ -173,7 +178,16 @@ class ReceiptAnswer(Answer):
     finished_at: datetime
     deleted: dict[str, int] = Field(description="Rows, by table.")
     remaining: dict[str, int] = Field(description="Rows that were found afterwards: none.")
-    sha256: str = Field(description="Over all the rest as JSON with sorted keys.")
+    signature: str = Field(
+        description="HMAC-SHA256 that `POST /api/privacy/receipts/verify` checks."
+    )
+
+
+class ReceiptCheckAnswer(Answer):
+    model_config = example(receipt_id=RECEIPT["receipt_id"], genuine=True)
+
+    receipt_id: UUID
+    genuine: bool = Field(description="Whether this service signed exactly this receipt.")
 
 
 class CleanupAnswer(Answer):
@@ -214,6 +228,15 @@ class RetentionOut(Answer):
     overdue: bool = Field(description="It was not done for two days, or something is left over.")
 
 
+class UnfinishedOut(Answer):
+    """Erasures and opt-outs that were cut off. A running service finishes them within minutes; the
+    same request again does at once."""
+
+    erasures: int
+    opt_outs: int
+    oldest_erasure_at: datetime | None
+
+
 class ReplicaOut(Answer):
     state: Literal["exact", "behind", "late", "lagging", "foreign", "unreachable"]
     lag_seconds: float | None = Field(description="How old what it shows may be at most.")
@@ -225,6 +248,7 @@ class ReadyAnswer(Answer):
         migration="0004",
         ingest={"groups": 10, "requests": 40, "events": 200},
         retention={"last_success_at": AT, "oldest_event_at": AT, "overdue": False},
+        unfinished={"erasures": 0, "opt_outs": 0, "oldest_erasure_at": None},
         replica={"state": "exact", "lag_seconds": 0.0},
     )
 
@@ -232,4 +256,5 @@ class ReadyAnswer(Answer):
     migration: str
     ingest: IngestStats
     retention: RetentionOut
+    unfinished: UnfinishedOut
     replica: ReplicaOut | None = Field(description="Null without one.")

@@ -21,19 +21,23 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from app.schemas.email import EmailAddress
+from app.schemas.instant import instant_fault
+from app.schemas.names import NAME_MAX_CHARS
 
-NAME_MAX_CHARS = 128
+BATCH_EVENTS_MAX = 1000  # of any setting
 INT4_MAX = 2**31 - 1
 DATE_AND_TIME_MIN_CHARS = len("2026-11-20T09:15")
 DURATION_MAX_MS = 10 * 365 * 24 * 3600 * 1000
 
+# Not yet in its normal form, which Python would have to make of each: `app.schemas.names` does it
+# once it is known that a body holds more than ASCII.
 Name = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True,
         min_length=1,
         max_length=NAME_MAX_CHARS,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
     ),
 ]
 # Frontends often have numbers for ids: `entityId: 42` is kept as "42".
@@ -41,9 +45,12 @@ EntityId = Name | Annotated[int, Field(gt=-(10 ** (NAME_MAX_CHARS - 1)), lt=10**
 
 
 def _not_digits(value: object) -> object:
-    """pydantic takes digits for seconds or milliseconds, whichever it guesses, and bare dates."""
+    """pydantic takes digits for seconds or milliseconds, whichever it guesses, and bare dates.
+
+    What it does not read itself, `with_plain_times` has rewritten for the careful reader.
+    """
     if not isinstance(value, str) or value[4:5] != "-" or len(value) < DATE_AND_TIME_MIN_CHARS:
-        raise ValueError("must be a time in ISO 8601, like 2026-11-20T09:15:00Z")
+        raise ValueError(instant_fault(value))
     return value
 
 
@@ -63,7 +70,7 @@ BeaconKey = Annotated[
 
 @with_config(STRICT)
 class EventIn(TypedDict, total=False):
-    """One thing that a user did."""
+    """One thing that a user did. An optional field that is wrong is left out, with a warning."""
 
     event_type: Required[
         Annotated[
@@ -75,15 +82,16 @@ class EventIn(TypedDict, total=False):
         UUID | None,
         Field(
             description="Made by the client, best a UUIDv7. A retry repeats it, and is then known "
-            "as a `duplicate`. Without one, a retry counts twice.",
+            "as a `duplicate`. Without one, a retry counts twice. Other text is hashed to a UUID.",
             examples=["0199f7f2-5c00-7a3b-8f10-3a5d0c2b7e11"],
         ),
     ]
     event_timestamp: Annotated[
         Instant | None,
         Field(
-            description="When it happened, ISO 8601 with offset; without offset it is taken as "
-            "UTC. Fixed once: a retry repeats it.",
+            description="When it happened, RFC 3339 or ISO 8601 with offset; without offset it is "
+            "taken as UTC. Events of one moment are in the order of their `session_seq`, then of "
+            "their batch. Fixed once: a retry repeats it.",
             examples=["2026-11-20T09:15:00.250Z"],
         ),
     ]
@@ -99,7 +107,8 @@ class EventIn(TypedDict, total=False):
     metadata: Annotated[
         JsonObject | None,
         Field(
-            description="Anything else, as a JSON object up to 8 levels deep.",
+            description="Anything else, as a JSON object. What is nested deeper than "
+            "`ACTIVITY_JSON_DEPTH_MAX` (32) becomes null, with a warning.",
             examples=[{"priority": "high"}],
         ),
     ]
@@ -132,7 +141,7 @@ class SingleIn(EventIn, total=False):
 
 @with_config(STRICT)
 class EnvelopeIn(TypedDict, total=False):
-    """What a batch says of itself. The other fields of the body are defaults for its events."""
+    """What a batch says of itself, and short defaults for its events."""
 
     batch_id: Annotated[Name | None, Field(description="Echoed in the answer.")]
     key: BeaconKey
@@ -144,16 +153,17 @@ class EnvelopeIn(TypedDict, total=False):
         ),
     ]
 
+    session_id: EntityId | None
+    device_type: Name | None
+
 
 @with_config(STRICT)
 class BatchIn(EnvelopeIn, total=False):
     """The body of `POST /api/events/log/batch`."""
 
     user_email: Annotated[EmailAddress, Field(examples=["ada@example.com"])]
-    session_id: EntityId | None
-    device_type: Name | None
     context_snapshot: JsonObject | None
-    events: Required[Annotated[list[EventIn], Field(min_length=1, max_length=1000)]]
+    events: Required[Annotated[list[EventIn], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]]
 
 
 EVENT_ADAPTER: TypeAdapter[EventIn] = TypeAdapter(EventIn)
@@ -162,6 +172,6 @@ BATCH_ADAPTER: TypeAdapter[BatchIn] = TypeAdapter(BatchIn)
 SINGLE_ADAPTER: TypeAdapter[SingleIn] = TypeAdapter(SingleIn)
 
 EVENT_FIELDS = frozenset(EventIn.__annotations__)
-ENVELOPE_FIELDS = frozenset(EnvelopeIn.__annotations__) | {"events"}
 # Fields of a batch's body that stand for the same field of each event which has none of its own.
-DEFAULT_FIELDS = frozenset(BatchIn.__annotations__) - ENVELOPE_FIELDS
+DEFAULT_FIELDS = frozenset(BatchIn.__annotations__) & EVENT_FIELDS
+BATCH_FIELDS = frozenset(BatchIn.__annotations__)

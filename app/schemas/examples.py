@@ -40,14 +40,21 @@ RECEIPT: dict[str, Any] = {
     "receipt_id": ID,
     "erased_at": AT,
     "finished_at": AT,
-    "deleted": {"activity_event": 3, "activity_session": 1, "activity_user_day": 1, "app_user": 1},
+    "deleted": {
+        "activity_event": 3,
+        "activity_session": 1,
+        "activity_user_day": 1,
+        "stray_event": 0,
+        "app_user": 1,
+    },
     "remaining": {
         "activity_event": 0,
         "activity_session": 0,
         "activity_user_day": 0,
+        "stray_event": 0,
         "app_user": 0,
     },
-    "sha256": "0f1e...",
+    "signature": "0f1e...",
 }
 BATCH: dict[str, Any] = {
     "batch_id": ID,
@@ -103,7 +110,7 @@ STEPS: list[dict[str, Any]] = [
     {"step": 1, "event_type": "project_created", "users": 4, "share_of_first": 1.0,
      "share_of_previous": 1.0, "dropped": 3, "median_ms": None, "p90_ms": None},
     {"step": 2, "event_type": "standup_completed", "users": 1, "share_of_first": 0.25,
-     "share_of_previous": 0.25, "dropped": 1, "median_ms": 60000.0, "p90_ms": 60000.0},
+     "share_of_previous": 0.25, "dropped": None, "median_ms": 60000.0, "p90_ms": 60000.0},
 ]  # fmt: skip
 STATS: dict[str, Any] = {
     "sessions": 2,

@@ -2,15 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.schemas.email import EmailAddress
 from app.schemas.event import Name
+from app.schemas.instant import INSTANT_MAX_CHARS
+from app.schemas.names import normalise_name
 
 DAYS_MAX = 3660
 EVENTS_LIMIT_DEFAULT = 100
 EVENTS_LIMIT_MAX = 1000
-VALUES_MAX = 100
+VALUES_MAX = 50  # of one repeated parameter
+METADATA_MAX_CHARS = 8192
 EXPORT_LIMIT_MAX = 1_000_000
 AFTER_MAX_CHARS = 512
 
@@ -21,6 +24,8 @@ AFTER_DESCRIPTION = (
     "`event_timestamp,event_id,user_email` of the last whole line that was received."
 )
 CURSOR_MAX_CHARS = 512
+
+NormalName = Annotated[Name, AfterValidator(normalise_name)]
 
 Values: Any = Field(default_factory=list, max_length=VALUES_MAX)
 
@@ -43,12 +48,14 @@ class WindowQuery(Query):
     )
     start: str | None = Field(
         default=None,
-        max_length=40,
+        max_length=INSTANT_MAX_CHARS,
         description="From then on: ISO 8601; a date is midnight in `tz`.",
         examples=["2026-11-01"],
     )
     end: str | None = Field(
-        default=None, max_length=40, description="Until before then; by default now."
+        default=None,
+        max_length=INSTANT_MAX_CHARS,
+        description="Until before then; by default now.",
     )
     tz: str = Field(
         default="UTC",
@@ -62,17 +69,17 @@ class StreamQuery(Query):
     """Which events. Repeated parameters mean any-of, different ones all-of."""
 
     user_email: Annotated[list[EmailAddress], Values]
-    event_category: Annotated[list[Name], Values]
-    event_type: Annotated[list[Name], Values]
-    event_action: Annotated[list[Name], Values]
-    entity_type: Annotated[list[Name], Values]
-    entity_id: Annotated[list[Name], Values]
-    session_id: Annotated[list[Name], Values]
-    device_type: Annotated[list[Name], Values]
+    event_category: Annotated[list[NormalName], Values]
+    event_type: Annotated[list[NormalName], Values]
+    event_action: Annotated[list[NormalName], Values]
+    entity_type: Annotated[list[NormalName], Values]
+    entity_id: Annotated[list[NormalName], Values]
+    session_id: Annotated[list[NormalName], Values]
+    device_type: Annotated[list[NormalName], Values]
     metadata: str | None = Field(
         default=None,
-        max_length=8192,
-        description="A JSON object that the event's metadata must contain.",
+        max_length=METADATA_MAX_CHARS,
+        description="A JSON object that the event's metadata must contain, of at most 50 values.",
         examples=['{"priority": "high"}'],
     )
 
@@ -84,7 +91,11 @@ class EventFilterQuery(WindowQuery, StreamQuery):
 class EventQuery(EventFilterQuery):
     limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
-    order: Literal["asc", "desc"] = Field(default="desc", description="`desc` is newest first.")
+    order: Literal["asc", "desc"] = Field(
+        default="desc",
+        description="`desc` is newest first. Of one moment, events are in the order of their "
+        "`session_seq` (those without one come first), then of `received_at`.",
+    )
 
 
 class SessionQuery(Query):
@@ -93,6 +104,10 @@ class SessionQuery(Query):
     ]
     limit: int = Field(default=EVENTS_LIMIT_DEFAULT, ge=1, le=EVENTS_LIMIT_MAX)
     cursor: str | None = Field(default=None, max_length=CURSOR_MAX_CHARS)
+
+
+class NamedSessionQuery(SessionQuery):
+    session_id: NormalName = Field(description="The session's id.", examples=["s-7f3a"])
 
 
 class SessionsQuery(WindowQuery):

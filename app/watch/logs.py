@@ -9,12 +9,16 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
+from app.printable import printable, printable_json
 from app.settings_watch import WatchSettings
 
 LOGGER = "activity_events"
@@ -24,18 +28,26 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 FRAMES_MAX = 20
 MESSAGE_MAX_CHARS = 2000
 SECRET = re.compile(
-    r"[^\s\"'<>@=:,;()]{1,254}(?:@|%40)[^\s\"'<>@,;()]+"  # an email, or a URL's user and password
+    # An email, or a URL's user and password; once for each word, so that the search is linear.
+    r"(?<![^\s\"'<>@=:,;()])[^\s\"'<>@=:,;()]+(?:@|%40)[^\s\"'<>@,;()]+"
     r"|\bae_[a-z]+_[A-Za-z0-9_-]{8,}"
-    r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"
-    r"|(?<=://)[^/\s@]+:[^/\s]+@[^/\s]*"
-    r"|\?[^\s\"']*=[^\s\"']*",  # a query
+    r"|(?<![\w-])(?>[\w-]*?eyJ)[\w-]*+\.[\w-]*+\.?[\w-]*"
+    r"|(?<=://)[^/\s@:]+:[^/\s@]+@[^/\s]*"
+    r"|\?[^\s\"'=?]*+=[^\s\"']*",  # a query
     re.IGNORECASE,
 )
 REMOVED = "[removed]"
+PLAIN_VALUE = re.compile(r"[^\s\"=]+")
+
+
+# The secrets of the settings, whatever they look like.
+_secrets: set[str] = set()
 
 
 def scrubbed(text: str) -> str:
-    """The text, without what looks like somebody's."""
+    """The text, without what looks like somebody's, and without the service's own secrets."""
+    for secret in _secrets:
+        text = text.replace(secret, REMOVED)
     return SECRET.sub(REMOVED, text)
 
 
@@ -44,7 +56,7 @@ def _message(record: logging.LogRecord) -> str:
     text = record.getMessage()
     if not record.name.startswith(LOGGER):
         text = text.partition("\n")[0]
-    return scrubbed(text[:MESSAGE_MAX_CHARS])
+    return scrubbed(printable(text[:MESSAGE_MAX_CHARS]))
 
 
 def _failure(record: logging.LogRecord) -> dict[str, Any]:
@@ -81,7 +93,15 @@ class JsonFormatter(logging.Formatter):
             **_fields(record),
             **_failure(record),
         }
-        return scrubbed(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode())
+        text = orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        return scrubbed(printable_json(text))
+
+
+def _value(value: object) -> str:
+    """A field's value on its line: where a text could be taken for more fields, in quotes."""
+    text = printable(str(value))
+    is_plain = not isinstance(value, str) or PLAIN_VALUE.fullmatch(text) is not None
+    return text if is_plain else '"' + text.replace('"', '\\"') + '"'
 
 
 class TextFormatter(logging.Formatter):
@@ -91,15 +111,24 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC)
         failure = _failure(record)
         parts = [f"{time:%Y-%m-%dT%H:%M:%SZ}", record.levelname.lower(), _message(record)]
-        parts += [f"{name}={value}" for name, value in _fields(record).items()]
+        parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
         lines = [" ".join(parts)]
         if failure:
             lines += [f"  {each}" for each in (" <- ".join(failure["error"]), *failure["frames"])]
         return scrubbed("\n".join(lines))
 
 
+def _secrets_of(settings: BaseSettings) -> Iterator[str]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, SecretStr):
+                yield each.get_secret_value()
+
+
 def configure_logs(settings: WatchSettings) -> None:
     """From now on this process logs to standard error, in the format of the settings."""
+    _secrets.update(_secrets_of(settings))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     root = logging.getLogger()

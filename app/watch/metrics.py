@@ -63,6 +63,12 @@ EVENTS = Counter(
     ["verdict", "code"],
     registry=REGISTRY,
 )
+REDACTED = Counter(
+    "activity_pii_redacted_events",
+    "Events in which personal data was replaced, by the field that held it.",
+    ["field"],
+    registry=REGISTRY,
+)
 GROUP_EVENTS = Histogram(
     "activity_group_events", "Events of one transaction.", buckets=SIZES, registry=REGISTRY
 )
@@ -120,7 +126,7 @@ POOL_IN_USE = Gauge(
 )
 POOL_MAX = Gauge(
     "activity_pool_connections_max",
-    "Most connections to the database.",
+    "Connections to the database that callers share; the service has a few more for itself.",
     ["pool"],
     multiprocess_mode="livesum",
     registry=REGISTRY,
@@ -129,6 +135,12 @@ STREAM_READERS = Gauge(
     "activity_stream_readers",
     "Live streams that are open.",
     multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+SLOT_REFUSALS = Counter(
+    "activity_slot_refusals",
+    "Requests that got no slot: their caller's share was used up, or all slots were taken.",
+    ["slots", "reason"],
     registry=REGISTRY,
 )
 LOOP_LAG_SECONDS = Histogram(
@@ -152,6 +164,13 @@ DUTY_LAST_SUCCESS = Gauge(
 )
 DUTY_FAILURES = Counter(
     "activity_duty_failures", "Duties that failed.", ["duty"], registry=REGISTRY
+)
+UNFINISHED = Gauge(
+    "activity_privacy_unfinished",
+    "Erasures and opt-outs that were cut off and are not finished yet.",
+    ["kind"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
 )
 RETENTION_OVERDUE = Gauge(
     "activity_retention_overdue",
@@ -187,15 +206,30 @@ INFO = Gauge(
 
 VERDICTS = ("accepted", "duplicate", "suppressed", "rejected")
 ERROR_KINDS = (
+    "access",
     "connection",
     "data",
     "deadlock",
     "lock_timeout",
     "other",
     "pool",
+    "read_only",
+    "resources",
     "statement_timeout",
 )
 OUTCOMES = ("committed", "failed")
+SLOTS = (
+    "analytics",
+    "exports",
+    "generations",
+    "predictions",
+    "queue",
+    "reads",
+    "replays",
+    "streams",
+    "writes",
+)
+REFUSAL_REASONS = ("full", "share")
 
 
 def begin() -> None:
@@ -207,6 +241,9 @@ def begin() -> None:
         DATABASE_ERRORS.labels(kind)
     for why in ("failed", "client"):
         ANSWERS_BROKEN.labels(why)
+    for name in SLOTS:
+        for reason in REFUSAL_REASONS:
+            SLOT_REFUSALS.labels(name, reason)
     for outcome in OUTCOMES:
         FLUSHES.labels(outcome)
 
@@ -225,6 +262,12 @@ def count_events(verdict: str, number: int, codes: Iterable[str | None] | None =
             number -= times
     if number:
         EVENTS.labels(verdict, "").inc(number)
+
+
+def count_redacted(fields: Iterable[str]) -> None:
+    """Fields of events in which personal data was replaced: an event's field once."""
+    for field, times in Counts(fields).items():
+        REDACTED.labels(field).inc(times)
 
 
 def registry() -> CollectorRegistry:

@@ -21,7 +21,7 @@ from app.watch.metrics import ANSWERS_BROKEN, REQUEST_SECONDS, REQUESTS
 logger = logging.getLogger(f"{LOGGER}.request")
 
 HEADER = b"x-request-id"
-WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+WELL_FORMED = re.compile(rb"[A-Za-z0-9._:/+=~-]{1,128}")  # no address of anybody has these alone
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
 SERVER_ERROR = 500

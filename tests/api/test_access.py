@@ -1,10 +1,12 @@
 """Every route, walked with every kind of credentials."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -26,6 +28,7 @@ from tests.api.credentials import (
     WRITE_KEY,
     bad_tokens,
     bearer,
+    claims,
     token,
     write_jwks,
 )
@@ -94,6 +97,8 @@ def request_of(method: str, path: str, email: str) -> dict[str, Any]:
         needed = {"step": ["project_created", "email_opened"]}
     if path.endswith("/paths"):
         needed = {"anchor": "project_created"}
+    if path.endswith("/session"):
+        needed = {"session_id": "s"}
     return {"params": {"user_email": email, **needed}, **body}
 
 
@@ -107,10 +112,9 @@ async def test_no_route_is_outside_the_guard(guarded: FastAPI) -> None:
         if isinstance(route, APIRoute):
             assert isinstance(route, GuardedRoute), route.path
             names.add(route.endpoint.__name__)
-        elif isinstance(route, Mount):
-            assert route.path in {"/docs/static", "/assets"}
         else:
-            assert getattr(route, "path", "") == "/openapi.json"
+            assert isinstance(route, Mount)
+            assert route.path in {"/docs/static", "/assets"}
     assert names == set(ACCESS)
 
 
@@ -141,6 +145,7 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "GET /api/events/analytics/heatmap": ("read", True),
         "GET /api/events/analytics/sessions": ("read", True),
         "GET /api/events/sessions": ("read", True),
+        "GET /api/events/session": ("read", True),
         "GET /api/events/session/s": ("read", True),
         "GET /api/events/export": ("read", False),
         "GET /api/privacy/export": ("admin", True),
@@ -148,6 +153,7 @@ async def test_the_document_says_who_may_do_what(guarded: FastAPI) -> None:
         "GET /api/privacy/opt-out": ("admin", True),
         "PUT /api/privacy/opt-out": ("admin", True),
         "DELETE /api/privacy/user": ("admin", True),
+        "POST /api/privacy/receipts/verify": ("admin", False),
         "GET /api/insights/context": ("read", True),
         "GET /api/insights/next-actions": ("read", True),
         "GET /api/insights/next-actions/calibration": ("read", True),
@@ -216,7 +222,7 @@ async def test_the_walk(guarded: FastAPI, caller: httpx.AsyncClient) -> None:
         if operation["x-user-token"]:
             other = await ask(token(BOB))
             assert (other.status_code, code_of(other)) == (403, "other_user"), path
-    assert walked == 30
+    assert walked == 32
 
 
 async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:
@@ -224,6 +230,26 @@ async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:
     assert answer.status_code == 200
     for headers in ({"X-API-Key": "x" * 32}, {"Authorization": f"Basic {READ_KEY}"}):
         assert (await caller.get("/api/events/", headers=headers)).status_code == 401
+
+
+@pytest.mark.fault("N29")
+@pytest.mark.parametrize("given", ["Basic YTpi", "", " ", "Bearer", "Bearer ", "Negotiate x", "x"])
+async def test_a_key_counts_beside_what_a_proxy_puts_into_authorization(
+    caller: httpx.AsyncClient, given: str
+) -> None:
+    beside = {"Authorization": given}
+    answer = await caller.get("/api/events/", headers={"X-API-Key": READ_KEY, **beside})
+    assert answer.status_code == 200
+    wrong = await caller.get("/api/events/", headers={"X-API-Key": "x" * 32, **beside})
+    assert wrong.status_code == 401
+    alone = await caller.get("/api/events/", headers=beside)
+    assert (alone.status_code, alone.headers["www-authenticate"]) == (401, "Bearer")
+    beacon = await caller.post(
+        "/api/events/log",
+        json={"user_email": ADA, **EVENT, "key": WRITE_KEY},
+        headers={"Content-Type": "text/plain", **beside},
+    )
+    assert beacon.status_code == 201
 
 
 async def test_a_user_token_sees_its_own_user_without_naming_it(
@@ -276,3 +302,157 @@ async def test_a_beacon_has_its_key_in_the_body(caller: httpx.AsyncClient) -> No
     # Only a beacon: whoever can have headers uses them.
     body = {"user_email": ADA, "key": WRITE_KEY, "events": [EVENT]}
     assert (await caller.post("/api/events/log/batch", json=body)).status_code == 401
+
+
+@pytest.mark.fault("E6", "N6")
+async def test_no_answer_sends_anybody_to_another_host(
+    guarded: FastAPI, caller: httpx.AsyncClient
+) -> None:
+    """Each path is answered with and without a slash at its end, by every method."""
+    asked = {"Host": "events.example.com", "X-Forwarded-Proto": "https"}
+    hidden = ("/", "/docs", "/dashboard", "/demo", "/mcp", "/tracker.js", "/openapi.json")
+    paths = {path for _, path, _ in operations(guarded)} | {*hidden, "/assets", "/docs/static"}
+    for path in sorted(paths | {"/nothing", "//evil.example.com", "/\\evil.example.com"}):
+        other = path[:-1] if path.endswith("/") else f"{path}/"
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+            url = f"http://api.example.com{path}"
+            answer = await caller.request(method, url, headers=asked)
+            location = answer.headers.get("location", "/")
+            assert location.startswith("/"), (method, path)
+            assert not location.startswith(("//", "/\\")), (method, path)
+            if other:
+                url = f"http://api.example.com{other}"
+                again = await caller.request(method, url, headers=asked)
+                assert again.status_code == answer.status_code, (method, other)
+                assert again.headers.get("allow") == answer.headers.get("allow")
+                if path != "/":
+                    assert "location" not in again.headers, (method, other)
+
+
+@pytest.mark.fault("E6", "N6")
+async def test_either_form_of_a_path_takes_a_body_and_a_query(caller: httpx.AsyncClient) -> None:
+    body = {"user_email": ADA, **EVENT}
+    logged = await caller.post("/api/events/log/", json=body, headers=bearer(WRITE_KEY))
+    assert logged.status_code == 201
+    params: dict[str, Any] = {"user_email": ADA, "days": 1}
+    for path in ("/api/events/analytics/", "/api/events/analytics"):
+        answer = await caller.get(path, params=params, headers=bearer(READ_KEY))
+        assert answer.json()["total_events"] == 1
+    missing = await caller.get("/api/nothing/", headers=bearer(READ_KEY))
+    assert missing.json()["error"]["message"] == "GET /api/nothing/: Not Found."
+
+
+@pytest.mark.fault("G5")
+@pytest.mark.parametrize(
+    "verified", [False, "false", "False", "no", 0, 1, "", "0", "1", [], {}, [True], "TRUE", " true"]
+)
+async def test_an_address_that_was_not_verified_is_nobodys(
+    caller: httpx.AsyncClient, verified: object
+) -> None:
+    signed = token(email_verified=verified)
+    answer = await caller.get("/api/events/", headers=bearer(signed))
+    assert (answer.status_code, code_of(answer)) == (401, "invalid_token")
+
+
+@pytest.mark.fault("G5")
+async def test_a_verified_address_is_its_users(caller: httpx.AsyncClient) -> None:
+    for signed in (token(), token(email_verified=True), token(email_verified="true")):
+        assert (await caller.get("/api/events/", headers=bearer(signed))).status_code == 200
+    null = jwt.encode({**claims(), "email_verified": None}, SECRET, algorithm="HS256")
+    assert (await caller.get("/api/events/", headers=bearer(null))).status_code == 401
+
+
+@pytest.mark.fault("S13")
+async def test_a_token_lasts_a_day_at_most(caller: httpx.AsyncClient) -> None:
+    now = int(time.time())
+    good: tuple[dict[str, Any], ...] = (
+        {"exp": now + 23 * 3600},
+        {"exp": now + 3600, "iat": now - 22 * 3600},
+        {"exp": now + 3600, "iat": now, "nbf": now},
+        {"exp": float(now + 3600)},
+    )
+    for given in good:
+        answer = await caller.get("/api/events/", headers=bearer(token(**given)))
+        assert answer.status_code == 200, given
+    bad: tuple[dict[str, Any], ...] = (
+        {"exp": now + 25 * 3600},
+        {"exp": 4102444800},
+        {"exp": 10**30},
+        {"exp": 1e300},
+        {"exp": float("inf")},
+        {"exp": "soon"},
+        {"exp": [now + 60]},
+        {"exp": now + 3600, "iat": now - 24 * 3600},
+        {"exp": now + 3600, "iat": 0},
+        {"exp": now + 60, "iat": now + 3600},
+        {"exp": now + 60, "iat": "now"},
+        {"exp": now + 60, "nbf": now + 3600},
+    )
+    for given in bad:
+        answer = await caller.get("/api/events/", headers=bearer(token(**given)))
+        assert (answer.status_code, code_of(answer)) == (401, "invalid_token"), given
+
+
+@pytest.mark.fault("newcomer-17", "newcomer-43")
+async def test_a_key_in_several_settings_may_do_what_each_says(settings: Settings) -> None:
+    both = "b" * 32
+    given = {"write_keys": f"{WRITE_KEY},{both}", "read_keys": both, "metrics_keys": METRICS_KEY}
+    assert settings.database_url is not None
+    app = create_app(Settings(**{**settings.model_dump(), **given}), settings.database_url)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api.example.com") as client,
+    ):
+        body = {"user_email": ADA, **EVENT}
+        headers = bearer(both)
+        assert (await client.post("/api/events/log", json=body, headers=headers)).status_code == 201
+        assert (await client.get("/api/events/", headers=headers)).status_code == 200
+        for method, path in (
+            ("DELETE", "/api/privacy/user?user_email=ada@example.com"),
+            ("DELETE", "/api/events/cleanup?days=0"),
+            ("GET", "/metrics"),
+            ("GET", "/api/admin/success-metrics"),
+        ):
+            answer = await client.request(method, path, headers=headers)
+            assert (answer.status_code, code_of(answer)) == (403, "wrong_scope"), path
+        assert (await client.get("/api/events/", headers=bearer(WRITE_KEY))).status_code == 403
+    await truncate(settings.database_url)
+
+
+@pytest.mark.fault("S17")
+async def test_a_write_key_does_not_learn_why_an_event_is_suppressed(
+    caller: httpx.AsyncClient,
+) -> None:
+    opt_out: dict[str, Any] = {"params": {"user_email": ADA}, "json": {"analytics": True}}
+    done = await caller.put("/api/privacy/opt-out", headers=bearer(ADMIN_KEY), **opt_out)
+    assert done.status_code == 200
+    await caller.post(
+        "/api/events/log", json={"user_email": BOB, **EVENT}, headers=bearer(WRITE_KEY)
+    )
+    await caller.delete("/api/privacy/user", params={"user_email": BOB}, headers=bearer(ADMIN_KEY))
+
+    async def results(credentials: str, email: str) -> dict[str, Any]:
+        body = {"user_email": email, "events": [{**EVENT, "event_id": "e-1"}]}
+        answer = await caller.post("/api/events/log/batch", json=body, headers=bearer(credentials))
+        (only,) = answer.json()["results"]
+        assert answer.json()["suppressed"] == 1
+        assert only.pop("event_id")
+        found: dict[str, Any] = only
+        return found
+
+    silent = {
+        "index": 0,
+        "status": "suppressed",
+        "code": None,
+        "field": None,
+        "message": None,
+        "warnings": [],
+    }
+    assert await results(WRITE_KEY, ADA) == await results(WRITE_KEY, BOB) == silent
+    assert (await results(ADMIN_KEY, ADA))["code"] == "opted_out"
+    assert (await results(ADMIN_KEY, BOB))["code"] == "erased"
+    assert (await results(token(), ADA))["code"] == "opted_out"
+    single = {"user_email": ADA, **EVENT}
+    answer = await caller.post("/api/events/log", json=single, headers=bearer(WRITE_KEY))
+    assert answer.json().keys() == {"event_id", "status", "server_time", "warnings"}

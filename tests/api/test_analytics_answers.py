@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.schemas import analytics as answers
+from app.schemas.analytics_about import AnalyticsAnswer
 from tests.api.conftest import ADA, BOB, Clock, Json, Log, error_of, event, refused
 from tests.conftest import NOW
 
@@ -27,7 +28,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "/heatmap": {},
     "/sessions": {},
 }
-MODELS: dict[str, type[answers.AnalyticsAnswer]] = {
+MODELS: dict[str, type[AnalyticsAnswer]] = {
     "": answers.SummaryAnswer,
     "/timeseries": answers.TimeseriesAnswer,
     "/top": answers.TopAnswer,
@@ -107,7 +108,7 @@ async def test_a_table_of_values(client: httpx.AsyncClient, path: str) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == f'attachment; filename="{path[1:]}.csv"'
-    head, *rows = csv.reader(io.StringIO(response.text))
+    head, *rows = csv.reader(io.StringIO(response.text.removeprefix("\ufeff")))
     assert len(set(head)) == len(head)
     assert rows
     assert {len(row) for row in rows} == {len(head)}
@@ -119,14 +120,14 @@ async def test_a_table_literally(client: httpx.AsyncClient) -> None:
         "/analytics/timeseries",
         params={"start": "2026-11-18", "end": "2026-11-21", "tz": "Asia/Kolkata", "format": "csv"},
     )
-    assert response.text.splitlines() == [
+    assert response.text.removeprefix("\ufeff").splitlines() == [
         "bucket,value,events",
         "2026-11-18T00:00:00+05:30,,1",
         "2026-11-19T00:00:00+05:30,,0",
         "2026-11-20T00:00:00+05:30,,3",
     ]
     response = await client.get("/analytics/top", params={"format": "csv"})
-    assert response.text.splitlines() == [
+    assert response.text.removeprefix("\ufeff").splitlines() == [
         "value,entity_type,events,share",
         "project_created,,3,0.75",
         "email_opened,,1,0.25",

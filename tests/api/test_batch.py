@@ -153,7 +153,7 @@ async def test_a_default_that_is_wrong_sinks_only_the_events_that_use_it(
 async def test_all_invalid_answers_with_the_error_and_with_the_batch(
     client: httpx.AsyncClient,
 ) -> None:
-    body = batch(event(event_type=5), event(session_seq=-1), batch_id="b-2")
+    body = batch(event(event_type=5), event(user_email="nobody"), batch_id="b-2")
     response = await client.post("/log/batch", json=body)
     assert response.status_code == 422
     answer = response.json()
@@ -162,7 +162,7 @@ async def test_all_invalid_answers_with_the_error_and_with_the_batch(
     assert (answer["batch_id"], counts(answer)) == ("b-2", [2, 0, 0, 0, 2])
     assert [(each["index"], each["field"]) for each in answer["results"]] == [
         (0, "event_type"),
-        (1, "session_seq"),
+        (1, "user_email"),
     ]
     assert await stored(client) == []
 
@@ -194,16 +194,16 @@ async def test_a_thousand_events_fit_and_no_more(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("field", ["metadata", "context_snapshot"])
-async def test_an_event_of_32_kib_fits_and_no_larger(client: httpx.AsyncClient, field: str) -> None:
+async def test_an_event_of_64_kib_fits_and_no_larger(client: httpx.AsyncClient, field: str) -> None:
     # {"note":"..."} has 11 bytes beside the text; an event without metadata has {} for it.
-    room = 32 * 1024 - 11 - (2 if field == "context_snapshot" else 0)
+    room = 64 * 1024 - 11 - (2 if field == "context_snapshot" else 0)
     fits, larger = ({"note": "x" * length} for length in (room, room + 1))
     body = batch(event(**{field: fits}), event(**{field: larger}))
     answer = (await client.post("/log/batch", json=body)).json()
     assert counts(answer) == [2, 1, 0, 0, 1]
     [result] = answer["results"]
     assert (result["index"], result["code"], result["field"]) == (1, "event_too_large", field)
-    assert "32769 bytes" in result["message"]
+    assert "65537 bytes" in result["message"]
 
 
 @pytest.mark.parametrize(
@@ -214,24 +214,38 @@ async def test_an_event_of_32_kib_fits_and_no_larger(client: httpx.AsyncClient, 
         ({"events": {}}, "no_events", "events"),
         ({"events": None}, "no_events", "events"),
         ({"events": "x"}, "no_events", "events"),
-        (batch(event(), batch_id=5), "invalid_envelope", "batch_id"),
+    ],
+)
+async def test_a_body_that_is_no_batch(
+    client: httpx.AsyncClient, body: Json, code: str, field: str
+) -> None:
+    refused(await client.post("/log/batch", json=body), 400, code, field)
+    assert await stored(client) == []
+
+
+@pytest.mark.fault("N12")
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (batch(event(), batch_id=5), "invalid_value", "batch_id"),
         (batch(event(), batch_id="x" * 129), "too_long", "batch_id"),
-        (batch(event(), batch_id=" "), "empty", "batch_id"),
-        (batch(event(), sent_at="soon"), "invalid_envelope", "sent_at"),
-        (batch(event(), sent_at="1795174200"), "invalid_envelope", "sent_at"),
+        (batch(event(), sent_at="soon"), "invalid_value", "sent_at"),
+        (batch(event(), sent_at="1795174200"), "invalid_value", "sent_at"),
         (batch(event(), session_id="a\0b"), "invalid_text", "session_id"),
         (
-            batch(event(), context_snapshot={"note": "x" * 32768}),
+            batch(event(), context_snapshot={"note": "x" * 65536}),
             "event_too_large",
             "context_snapshot",
         ),
     ],
 )
-async def test_an_envelope_that_is_wrong(
+async def test_what_is_wrong_in_the_envelope_is_left_out(
     client: httpx.AsyncClient, body: Json, code: str, field: str
 ) -> None:
-    refused(await client.post("/log/batch", json=body), 400, code, field)
-    assert await stored(client) == []
+    answer = (await client.post("/log/batch", json=body)).json()
+    assert counts(answer) == [1, 1, 0, 0, 0]
+    assert [(each["code"], each["field"]) for each in answer["warnings"]] == [(code, field)]
+    assert len(await stored(client)) == 1
 
 
 async def test_gzip_and_plain_text(client: httpx.AsyncClient) -> None:
@@ -301,3 +315,35 @@ async def test_one_user_of_many_is_never_another(client: httpx.AsyncClient, log:
     for user in (ADA, BOB):
         [kept] = await stored(client, user_email=user)
         assert (kept["user_email"], kept["event_timestamp"]) == (user, HOUR_AGO)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/log/batch", [event()], 'The body must be a JSON object: {"events": [...]}.'),
+        (
+            "/log",
+            {"user_email": ADA, "events": [event()]},
+            "The body is a batch: POST it to /api/events/log/batch.",
+        ),
+    ],
+)
+async def test_a_body_for_another_route_is_told_so(
+    client: httpx.AsyncClient, path: str, body: object, message: str
+) -> None:
+    response = await client.post(path, json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_envelope"
+    assert response.json()["error"]["message"] == message
+
+
+@pytest.mark.fault("N12")
+async def test_the_events_of_two_lists_are_all_kept(client: httpx.AsyncClient) -> None:
+    one, two = (json.dumps(event(user_email=ADA)) for _ in range(2))
+    body = f'{{"events": [{one}], "events": [{two}]}}'.encode()
+    response = await client.post("/log/batch", content=body, headers=JSON)
+    answer = response.json()
+    assert answer["accepted"] == 2
+    assert [warning["message"] for warning in answer["warnings"]] == [
+        "holds the key 'events' more than once; the events of all lists are kept"
+    ]

@@ -115,6 +115,7 @@ async def test_a_user_without_days_is_erased(client: httpx.AsyncClient, log: Log
         "activity_event": 1,
         "activity_session": 0,
         "activity_user_day": 1,
+        "stray_event": 0,
         "served_prediction": 0,
         "prediction_score": 0,
         "app_user": 1,

@@ -70,6 +70,7 @@ async def test_the_document_describes_every_operation(client: httpx.AsyncClient)
         "POST /api/events/log/batch",
         "GET /api/events/",
         "GET /api/events/analytics",
+        "GET /api/events/session",
         "GET /api/events/session/{session_id}",
         "GET /api/events/export",
         "GET /api/privacy/export",

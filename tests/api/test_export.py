@@ -114,6 +114,14 @@ async def test_parquet_has_what_ndjson_has(client: httpx.AsyncClient, log: Log) 
         assert found == wanted
 
 
+@pytest.mark.fault("R6")
+async def test_it_says_what_it_does_not_have(client: httpx.AsyncClient) -> None:
+    response = await client.get("/export")
+    assert response.headers["x-export-excludes"] == (
+        "opt-outs, erasures, events of users who opted out of analytics"
+    )
+
+
 async def test_nothing_to_export_is_a_whole_file(client: httpx.AsyncClient) -> None:
     assert await export(client) == b""
     assert await export(client, format="csv") == (",".join(COLUMNS) + "\r\n").encode()
@@ -226,12 +234,12 @@ async def test_no_more_exports_than_slots_and_each_is_given_back(
 ) -> None:
     await log(event())
     service: Service = app.state.service
-    service.exports.take()
-    service.exports.take()
+    service.exports.take(None)
+    service.exports.take(None)
     response = await client.get("/export")
     assert error_of(response, 503)["code"] == "overloaded"
     assert response.headers["retry-after"] == "1"
-    service.exports.give_back()
+    service.exports.give_back(None)
     for _ in range(3):
         assert len(lines(await export(client))) == 1
         assert (await client.get("/export", params={"after": "?"})).status_code == 422
@@ -260,6 +268,7 @@ async def test_everything_of_one_user(client: httpx.AsyncClient, log: Log) -> No
         "analytics_opt_out": False,
         "ai_context_opt_out": False,
         "learning_opt_out": False,
+        "first_seen_at": None,
     }
     own = (await stored(client, user_email=ADA))[::-1]
     assert events == [{"kind": "event", **each} for each in own]
@@ -268,6 +277,17 @@ async def test_everything_of_one_user(client: httpx.AsyncClient, log: Log) -> No
     assert lines(rest.content) == events[1:]
     table = await client.get(PRIVACY, params={"user_email": ADA, "format": "csv"})
     assert table.content == await export(client, user_email=ADA, format="csv")
+
+
+@pytest.mark.fault("B6")
+async def test_what_is_kept_of_removed_events_is_exported(
+    client: httpx.AsyncClient, log: Log
+) -> None:
+    await log(*events_at("2026-11-09T10:07:00Z", "2026-11-20T10:00:00Z"))
+    assert (await client.delete("/cleanup", params={"days": 10})).json()["events_deleted"] == 1
+    response = await client.get(PRIVACY, params={"user_email": ADA})
+    user, _ = lines(response.content)
+    assert user["first_seen_at"] == "2026-11-09T10:07:00Z"
 
 
 async def test_of_somebody_unknown_there_is_nothing(client: httpx.AsyncClient) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
-from app.insights.generate import Generator
+from app.insights.generate import Generator, Task
+from app.insights.standup import StandupSaid
 from app.settings import Settings
 from tests.api.conftest import ADA, BOB, Json, Log, error_of, event, refused
 
@@ -296,7 +298,7 @@ async def test_hints_by_the_rules(client: httpx.AsyncClient, log: Log) -> None:
     ]
     body = await ask(client, "email-categorization", subject="For our customers")
     assert body["suggestion"]["value"] == "customer"
-    assert body["suggestion"]["text"] == "The subject sounds like your customer emails."
+    assert body["suggestion"]["text"] == 'The subject sounds like your "customer" emails.'
     assert body["citations"][0]["number"] in body["suggestion"]["cites"]
 
 
@@ -372,3 +374,29 @@ async def test_hostile_texts_break_nothing(client: httpx.AsyncClient, log: Log) 
         await ask(client)
         await ask(client, "project-wizard", title=text, description=text)
         await ask(client, "email-categorization", subject=text)
+
+
+@pytest.mark.fault("S6")
+async def test_one_caller_leaves_the_others_their_generations(app: FastAPI) -> None:
+    go_on, running = asyncio.Event(), 0
+
+    async def think(_: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        nonlocal running
+        running += 1
+        await go_on.wait()
+        return ModelResponse([ToolCallPart(info.output_tools[0].name, GOOD)])
+
+    use(app, FunctionModel(think), llm_concurrency=4)
+    shared: Generator = app.state.service.generator
+    good: Any = SimpleNamespace(kept=1, faults=[])
+    task = Task(StandupSaid, "", "standup", lambda said: (said, good))
+    asked = [
+        asyncio.create_task(shared.of(caller).generate(task))
+        for caller in ("user:mallory", "user:mallory", "user:mallory", "user:bob")
+    ]
+    while running < 3:  # noqa: ASYNC110 (the model tells nobody)
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert running == 3
+    go_on.set()
+    assert [each.failure for each in await asyncio.gather(*asked)] == [None] * 4

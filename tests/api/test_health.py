@@ -29,6 +29,7 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
             "migration": head_revision(),
             "ingest": {"groups": 0, "requests": 0, "events": 0},
             "retention": {"last_success_at": None, "oldest_event_at": None, "overdue": False},
+            "unfinished": {"erasures": 0, "opt_outs": 0, "oldest_erasure_at": None},
             "replica": None,
         },
     )
@@ -36,6 +37,7 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
 
 async def test_overdue_retention_is_said(client: httpx.AsyncClient, log: Log, clock: Clock) -> None:
     async def state() -> Json:
+        clock.now += timedelta(seconds=1)  # for which an answer is kept
         response = await client.get(READY)
         assert response.status_code == 200
         found: Json = response.json()["retention"]
@@ -47,7 +49,7 @@ async def test_overdue_retention_is_said(client: httpx.AsyncClient, log: Log, cl
         "oldest_event_at": "2025-11-20T13:00:00Z",
         "overdue": False,
     }
-    clock.now += timedelta(days=2, hours=1, seconds=1)
+    clock.now += timedelta(days=2, hours=1)
     assert (await state())["overdue"] is True
     assert (await client.delete("/cleanup")).json()["events_deleted"] == 1
     assert (await state())["overdue"] is False
@@ -68,25 +70,28 @@ async def test_without_a_database_up_but_not_ready(stranded: httpx.AsyncClient) 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE alembic_version SET version_num = '0000'",
-        "UPDATE alembic_version SET version_num = 'elsewhere'",
-        "DELETE FROM alembic_version",
+        "UPDATE activity_alembic_version SET version_num = '0000'",
+        "UPDATE activity_alembic_version SET version_num = 'elsewhere'",
+        "DELETE FROM activity_alembic_version",
     ],
 )
 async def test_not_ready_before_migrations_are_current(
-    client: httpx.AsyncClient, database_url: str, statement: str
+    client: httpx.AsyncClient, database_url: str, clock: Clock, statement: str
 ) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(statement)
         error = error_of(await client.get(READY), 503)
     finally:
-        await connection.execute("DELETE FROM alembic_version")
-        await connection.execute("INSERT INTO alembic_version VALUES ($1)", head_revision())
+        await connection.execute("DELETE FROM activity_alembic_version")
+        await connection.execute(
+            "INSERT INTO activity_alembic_version VALUES ($1)", head_revision()
+        )
         await connection.close()
     assert error["code"] == "migrations_pending"
     assert head_revision() in error["message"]
     assert "activity-events migrate" in error["message"]
+    clock.now += timedelta(seconds=1)  # for which an answer is kept
     assert (await client.get(READY)).status_code == 200
 
 
@@ -95,10 +100,12 @@ async def test_ready_on_what_a_newer_version_has_migrated(
 ) -> None:
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        await connection.execute("UPDATE activity_alembic_version SET version_num = '9999'")
         ready = (await client.get(READY)).json()
     finally:
-        await connection.execute("UPDATE alembic_version SET version_num = $1", head_revision())
+        await connection.execute(
+            "UPDATE activity_alembic_version SET version_num = $1", head_revision()
+        )
         await connection.close()
     assert (ready["status"], ready["migration"]) == ("ok", "9999")
 

@@ -94,6 +94,29 @@ def test_chunks(live: LiveServer, live_client: httpx.Client, email: str) -> None
     assert events_of(live_client, email) == 1
 
 
+@pytest.mark.fault("S2")
+def test_chunks_come_in_any_pieces(live: LiveServer, live_client: httpx.Client, email: str) -> None:
+    """Far more of them than are parsed at once, and another request behind them."""
+    events = [{"event_type": "a_b", "metadata": {"text": "x" * 900}} for _ in range(200)]
+    body = json.dumps({"user_email": email, "events": events}).encode()
+    pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    head = request("Transfer-Encoding: chunked", path="/log/batch")
+    last = request("Transfer-Encoding: chunked", "Connection: close")
+    received = exchange(live, head + chunks + last + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b'"accepted":200' in received
+    assert received.count(b"HTTP/1.1 422 ") == 1
+
+
+@pytest.mark.fault("S2")
+def test_chunks_of_a_byte_are_few(live: LiveServer) -> None:
+    """Each costs the parser a call: no client sends hundreds of thousands."""
+    head = request("Transfer-Encoding: chunked", path="/log/batch")
+    received = exchange(live, head + b"1\r\n \r\n" * 20_000)
+    assert received.startswith(b"HTTP/1.1 431 ")
+
+
 def test_chunks_past_the_limit(live_client: httpx.Client) -> None:
     """No length is announced; reading stops at the limit all the same."""
     headers = {"Content-Type": "application/json"}

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.api.conftest import ADA, HOUR_AGO, Json, error_of, event, refused, stored
+from tests.api.conftest import ADA, HOUR_AGO, Json, error_of, event, stored
 
 ID = "0d5f3c5e-93a1-4b6e-8a64-5e1b7f3a2c10"
 JSON = {"Content-Type": "application/json"}
@@ -121,14 +121,19 @@ async def test_the_type_gives_category_and_action(
     assert (kept["event_category"], kept["event_action"]) == (category, action)
 
 
-async def test_metadata_goes_by_either_name_but_not_by_both(client: httpx.AsyncClient) -> None:
+async def test_metadata_goes_by_either_name_or_both(client: httpx.AsyncClient) -> None:
     for name in ("metadata", "event_metadata"):
         response = await client.post("/log", json=one(**{name: {"by": name}}))
         assert response.status_code == 201
     kept = {each["metadata"]["by"] for each in await stored(client)}
     assert kept == {"metadata", "event_metadata"}
-    both = one(metadata={"a": 1}, event_metadata={"a": 1})
-    refused(await client.post("/log", json=both), 422, "invalid_value", "metadata")
+    both = one(metadata={"by": 1}, event_metadata={"by": 2, "a": 3}, entity_type="both")
+    answer = (await client.post("/log", json=both)).json()
+    assert [(each["code"], each["field"]) for each in answer["warnings"]] == [
+        ("invalid_value", "event_metadata")
+    ]
+    [found] = await stored(client, entity_type="both")
+    assert found["metadata"] == {"by": 1, "a": 3}
 
 
 async def test_an_unknown_field_is_warned_of_and_not_kept(client: httpx.AsyncClient) -> None:
@@ -180,21 +185,74 @@ async def test_content_types(
     assert (await stored(client))[0]["metadata"] == {"label": "Zoë"}
 
 
+@pytest.mark.fault("A5")
 @pytest.mark.parametrize(
-    "headers",
+    "content_type",
     [
-        {"Content-Type": "application/x-www-form-urlencoded"},
-        {"Content-Type": "application/json; charset=iso-8859-1"},
-        {"Content-Type": "application/jsonp"},
-        {"Content-Type": ""},
-        {},
-        {**JSON, "Content-Encoding": "br"},
-        {**JSON, "Content-Encoding": "gzip, gzip"},
+        None,
+        "",
+        "application/cloudevents+json",
+        "application/reports+json",
+        "text/json",
+        "text/plain;charset=iso-8859-1",
+        "application/json; charset=windows-1252",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
     ],
 )
-async def test_other_content_types(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
-    response = await client.post("/log", content=json.dumps(one()).encode(), headers=headers)
+async def test_json_by_another_name_or_none(
+    client: httpx.AsyncClient, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    content = json.dumps(one(metadata={"label": "Zoë"}), ensure_ascii=False).encode()
+    response = await client.post("/log", content=content, headers=headers)
+    assert response.status_code == 201, response.text
+    assert (await stored(client))[0]["metadata"] == {"label": "Zoë"}
+
+
+@pytest.mark.fault("A5")
+async def test_latin_1_where_it_says_so(client: httpx.AsyncClient) -> None:
+    content = json.dumps(one(metadata={"label": "Zoë"}), ensure_ascii=False).encode("latin-1")
+    headers = {"Content-Type": "text/plain;charset=iso-8859-1"}
+    assert (await client.post("/log", content=content, headers=headers)).status_code == 201
+    assert (await stored(client))[0]["metadata"] == {"label": "Zoë"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"event_type=a"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"{}"),
+        ({"Content-Type": "application/jsonp"}, b"{}"),
+        ({"Content-Type": "text/html"}, b"{}"),
+        ({**JSON, "Content-Encoding": "br"}, b"\x8b\x01\x80{}\x03"),
+        ({**JSON, "Content-Encoding": "deflate"}, b"x\x9c\xab\xae\x05\x00\x01u\x00\xf9"),
+    ],
+)
+async def test_other_content_types(
+    client: httpx.AsyncClient, headers: dict[str, str], content: bytes
+) -> None:
+    response = await client.post("/log", content=content, headers=headers)
     assert error_of(response, 415)["code"] == "unsupported_media_type"
+
+
+@pytest.mark.fault("R7")
+async def test_the_deepest_event_comes_back_whole(client: httpx.AsyncClient) -> None:
+    """Read, exported and streamed are the same bytes of jsonb."""
+    deepest: Json = {"k": [1, "x"]}
+    for _ in range(30):
+        deepest = {"a": deepest}
+    body = one(metadata=deepest, context_snapshot=deepest)
+    response = await client.post("/log", json=body)
+    assert (response.status_code, response.json()["warnings"]) == (201, [])
+    [found] = await stored(client)
+    assert (found["metadata"], found["context_snapshot"]) == (deepest, deepest)
+    lines = (await client.get("/export", params={"format": "ndjson"})).text.splitlines()
+    assert json.loads(lines[0])["metadata"] == deepest
+    csv = (await client.get("/export", params={"format": "csv"})).text
+    assert '""k"": [1, ""x""]' in csv or '""k"":[1,""x""]' in csv
+    asked = await client.get("/", params={"metadata": json.dumps(deepest)})
+    assert len(asked.json()["events"]) == 1
 
 
 async def test_an_acknowledged_event_is_committed(
@@ -229,3 +287,20 @@ async def test_a_commit_that_fails_is_not_acknowledged(
     assert error_of(response, 503)["code"] == "database_unavailable"
     assert int(response.headers["retry-after"]) > 0
     assert await stored(client) == []
+
+
+@pytest.mark.fault("S22")
+@pytest.mark.parametrize("control", ["\x1b", "\x80", "\x9b", "\x9f", "\x85", "\x7f"])
+async def test_control_characters_in_names(client: httpx.AsyncClient, control: str) -> None:
+    """C0 and C1 alike: a type has a space there, an id is left out, and the result says so."""
+    names = {"event_type": f"a{control}b", "device_type": f"c{control}d"}
+    body = {"user_email": ADA, **names, "session_id": f"s{control}1", "entity_id": f"e{control}1"}
+    answer = (await client.post("/log", json=body)).json()
+    (kept,) = await stored(client)
+    assert (kept["event_type"], kept["device_type"]) == ("a b", "c d")
+    assert (kept["session_id"], kept["entity_id"]) == (None, None)
+    assert {"event_type", "device_type", "session_id", "entity_id"} <= {
+        each["field"] for each in answer["warnings"]
+    }
+    filtered = await client.get("/", params={"event_type": f"a{control}b"})
+    assert filtered.status_code == 422

@@ -31,7 +31,7 @@ async def scrape(client: httpx.AsyncClient, **headers: str) -> Series:
     response = await client.get(METRICS, headers=headers)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "private, no-store"
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(response.text)
@@ -67,7 +67,7 @@ REQUESTS: list[tuple[str, str, str, str, int]] = [
     ("GET", "/api/events/?user_email=ada@example.com&no=1", "/api/events/", "GET", 422),
     ("GET", "/api/events/session/s-1/2", "/api/events/session/{session_id}", "GET", 404),
     ("GET", "/api/events/log", "/api/events/log", "GET", 405),
-    ("POST", "/api/events/log", "/api/events/log", "POST", 415),
+    ("POST", "/api/events/log", "/api/events/log", "POST", 400),
     ("GET", "/nothing/ada@example.com", "none", "GET", 404),
     ("GET", "/docs/static/ada@example.com", "/docs/static/{path}", "GET", 404),
     ("BREW", "/health/live", "/health/live", "other", 405),
@@ -191,14 +191,18 @@ async def test_nothing_of_a_user_is_in_it_and_labels_are_few(
     client: httpx.AsyncClient, log: Log
 ) -> None:
     await log(event(event_type="planted_type", entity_id="planted-id"), session_id="planted-s")
+    await client.get("/session/planted")
+    await client.get("http://localhost/planted", params={"user_email": ADA})
+    before = (await client.get(METRICS)).text
     for number in range(300):
         await client.get(f"/session/planted-{number}")
         await client.get(f"http://localhost/planted/{number}", params={"user_email": ADA})
     text = (await client.get(METRICS)).text
     assert "planted" not in text
-    assert "ada" not in text
+    assert "ada" not in text.replace("metadata", "")  # which is a field
     assert "@" not in text
-    assert len(text.splitlines()) < 3000
+    # Of this process, which tests share: what the first of them added, the others don't.
+    assert len(text.splitlines()) - len(before.splitlines()) < 30
 
 
 @pytest.mark.parametrize(
@@ -214,8 +218,14 @@ async def test_nothing_of_a_user_is_in_it_and_labels_are_few(
         ("58030", "connection"),
         (None, "connection"),
         ("42P01", "other"),
+        ("25006", "read_only"),
+        ("28P01", "access"),
+        ("42501", "access"),
+        ("3D000", "access"),
+        ("53100", "resources"),
     ],
 )
+@pytest.mark.fault("N21")
 def test_kinds_of_errors(state: str | None, kind: str) -> None:
     assert kind_of(OSError(), state) == kind
     assert kind in ERROR_KINDS

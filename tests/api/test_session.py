@@ -152,3 +152,17 @@ async def test_limits(client: httpx.AsyncClient, log: Log) -> None:
     for limit in ("0", "1001", "abc"):
         response = await client.get("/session/s-1", params={"limit": limit})
         refused(response, 422, "invalid_request", "limit")
+
+
+@pytest.mark.fault("S23")
+async def test_any_id_as_a_parameter(client: httpx.AsyncClient, log: Log) -> None:
+    """In a path, `..` is another path."""
+    for name in ("..", ".", "../analytics", "a//b", "a?b#c"):
+        given = event(session_id=name)
+        await log(given)
+        answer = await client.get("/session", params={"session_id": name, "limit": 1})
+        assert answer.status_code == 200, name
+        assert answer.json()["session_id"] == name
+        assert [each["event_id"] for each in answer.json()["events"]] == [given["event_id"]]
+    assert (await client.get("/session", params={"session_id": "none"})).status_code == 404
+    refused(await client.get("/session"), 422, "invalid_request", "session_id")

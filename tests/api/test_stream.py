@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +77,7 @@ async def listening(
     async with client.stream("GET", "/stream", params=params, headers=headers) as response:
         assert response.status_code == 200, await response.aread()
         assert response.headers["content-type"].startswith("text/event-stream")
-        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "private, no-store"
         stream = Stream(response.aiter_lines())
         await stream.opened()
         yield stream
@@ -105,6 +106,48 @@ async def test_an_event_comes_as_the_list_has_it(client: httpx.AsyncClient) -> N
     listed = (await client.get("/", params={"limit": 1})).json()["events"][0]
     assert found == listed
     assert found["event_id"] == event_id
+
+
+@pytest.mark.fault("S5")
+async def test_a_costly_filter_gets_its_events_in_order_and_holds_nobody_up(
+    client: httpx.AsyncClient,
+) -> None:
+    """Fifty objects wanted in a list of thousands: PostgreSQL compares those."""
+    wanted = [{"n": n} for n in range(50)]
+    costly = {"a": [{"n": n} for n in range(4_000)]}
+    other = {"a": [{"n": n} for n in range(1, 4_000)]}
+    cheap = {"a": wanted}
+    events = [now_event(metadata=each) for each in (costly, other, cheap, costly, cheap)]
+    filter_ = json.dumps({"a": wanted}, separators=(",", ":"))
+    async with listening(client, metadata=filter_) as slow, listening(client) as fast:
+        sent = await send(client, *events)
+        assert await fast.take(5) == sent
+        assert await slow.take(4) == [sent[0], *sent[2:]]
+
+
+@pytest.mark.fault("B1")
+async def test_events_of_one_moment_come_in_the_order_of_their_batch(
+    client: httpx.AsyncClient,
+) -> None:
+    """Also where some of them were sent before, so that they take the other way in."""
+    at = datetime.now(UTC).isoformat()
+    events = [event(event_type=f"n{number}", event_timestamp=at) for number in range(60)]
+    async with listening(client) as stream:
+        sent = await send(client, *events[:30])
+        assert await stream.take(30) == sent
+        sent = await send(client, *events[20:])
+        assert await stream.take(30) == sent[10:]
+
+
+@pytest.mark.fault("R7")
+async def test_the_deepest_event_is_streamed_whole(client: httpx.AsyncClient) -> None:
+    deepest: Json = {"k": [1]}
+    for _ in range(30):
+        deepest = {"a": deepest}
+    async with listening(client, metadata=json.dumps(deepest)) as stream:
+        await send(client, now_event(metadata=deepest, context_snapshot=deepest))
+        found = await stream.next()
+    assert (found["metadata"], found["context_snapshot"]) == (deepest, deepest)
 
 
 async def test_all_filters_hold(client: httpx.AsyncClient) -> None:

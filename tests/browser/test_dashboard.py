@@ -127,7 +127,7 @@ async def test_a_table_as_csv(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         await look.at("/dashboard/users?days=7&tz=UTC")
         text = await look.download("Export CSV of Users with")
-        rows = list(csv.DictReader(io.StringIO(text)))
+        rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
         top = await look.get("/api/events/analytics/top", by="user", limit=50, days=7)
         assert [(row["User"], int(row["Events"])) for row in rows] == [
             (row["value"], row["events"]) for row in top["rows"]
@@ -346,6 +346,7 @@ async def opted_out(look: Look, user: str) -> object:
 
 
 async def test_signing_in(browser: Browser, demo_url: str) -> None:
+    """The last test of this file: with keys, the database's local mode ends."""
     keys = {"ACTIVITY_ADMIN_KEYS": ADMIN_KEY, "ACTIVITY_JWT_SECRET": SECRET}
     with running_service(DATABASE_URL=demo_url, **keys) as server:
         async with looking(browser, server, expected=("401",)) as look:

@@ -291,7 +291,7 @@ async def test_what_can_not_be_kept_is_told_of_by_event(
     client = connect(service.url, on_drop=told)
     kept = client.track("page_viewed", user_email=email)
     client.track("page_viewed", user_email="nobody")
-    client.track("page_viewed", user_email=email, metadata={"when": "x" * 40_000})
+    client.track("page_viewed", user_email=email, metadata={"when": "x" * 80_000})
     assert client.track("page_viewed", user_email=email, metadata={"x": object()}) is None
     assert await client("flush") is True
     assert told.reasons == {"invalid_value": 2, "event_too_large": 1}

@@ -12,10 +12,11 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, write_transaction
+from app.db import Database
+from app.db_writer import write_transaction
 from app.ingest.group import write_group
 from app.ingest.insert import insert_new_events
-from app.ingest.rows import EventRow
+from app.ingest.rows import EventRow, TimeBasis
 from app.ingest.users import KnownUsers, Users
 from app.settings import Settings
 from tests.conftest import NOW, add_partitions, fresh_database, truncate
@@ -79,8 +80,8 @@ def row(number: int, at: str = "2026-11-20 09:00", user: str = ADA, **fields: An
         "device_type": None,
         "context_snapshot": None,
         "duration_ms": None,
-        "received_at": NOW,
-        "time_is_fixed": True,
+        "received_at": max(NOW, utc(at)),
+        "time_basis": TimeBasis.GIVEN,
         "warnings": (),
     }
     return EventRow(**{**plain, **fields})
@@ -99,7 +100,8 @@ async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 async def find_users(connection: asyncpg.Connection, emails: Iterable[str]) -> Users:
     """The users of these emails, by one who remembers nobody."""
-    users, _ = await KnownUsers(Settings()).resolve(connection, dict.fromkeys(emails, NOW))
+    rows = [row(1, user=email) for email in emails]
+    users, _ = await KnownUsers(Settings()).resolve(connection, rows)
     return users
 
 
@@ -107,7 +109,7 @@ async def insert(connection: asyncpg.Connection, *rows: EventRow) -> list[int]:
     """The numbers of those that were not there yet, in order."""
     users = await find_users(connection, {each.user_email for each in rows})
     inserted = await insert_new_events(connection, rows, users)
-    return sorted(event_id.int for _, _, event_id in inserted)
+    return sorted(event_id.int for _, event_id in inserted)
 
 
 async def store(database: Database, *rows: EventRow) -> None:

@@ -14,7 +14,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.db import Database, create_engine
+from app.db import Database
+from app.db_engines import create_engine
 from app.ingest.insert import COPY_COLUMNS
 from app.ingest.summaries import sum_up_days
 from app.privacy.partitions import ensure_partitions
@@ -73,6 +74,8 @@ class Made(NamedTuple):
     session_id: str | None
     device: str | None
     duration_ms: int | None
+    seq: int | None
+    received_at: datetime
 
 
 def change_of(text: str) -> datetime:
@@ -141,9 +144,9 @@ def _burst(rng: random.Random, life: _Life, changes: list[datetime]) -> Iterator
     pauses = timedelta(hours=14) if rng.random() < 0.03 else timedelta(minutes=20)
     for _ in range(rng.randint(30, 90) if is_busy else rng.randint(1, 24)):
         yield at
+        if rng.random() < 0.2:
+            continue  # and another at this moment
         chance = rng.random()
-        if chance < 0.1:
-            continue
         if chance < 0.15:
             at += timedelta(minutes=30)
         elif chance < 0.2:
@@ -174,6 +177,9 @@ def _event(rng: random.Random, email: str, at: datetime, session_id: str | None)
         session_id=session_id if rng.random() < 0.95 else None,
         device=rng.choice(DEVICES),
         duration_ms=int(rng.expovariate(1 / 3000)) if rng.random() < 0.3 else None,
+        # Few of each, so that of one moment every part of the order has to decide.
+        seq=rng.choice((None, None, 0, 1, 2)),
+        received_at=NOW + rng.randrange(3) * MICROSECOND,
     )
 
 
@@ -223,10 +229,10 @@ def _record(event: Made, user_id: int) -> tuple[object, ...]:
             {key: value for key, value in metadata.items() if value is not None}
         ).decode(),
         "session_id": event.session_id,
-        "session_seq": None,
+        "session_seq": event.seq,
         "device_type": event.device,
         "context_snapshot": None,
         "duration_ms": event.duration_ms,
-        "received_at": NOW,
+        "received_at": event.received_at,
     }
     return tuple(given[name] for name in COPY_COLUMNS)

@@ -20,9 +20,12 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class StepEvent(NamedTuple):
-    """What funnels and paths need of an event; `us` are microseconds since 1970."""
+    """What funnels and paths need of an event, beginning with what it sorts by; `us` are
+    microseconds since 1970."""
 
     us: int
+    seq: int
+    received_us: int
     id: str
     type: str
     device: str | None
@@ -54,9 +57,10 @@ class Recount:
         columns = {
             name: [getattr(event, name) for event in made]
             for name in Made._fields
-            if name not in ("at", "id")
+            if name not in ("at", "id", "received_at")
         }
         columns["us"] = [microseconds(event.at) for event in made]
+        columns["received_us"] = [microseconds(event.received_at) for event in made]
         columns["id"] = [str(event.id) for event in made]
         self._duck.register("given", pa.table(columns))
         self._duck.execute(
@@ -165,11 +169,11 @@ class Recount:
         )
 
     def by_user(self) -> dict[str, list[StepEvent]]:
-        """Each user's picked events, in the order of time and ids."""
+        """Each user's picked events: by time, number in the session, receipt, and id."""
         found: dict[str, list[StepEvent]] = {}
         for email, *rest in self.rows(
-            "SELECT email, us, id, type, device, entity_type, priority, CAST(n AS VARCHAR)"
-            " FROM picked"
+            "SELECT email, us, coalesce(seq, -1), received_us, id, type, device,"
+            " entity_type, priority, CAST(n AS VARCHAR) FROM picked"
         ):
             found.setdefault(email, []).append(StepEvent(*rest))
         return {email: sorted(events) for email, events in found.items()}

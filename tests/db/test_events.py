@@ -1,5 +1,6 @@
 """Events page by page: each once, in order, read from no more partitions than there is need."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def numbers(page: EventPage) -> list[tuple[int, str]]:
     return [(int(each["event_id"][-4:]), each["user_email"][:3]) for each in page.events]
 
 
-# By time, then by id, then by user (Ada is the first).
+# By time, then, as all were received at one moment, by id, then by user (Ada is the first).
 ASCENDING = [(5, "ada"), (1, "ada"), (2, "ada"), (2, "bob"), (3, "bob"), (4, "ada")]
 
 
@@ -261,3 +262,56 @@ async def test_everybodys_latest_are_read_off_an_index(database: Database) -> No
         plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", values)
         lines = "\n".join(str(line) for line in plan.scalars())
     assert "activity_event_p2026_11_event_timestamp_idx" in lines
+
+
+@pytest.mark.fault("B1")
+@pytest.mark.skipif("CITUS_URL" in os.environ, reason="the plan of a worker is not shown")
+async def test_a_page_of_a_user_does_not_read_all_of_their_events(database: Database) -> None:
+    """No index holds the whole order: one on the time does, and the rest is sorted by moments."""
+    await store(database, row(1), row(2, user=BOB))
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO activity_event (user_id, event_timestamp, event_id, event_type,"
+                " event_category, event_action, session_seq, received_at)"
+                " SELECT app_user.id, timestamptz '2026-09-01 00:00+00' + n / 3 * interval '1 min',"
+                " gen_random_uuid(), 'a_b', 'a', 'b', nullif(n % 4, 0), now()"
+                " FROM app_user, generate_series(1, 150000) AS n WHERE email = :email OR n % 50 = 0"
+            ),
+            {"email": ADA},
+        )
+        await session.execute(text("ANALYZE activity_event"))
+    of_ada = EventFilter(user_email=(ADA,))
+    orders: tuple[Order, Order] = ("desc", "asc")
+    for order in orders:
+        first = await read(database, of_ada, limit=100, order=order)
+        for cursor in (None, first.next_cursor):
+            read_rows, page = await rows_read(database, of_ada, order, cursor)
+            assert page == 101
+            assert read_rows < 300
+
+
+async def rows_read(
+    database: Database, filter_: EventFilter, order: Order, cursor: str | None
+) -> tuple[int, int]:
+    """How many events a page's statement looks at, and how many it returns."""
+    async with database.read() as session:
+        with recorded(session) as sent:
+            await list_events(session, filter_, EVERYTHING, limit=100, order=order, cursor=cursor)
+        statement, values = next(each for each in sent if "activity_event" in each[0])
+        connection = await session.connection()
+        explained = await connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values
+        )
+        [plan] = explained.scalar_one()
+    scans = [
+        node for node in nodes(plan["Plan"]) if node.get("Relation Name", "").startswith("act")
+    ]
+    looked_at = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
+    return round(looked_at), round(plan["Plan"]["Actual Rows"])
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)

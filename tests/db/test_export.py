@@ -13,19 +13,19 @@ from app.read.export import (
     PAGE_EVENTS,
     Export,
     ExportRequest,
-    ExportSlots,
     count_events,
     open_export,
 )
 from app.read.filters import EventFilter
 from app.read.window import EVERYTHING, Window
+from app.slots import Slots
 from tests.db.conftest import ADA, BOB, row, scalar, store, utc
 
 ALL = ExportRequest(EventFilter(), EVERYTHING)
 
 
 async def open_one(database: Database, request: ExportRequest = ALL) -> Export:
-    return await open_export(request, database, ExportSlots(1))
+    return await open_export(request, database, Slots("exports", "exports", 1))
 
 
 async def rest_of(export: Export) -> list[int]:
@@ -85,7 +85,7 @@ async def test_between_pages_no_connection_is_held(database: Database) -> None:
 
 
 async def test_a_slot_is_held_until_it_is_closed_once(database: Database) -> None:
-    slots = ExportSlots(1)
+    slots = Slots("exports", "exports", 1)
     export = await open_export(ALL, database, slots)
     with pytest.raises(Overloaded):
         await open_export(ALL, database, slots)

@@ -52,6 +52,8 @@ async def test_how_far_users_get(database: Database) -> None:
     assert (second.users, second.share_of_first, second.share_of_previous) == (2, 0.6667, 0.6667)
     assert (second.dropped, second.median_ms, second.p90_ms) == (1, 150_000.0, 222_000.0)
     assert (third.users, third.share_of_previous, third.median_ms) == (1, 0.5, 120_000.0)
+    # There is no further step to drop out before.
+    assert third.dropped is None
     assert found.user_emails == [BOB]
     reached = await ask(database, users_at=2, users_who="reached")
     assert reached.user_emails == [ADA, BOB]
@@ -136,17 +138,72 @@ async def test_events_outside_the_window_do_not_take_part(database: Database) ->
 
 
 @pytest.mark.parametrize(
-    ("steps", "options", "field"),
+    ("steps", "options", "message"),
     [
-        ((Step("a"),), {}, "step"),
-        (tuple(Step("a") for _ in range(11)), {}, "step"),
-        (ABC, {"users_at": 4}, "users_at"),
-        (ABC, {"split_by": "metadata"}, "key"),
-        (ABC, {"key": "plan"}, "key"),
+        ((Step("a"),), {}, "^step: give 2 to 10"),
+        (tuple(Step("a") for _ in range(11)), {}, "^step: give 2 to 10"),
+        (ABC, {"users_at": 4}, "^users_at: is the number"),
+        (ABC, {"split_by": "metadata"}, "^`key` is required with `split_by=metadata`$"),
+        (ABC, {"key": "plan"}, "^`key` is only allowed with `split_by=metadata`$"),
     ],
 )
 async def test_what_is_no_funnel(
-    database: Database, steps: tuple[Step, ...], options: dict[str, Any], field: str
+    database: Database, steps: tuple[Step, ...], options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=f"^{field}:"):
+    with pytest.raises(InvalidRequest, match=message):
         await ask(database, *steps, **options)
+
+
+@pytest.mark.fault("B2")
+async def test_conversions_after_the_end_count_when_they_are_asked_for(database: Database) -> None:
+    a, b = Step("a"), Step("b")
+    await store(
+        database,
+        row(1, "2026-11-17 12:00", ADA, event_type="a"),
+        row(2, "2026-11-19 12:00", ADA, event_type="b"),
+        # Began after the end: no entrant.
+        row(3, "2026-11-18 12:00", BOB, event_type="a"),
+        row(4, "2026-11-18 13:00", BOB, event_type="b"),
+        # Began at the last moment; converted in time, and a moment too late.
+        row(5, "2026-11-18 11:59", CEM, event_type="a"),
+        row(6, "2026-11-21 11:59", CEM, event_type="b"),
+        row(7, "2026-11-18 11:59", DEE, event_type="a"),
+        row(8, "2026-11-21 12:00", DEE, event_type="b"),
+    )
+    window = Window(utc("2026-11-16 12:00"), utc("2026-11-18 12:00"))
+    within = timedelta(days=3)
+    found = await ask(database, a, b, window=window, within=within)
+    assert users(found) == [3, 0]
+    assert found.about.complete_before == utc("2026-11-15 12:00")
+    found = await ask(database, a, b, window=window, within=within, after_end=True)
+    assert users(found) == [3, 2]
+    assert found.about.complete_before == window.end
+    for order in ("loose", "strict"):
+        now = utc("2026-11-20 18:00")
+        found = await ask(
+            database, a, b, window=window, within=within, after_end=True, now=now, order=order
+        )
+        assert users(found) == [3, 2]
+        assert found.about.complete_before == utc("2026-11-17 18:00")
+    # The window's end may be yet to come.
+    ahead = Window(utc("2026-11-16 12:00"), utc("2026-12-01 00:00"))
+    found = await ask(database, a, b, window=ahead, within=within, now=utc("2026-11-22 00:00"))
+    assert users(found) == [4, 3]
+    assert found.about.complete_before == utc("2026-11-19 00:00")
+
+
+@pytest.mark.fault("B2")
+async def test_a_step_of_the_first_ones_type_begins_nothing_after_the_end(
+    database: Database,
+) -> None:
+    a = Step("a")
+    await store(
+        database,
+        row(1, "2026-11-17 12:00", ADA, event_type="a"),
+        row(2, "2026-11-19 12:00", ADA, event_type="a"),
+        row(3, "2026-11-19 13:00", BOB, event_type="a"),
+        row(4, "2026-11-19 14:00", BOB, event_type="a"),
+    )
+    window = Window(utc("2026-11-16 12:00"), utc("2026-11-18 12:00"))
+    found = await ask(database, a, a, window=window, after_end=True)
+    assert users(found) == [1, 1]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, create_engine
+from app.db import Database
+from app.db_engines import create_engine
 from app.privacy.partitions import (
     Month,
     ensure_partitions,

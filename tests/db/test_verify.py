@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import text
 
-from app.db import create_engine
+from app.db_engines import create_engine
 from app.models import Base
 from app.privacy.partitions import PARENT, ensure_partitions
 from app.settings import Settings
@@ -55,12 +55,13 @@ async def test_a_fresh_database_has_no_fault(url: str) -> None:
     assert [each for each in found if not each.ok] == []
     expected = [
         "server version",
+        "server encoding",
         "migration revision",
         "table activity_event",
         "table app_user",
         "partition activity_event_p2026_11",
         "index ix_activity_event_event_timestamp",
-        "index pk_activity_event",
+        "index ix_activity_event_user_id_event_timestamp",
         "index uq_app_user_email",
         "model drift",
     ]
@@ -103,10 +104,18 @@ async def test_months_that_are_not_made_yet_are_faults(url: str) -> None:
             ("partition", "activity_event_p2026_11", "missing"),
         ),
         ("DROP TABLE app_user", ("table", "app_user", "missing")),
-        ("UPDATE alembic_version SET version_num = '0000'", ("migration", "revision", "0000")),
+        (
+            "UPDATE activity_alembic_version SET version_num = '0000'",
+            ("migration", "revision", "0000"),
+        ),
         (
             "INSERT INTO activity_arrival VALUES (1000000000, now(), '{1}', '{now}', '{}')",
             ("rows", "activity_arrival", "1 of another"),
+        ),
+        pytest.param(
+            r"INSERT INTO app_user (email) VALUES (U&'mu\0308ller@x.io'), ('dot@x.io.')",
+            ("rows", "app_user", "2 in another: run `activity-events migrate`"),
+            marks=pytest.mark.fault("A9"),
         ),
         ("DROP TABLE activity_arrival", ("table", "activity_arrival", "missing")),
     ],
@@ -139,7 +148,6 @@ async def test_an_index_that_is_not_on_every_partition_is_a_fault(url: str) -> N
             "ALTER TABLE activity_event ALTER COLUMN event_type DROP NOT NULL",
             ("modify_nullable", "event_type"),
         ),
-        ("CREATE TABLE other (id int)", ("remove_table", "other")),
         ("CREATE INDEX ix_other ON app_user (created_at)", ("remove_index", "ix_other")),
         (
             "CREATE TABLE activity_event_rest PARTITION OF activity_event DEFAULT",
@@ -152,6 +160,26 @@ async def test_a_difference_to_the_model_is_named(
 ) -> None:
     found = [fault for fault in await faults(url, broken) if fault[:2] == ("model", "drift")]
     assert any(all(name in what for name in names) for _, _, what in found)
+
+
+@pytest.mark.fault("N26")
+async def test_rules_of_sorting_of_another_version_are_a_fault(url: str) -> None:
+    """As after an upgrade of the system: an index may no longer find what is in it."""
+    database = "UPDATE pg_database SET datcollversion = '0.9' WHERE datname = current_database()"
+    [(kind, name, found)] = await faults(url, database)
+    assert (kind, name.startswith("activity_test_")) == ("collation", True)
+    assert found.startswith("0.9, and ")
+    assert "REINDEX DATABASE" in found
+    assert f'ALTER DATABASE "{name}" REFRESH COLLATION VERSION' in found
+
+    column = 'ALTER TABLE app_user ALTER COLUMN email TYPE text COLLATE "pg_unicode_fast"'
+    version = "UPDATE pg_collation SET collversion = '0.9' WHERE collname = 'pg_unicode_fast'"
+    found_of = {(kind, name): found for kind, name, found in await faults(url, column, version)}
+    assert (
+        'ALTER COLLATION "pg_unicode_fast" REFRESH VERSION'
+        in found_of["collation", "pg_unicode_fast"]
+    )
+    assert [each.ok for each in await checks(url) if each.kind == "collation"] == [True]
 
 
 async def test_a_database_that_was_never_migrated(bare_url: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.db import Database
 from app.errors import DatabaseUnavailable, UnreadableBody
 from app.ingest.accept import accept_batch, accept_single
-from app.ingest.verdict import BatchResult, Verdict
+from app.ingest.verdict import BatchResult, Verdict, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
@@ -158,11 +158,11 @@ async def test_events_without_an_id_count_each_time(database: Database) -> None:
 
 
 async def test_a_corrected_time_is_found_by_its_id_at_the_retry(database: Database) -> None:
-    """The clock is an hour behind; the retry, a minute later, is corrected to another second."""
-    slow = event(event_timestamp="2026-11-20T10:30:00Z")
-    first = await write(database, slow, sent_at="2026-11-20T11:00:00Z")
+    """The clock is an hour ahead; the retry, a minute later, is corrected to another second."""
+    fast = event(event_timestamp="2026-11-20T12:30:00Z")
+    first = await write(database, fast, sent_at="2026-11-20T13:00:00Z")
     again = await write(
-        database, slow, sent_at="2026-11-20T11:01:00Z", after=MINUTE + timedelta(seconds=2)
+        database, fast, sent_at="2026-11-20T13:01:00Z", after=MINUTE + timedelta(seconds=2)
     )
     assert statuses(first) == ["accepted"]
     assert statuses(again) == ["duplicate"]
@@ -192,17 +192,17 @@ async def test_a_time_in_the_future_is_found_by_its_id_once_it_is_past(database:
 
 
 async def test_a_clock_that_is_set_right_between_two_attempts(database: Database) -> None:
-    slow = event(event_timestamp="2026-11-20T11:30:00Z")
-    await write(database, slow, sent_at="2026-11-20T11:50:00Z")
-    again = await write(database, slow, sent_at="2026-11-20T12:01:00Z", after=MINUTE)
+    fast = event(event_timestamp="2026-11-20T12:30:00Z")
+    await write(database, fast, sent_at="2026-11-20T13:00:00Z")
+    again = await write(database, fast, sent_at="2026-11-20T12:01:00Z", after=MINUTE)
     assert statuses(again) == ["duplicate"]
 
 
 async def test_two_attempts_at_one_moment_with_corrected_times(database: Database) -> None:
-    slow = event(event_timestamp="2026-11-20T10:30:00Z")
+    fast = event(event_timestamp="2026-11-20T12:30:00Z")
     results = await asyncio.gather(
         *(
-            write(database, slow, sent_at="2026-11-20T11:00:00Z", after=timedelta(seconds=number))
+            write(database, fast, sent_at="2026-11-20T13:00:00Z", after=timedelta(seconds=number))
             for number in range(6)
         )
     )
@@ -256,7 +256,7 @@ async def test_a_batch_without_a_valid_event_touches_nothing(database: Database)
 
 async def test_a_single_event_is_a_batch_of_one(database: Database) -> None:
     body = orjson.dumps(
-        event(event_timestamp="2026-11-20T10:30:00Z", sent_at="2026-11-20T11:00:00Z", events=[1])
+        event(event_timestamp="2026-11-20T12:30:00Z", sent_at="2026-11-20T13:00:00Z", events=[1])
     )
     verdict = await write_single(database, body)
     assert verdict.status == "accepted"
@@ -276,7 +276,11 @@ async def test_a_single_event_has_to_be_an_object(database: Database, body: byte
     assert caught.value.code == "invalid_envelope"
 
 
-async def test_a_single_event_with_a_key_twice_is_rejected(database: Database) -> None:
+async def test_of_a_key_that_is_there_twice_the_last_one_counts(database: Database) -> None:
     body = b'{"event_type":"a","sent_at":"x","event_type":"b","user_email":"ada@example.com"}'
     verdict = await write_single(database, body)
-    assert (verdict.status, verdict.code) == ("rejected", "duplicate_key")
+    assert verdict.status == "accepted"
+    twice = "holds the key 'event_type' more than once; the last one counts"
+    assert Warn("duplicate_key", "event", twice) in verdict.warnings
+    assert [warning.field for warning in verdict.warnings[:1]] == ["sent_at"]
+    assert await scalar(database, "SELECT event_type FROM activity_event") == "b"

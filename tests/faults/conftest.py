@@ -73,7 +73,7 @@ def cluster(session_cluster: Cluster) -> Cluster:
         execute(
             session_cluster.url,
             "TRUNCATE activity_event, app_user, activity_rollup, activity_user_day,"
-            " activity_session, activity_arrival, erasure",
+            " activity_session, activity_arrival, stray_event, erasure",
         )
     )
     return session_cluster

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,18 +16,17 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from app import embedded
 from app.client import ActivityClient
 from app.db import Database, ReadSession
 from app.errors import DatabaseUnavailable, InvalidRequest, NotFound, TooExpensive
-from app.migrate import migrate_at
-from app.programs import binaries, run, server_account
+from app.programs import binaries
 from app.replica.reads import Replicas
 from app.replica.standby import WAIT_SECONDS
 from app.settings import Settings
 from app.uuid7 import uuid7
 from tests.conftest import LiveServer, running_service
 from tests.faults.conftest import Cluster, execute
+from tests.faults.standby import streaming_pair
 
 PATIENCE_SECONDS = 40
 ADMIN = "an-admin-key-of-thirty-two-characters"
@@ -90,26 +90,11 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 def pair() -> Iterator[Pair]:
     if not (binaries() / "pg_basebackup").exists():
         pytest.skip("the embedded PostgreSQL has no pg_basebackup to make a replica with")
-    with tempfile.TemporaryDirectory(prefix="activity-replica-") as folder:
-        one, two = Path(folder) / "primary", Path(folder) / "standby"
-        one.mkdir()
-        two.mkdir()
-        primary = Cluster(one, embedded.start(one, {"fsync": "off"}))
-        try:
-            asyncio.run(migrate_at(primary.url, Settings()))
-            source: list[str | Path] = ["-h", primary.server.socket_dir, "-U", embedded.SUPERUSER]
-            account = server_account(two)
-            run("pg_basebackup", *source, "-D", two / "postgres", "-R", "-c", "fast",
-                account=account)  # fmt: skip
-            with (two / "postgres" / "postgresql.auto.conf").open("a") as conf:
-                conf.write("fsync = off\nmax_standby_streaming_delay = 100ms\n")
-            standby = Cluster(two, embedded.start(two))
-            try:
-                yield Pair(primary, standby)
-            finally:
-                standby.stop()
-        finally:
-            primary.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="activity-replica-") as folder,
+        streaming_pair(Path(folder)) as (primary, standby),
+    ):
+        yield Pair(primary, standby)
 
 
 @pytest.fixture(scope="module")
@@ -176,11 +161,25 @@ async def ready(service: LiveServer) -> JSON:
     return replica
 
 
+async def exact(service: LiveServer) -> None:
+    """Until the replica has all: the primary writes for itself, too."""
+
+    async def is_exact() -> bool:
+        return bool((await ready(service))["state"] == "exact")
+
+    await eventually(is_exact)
+
+
 async def is_replica(replicas: Replicas, **asked: bool) -> bool:
     async def question(session: ReadSession) -> bool:
         return bool(await session.scalar(IS_REPLICA))
 
     return await replicas.reads().ask(question, **asked)
+
+
+async def in_use(replicas: Replicas) -> None:
+    """Until a read is the replica's: one that is late for a moment leaves it to the primary."""
+    await eventually(partial(is_replica, replicas))
 
 
 async def test_reads_are_the_replicas_with_all_settings_of_a_read(pair: Pair) -> None:
@@ -198,9 +197,16 @@ async def test_reads_are_the_replicas_with_all_settings_of_a_read(pair: Pair) ->
         replicas,
     ):
         await pair.caught_up()
-        usual, heavy = [
-            await replicas.reads().ask(question, heavy=heavy) for heavy in (False, True)
-        ]
+
+        async def of_the_replica(heavy: bool) -> list[Any]:
+            """A replica that is late for a moment leaves a read to the primary."""
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    row = await replicas.reads().ask(question, heavy=heavy)
+                    if row[0]:
+                        return row
+
+        usual, heavy = await of_the_replica(False), await of_the_replica(True)
         assert usual[:3] == [True, "on", "7s"]
         assert usual[4:] == ["activity-events", "UTC"]
         assert heavy[:4] == [True, "on", "7s", "64MB"]
@@ -254,7 +260,7 @@ async def test_who_writes_reads_it_and_others_what_there_was(
             assert replica["lag_seconds"] > 0
         await pair.caught_up()
         assert await seen(reader, two, email) == 2
-        assert (await ready(two))["state"] == "exact"
+        await exact(two)
 
 
 async def test_a_client_sees_what_it_wrote_through_a_load_balancer(
@@ -371,7 +377,7 @@ async def test_opting_out_of_assistants_holds_at_once(
 
 async def test_a_wait_in_vain_is_not_repeated_at_once_but_later(pair: Pair) -> None:
     async with opened(pair.primary.url, pair.standby.url) as (_, replicas):
-        assert await is_replica(replicas)
+        await in_use(replicas)
         async with pair.paused():
             await execute(pair.primary.url, COMMIT)
             begun = monotonic()
@@ -390,7 +396,7 @@ async def test_one_that_lags_too_far_is_not_read_from(pair: Pair) -> None:
         _,
         replicas,
     ):
-        assert await is_replica(replicas)
+        await in_use(replicas)
         async with pair.paused():
             await execute(pair.primary.url, COMMIT)
             await asyncio.sleep(0.3)
@@ -399,10 +405,7 @@ async def test_one_that_lags_too_far_is_not_read_from(pair: Pair) -> None:
             assert state is not None
             assert state.state == "lagging"
 
-        async def is_used() -> bool:
-            return await is_replica(replicas)
-
-        await eventually(is_used)
+        await in_use(replicas)
 
 
 async def test_one_that_is_killed_is_not_missed_and_used_again_when_it_is_back(
@@ -414,7 +417,7 @@ async def test_one_that_is_killed_is_not_missed_and_used_again_when_it_is_back(
         caller(READER) as reader,
         opened(pair.primary.url, pair.standby.url) as (_, replicas),
     ):
-        assert await is_replica(replicas)
+        await in_use(replicas)
         await asyncio.to_thread(pair.standby.kill)
         try:
             for number in range(1, 11):
@@ -427,12 +430,9 @@ async def test_one_that_is_killed_is_not_missed_and_used_again_when_it_is_back(
         finally:
             await asyncio.to_thread(pair.standby.start)
 
-        async def is_used() -> bool:
-            return await is_replica(replicas)
-
-        await eventually(is_used)
+        await in_use(replicas)
         assert await is_replica(replicas, heavy=True)
-        assert (await ready(services[0]))["state"] == "exact"
+        await exact(services[0])
         assert await seen(reader, services[0], email) == 10
 
 
@@ -452,7 +452,7 @@ def frozen(cluster: Cluster) -> Iterator[None]:
 
 async def test_one_that_hangs_holds_up_nobody_for_long(pair: Pair) -> None:
     async with opened(pair.primary.url, pair.standby.url) as (_, replicas):
-        assert await is_replica(replicas)
+        await in_use(replicas)
         with frozen(pair.standby):
             begun = monotonic()
             assert not await is_replica(replicas)  # on the connection that there is
@@ -464,10 +464,7 @@ async def test_one_that_hangs_holds_up_nobody_for_long(pair: Pair) -> None:
             assert state.state == "unreachable"
             assert monotonic() - begun < 1
 
-        async def is_used() -> bool:
-            return await is_replica(replicas)
-
-        await eventually(is_used)
+        await in_use(replicas)
 
 
 async def test_a_conflict_with_recovery_is_settled_by_the_primary(pair: Pair) -> None:
@@ -560,7 +557,6 @@ async def test_without_the_primary_a_replica_answers_nobody(pair: Pair) -> None:
     [
         "postgresql://nobody@127.0.0.1:1/nothing",
         "postgresql://nobody@/nothing?host=/nowhere",
-        "nonsense",
     ],
 )
 async def test_a_replica_that_cant_be_reached_is_no_failure(pair: Pair, url: str) -> None:
@@ -575,7 +571,7 @@ async def test_several_hosts_and_one_of_them_a_replica(pair: Pair) -> None:
     hosts = f"{pair.primary.server.socket_dir},{pair.standby.server.socket_dir}"
     url = f"postgresql://postgres@/activity_events?host={hosts}&target_session_attrs=standby"
     async with opened(pair.primary.url, url) as (_, replicas):
-        assert await is_replica(replicas)
+        await in_use(replicas)
 
 
 async def test_looks_at_the_primary_are_shared(pair: Pair) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +21,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from app.auth.key_ring import FRESH_SECONDS
+from app.auth.keys import create_key
+from app.auth.principal import Scope
+from app.db import Database
 from app.migrate import head_revision
+from app.settings import Settings
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.faults.conftest import differences, execute, make_batch
 
@@ -53,6 +59,13 @@ INDEXES = """
     WHERE inhparent = 'ix_activity_event_note'::regclass
 """
 WHOLE = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_activity_event_note'::regclass"
+WITHOUT_IDENTITY = """
+    SELECT inhrelid::regclass FROM pg_inherits
+    WHERE inhparent = 'activity_event'::regclass AND NOT EXISTS (
+      SELECT FROM pg_index WHERE indrelid = inhrelid AND indisunique AND indisvalid
+    )
+"""
+REVISION = "SELECT version_num FROM activity_alembic_version"
 PARTITIONS = """
     SELECT inhrelid::regclass::text AS name FROM pg_inherits
     WHERE inhparent = 'activity_event'::regclass ORDER BY 1
@@ -180,7 +193,7 @@ async def test_a_migration_gives_way_to_a_long_transaction_and_to_ingest(
             await dump.execute("LOCK TABLE activity_event IN ACCESS SHARE MODE")
             migrating = await alembic(url, later_version, "upgrade", "head")
             await asyncio.sleep(HELD_SECONDS)
-            assert migrating.returncode is None
+            assert migrating.returncode is None, await ended(migrating)
             before = len(load.seconds)
             await reading.rollback()
             await ended(migrating)
@@ -189,6 +202,53 @@ async def test_a_migration_gives_way_to_a_long_transaction_and_to_ingest(
     assert before > HELD_SECONDS
     assert max(load.seconds) < STALL_MAX_SECONDS
     assert (await execute(url, "SELECT count(*) FROM activity_event"))[0][0] == load.sent
+
+
+@pytest.mark.fault("A1")
+async def test_events_become_one_by_their_ids_beside_ingest(url: str) -> None:
+    """From the last version that had the time in the key, back to it, and up again. Retries come
+    meanwhile: whatever the schema is at that moment, one id is counted once a month.
+    """
+    ini = ROOT / "alembic.ini"
+    await ended(await alembic(url, ini, "downgrade", "0006"))
+    with running_service("--no-migrate", DATABASE_URL=url) as service:
+        async with ingesting(service.url) as load:
+            await asyncio.sleep(1)
+            await ended(await alembic(url, ini, "upgrade", "head"))
+            await asyncio.sleep(0.5)
+            await ended(await alembic(url, ini, "downgrade", "0006"))
+            await asyncio.sleep(0.5)
+            await ended(await alembic(url, ini, "upgrade", "head"))
+            await asyncio.sleep(0.5)
+    assert load.statuses == {200}
+    assert max(load.seconds) < STALL_MAX_SECONDS
+    assert (await execute(url, "SELECT count(*) FROM activity_event"))[0][0] == load.sent
+    assert await execute(url, WITHOUT_IDENTITY) == []
+    assert await differences(url) == []
+
+
+async def test_keys_are_known_before_their_migration_and_after(url: str) -> None:
+    """A process of this version serves the schema of the last, too: keys first of all."""
+    database = Database(url, Settings())
+    _, secret = await create_key(database, "backend", [Scope.WRITE], datetime.now(UTC))
+    await database.dispose()
+    ini = ROOT / "alembic.ini"
+    await ended(await alembic(url, ini, "downgrade", "0013"))
+    batch = make_batch(random.Random(1))
+    with running_service("--no-migrate", DATABASE_URL=url) as service:
+        log = f"{service.url}/api/events/log/batch"
+
+        async def statuses() -> list[int]:
+            async with httpx.AsyncClient() as client:
+                headers = {"Authorization": f"Bearer {secret}"}
+                known = await client.post(log, json=batch, headers=headers)
+                return [known.status_code, (await client.post(log, json=batch)).status_code]
+
+        before = await statuses()
+        await ended(await alembic(url, ini, "upgrade", "head"))
+        await asyncio.sleep(FRESH_SECONDS)
+        after = await statuses()
+    assert (before, after) == ([200, 401], [200, 401])
 
 
 async def test_steps_back_are_counted_once(url: str, later_version: Path) -> None:
@@ -202,9 +262,9 @@ async def test_steps_back_are_counted_once(url: str, later_version: Path) -> Non
     await reading.rollback()
     await reader.close()
     assert f"Stopped at {later(1)}: a lock was not to be had." in said
-    assert (await execute(url, "SELECT version_num FROM alembic_version"))[0][0] == later(1)
+    assert (await execute(url, REVISION))[0][0] == later(1)
     await ended(await alembic(url, later_version, "downgrade", "-1"))
-    assert (await execute(url, "SELECT version_num FROM alembic_version"))[0][0] == later(0)
+    assert (await execute(url, REVISION))[0][0] == later(0)
 
 
 async def test_an_index_that_was_begun_is_finished(url: str, later_version: Path) -> None:

@@ -87,10 +87,50 @@ def test_tables_and_filters(url: str) -> None:
     assert "There are more: these are the newest 2." in listed.stderr
 
 
+def test_a_funnel_says_who_has_had_their_time(url: str) -> None:
+    words = ("analytics", "funnel", *QUESTIONS["funnel"], "--within-minutes", "60")
+    window = ("--start", "2026-11-20", "--end", "2026-11-21", "--tz", "Europe/Berlin")
+    shown = ended(url, *words, *window).stdout
+    assert shown.endswith(
+        "complete_before 2026-11-20T23:00+01:00: users who began earlier have had all 60 minutes"
+        " to convert.\n"
+    )
+    head, *rows = csv.reader(io.StringIO(ended(url, *words, "--format", "csv").stdout))
+    dropped = head.index("dropped")
+    assert [(row[3], row[dropped]) for row in rows] == [("1", "0"), ("1", "")]
+    table = ended(url, *words).stdout.splitlines()
+    (last,) = [line.split() for line in table if "email_opened" in line]
+    assert last[:6] == ["(all)", "2", "email_opened", "1", "1.0", "1.0"]
+    assert last[6:] == ["60000.0", "60000.0"]
+
+
+def test_csv_has_whole_times(url: str) -> None:
+    stored = [
+        datetime.fromisoformat(each["event_timestamp"])
+        for each in json.loads(ended(url, "query", "--format", "json").stdout)["events"]
+    ]
+    assert any(at.microsecond for at in stored)
+    words = ("query", "--format", "csv", "--tz", "Asia/Kolkata")
+    head, *rows = csv.reader(io.StringIO(ended(url, *words).stdout))
+    assert head[0] == "event_timestamp"
+    assert [datetime.fromisoformat(row[0]) for row in rows] == stored
+    assert all(row[0].endswith("+05:30") for row in rows)
+    # For people, to the minute.
+    assert f"{stored[0]:%Y-%m-%dT%H:%M}+00:00" in ended(url, "query").stdout
+
+
 def test_what_can_not_be_asked_says_why(url: str) -> None:
     failed = ended(url, "analytics", "heatmap", "--tz", "Mars/Olympus", code=1)
     assert failed.stderr.startswith("Error: tz: must be an IANA time zone")
-    assert ended(url, "analytics", "top", "--by", "metadata", code=1).stderr.startswith("Error:")
+    funnel = ("analytics", "funnel", *QUESTIONS["funnel"])
+    for words, message in (
+        (("analytics", "top", "--by", "metadata"), "`--key` is required with `--by metadata`"),
+        (("analytics", "top", "--key", "plan"), "`--key` is only allowed with `--by metadata`"),
+        (("analytics", "top", "--elements"), "`--elements` is only allowed with `--by metadata`"),
+        ((*funnel, "--split-by", "metadata"), "`--key` is required with `--split-by metadata`"),
+        ((*funnel, "--key", "plan"), "`--key` is only allowed with `--split-by metadata`"),
+    ):
+        assert ended(url, *words, code=1).stderr == f"Error: {message}\n"
     assert ended(url, "query", "--user-email", "nobody", code=2).stderr
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shlex
+import subprocess
 from datetime import UTC, datetime
 
 import asyncpg
@@ -14,6 +15,7 @@ from app.cli import app
 from app.demo.fill import Demo
 from app.demo.stories import stories
 from tests.conftest import fresh_database, running_service
+from tests.service.test_serve import COMMAND
 from tests.service.test_transfer import run
 
 USERS, DAYS = 6, 8
@@ -62,7 +64,18 @@ def test_a_team_once_and_again_beside_a_service(
         assert said("demo", *options).startswith(f"0 events added, {events} duplicates\n")
         assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == events
         assert "0 faults" in said("verify", "--rollups")
-        # What it tells to run can be run.
+        # What it tells to run can be run: as it was called itself, where no name leads to it.
+        commands = re.findall(rf"^  ({re.escape(str(COMMAND))} .+)$", done.stdout, re.MULTILINE)
+        told = [story.command for story in stories(Demo(USERS, DAYS, 7, "UTC", now))]
+        assert len(commands) == len(told) > 3
+        shell = subprocess.run(
+            ["/bin/sh", "-ec", commands[0]],
+            env={"DATABASE_URL": url, "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (shell.returncode, shell.stderr) == (0, "")
         for story in stories(Demo(USERS, 90, 7, "UTC", now)):
             assert said(*shlex.split(story.command)[1:]) != ""
 
@@ -74,3 +87,29 @@ def test_an_empty_database_is_migrated_first(server_url: str) -> None:
         assert re.match(r"\d+ events added, 0 duplicates\n", done.stdout)
         wrong = CliRunner().invoke(app, ["demo", "--tz", "Mars/Olympus"])
         assert "must be an IANA time zone" in str(wrong.exception)
+
+
+@pytest.mark.fault("newcomer-9")
+def test_it_asks_before_it_mixes_with_others_and_can_be_taken_out_again(server_url: str) -> None:
+    small = ("--users", "3", "--days", "4")
+    counted = "SELECT count(*) FROM app_user"
+    with fresh_database(server_url) as url:
+        with running_service(DATABASE_URL=url) as service:
+            body = {"user_email": "someone@elsewhere.example", "event_type": "a_b"}
+            assert httpx.post(f"{service.url}/api/events/log", json=body).status_code == 201
+        refused = run(url, "demo", *small, code=1)
+        assert "1 users who are not of the demo" in refused.stderr
+        assert asyncio.run(count(url, counted)) == 1
+        added = [int(run(url, "demo", *small, "--yes").stdout.split()[0])]
+        assert asyncio.run(count(url, counted)) > 1
+        nobody = run(url, "demo", "--remove", code=1)  # nobody said yes
+        assert "Delete the demo's" in nobody.stderr
+        gone = run(url, "demo", "--remove", "--yes").stdout
+        assert f"and {added[0]} events deleted" in gone
+        assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == 1
+        assert asyncio.run(count(url, counted)) == 1
+        assert "0 faults" in run(url, "verify", "--rollups").stdout
+        # It leaves nothing behind that would keep it from being filled in again.
+        again = int(run(url, "demo", *small, "--yes").stdout.split()[0])
+        assert again >= added[0]
+        assert "suppressed" not in run(url, "demo", *small, "--yes").stdout

@@ -6,6 +6,7 @@ import socket
 
 import asyncpg
 import httpx
+import pytest
 
 from tests.conftest import fresh_database, running_service
 
@@ -25,6 +26,7 @@ def drop_a_table(url: str) -> None:
     asyncio.run(drop())
 
 
+@pytest.mark.fault("newcomer-68")
 def test_a_run_in_which_much_goes_wrong_names_nobody(server_url: str) -> None:
     given = {
         "ACTIVITY_LOG_FORMAT": "json",
@@ -61,7 +63,9 @@ def test_a_run_in_which_much_goes_wrong_names_nobody(server_url: str) -> None:
         server.process.terminate()
         assert server.process.stdout is not None
         written = server.process.stdout.read()
-    lines = [json.loads(line) for line in written.splitlines()]
+    (ready, *_) = lines = [json.loads(line) for line in (server.greeting + written).splitlines()]
+    assert (ready["event"], ready["level"]) == ("ready", "info")
+    assert ready["api"] == f"{server.url}/api/events/"
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) > 20
     statuses = {line["status"] for line in requests}

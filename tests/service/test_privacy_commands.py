@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.db import create_engine
+from app.db_engines import create_engine
 from app.privacy.partitions import Month, ensure_partitions
 from app.settings import Settings
 from tests.conftest import fresh_database, running_service
@@ -51,6 +51,33 @@ def test_a_key_opens_the_service_until_it_is_revoked(url: str) -> None:
     assert "no key" in again.stderr
 
 
+@pytest.mark.fault("newcomer-17", "newcomer-43", "S16", "newcomer-59")
+def test_scopes_and_the_way_back_to_local_mode(url: str) -> None:
+    made = [
+        command(url, "keys", "create", "app", "--scope", "read,Write"),
+        command(url, "keys", "create", "bot", "--scope", "read", "--scope", "write"),
+    ]
+    keys = [each.stdout.strip() for each in made]
+    assert all("(read, write)" in each.stderr for each in made)
+    listed = command(url, "keys", "list").stdout
+    assert listed.count("read, write") == 2
+    assert "last used" in listed
+    for wrong in ("read,erase", ""):
+        refused = command(url, "keys", "create", "x", "--scope", wrong)
+        assert refused.returncode == 2
+        assert "is not one of write, read, metrics, admin" in refused.stderr.replace("\n", " ")
+    kept = command(url, "keys", "local-mode", "--yes")
+    assert (kept.returncode, "revoke them first" in kept.stderr) == (1, True)
+    for key in keys:
+        assert command(url, "keys", "revoke", key.split("_")[2]).returncode == 0
+    with running_service(DATABASE_URL=url) as service:
+        assert "Access     keys (`activity-events keys list`), since 20" in service.greeting
+        assert httpx.get(f"{service.url}/api/events/").status_code == 401
+        back = command(url, "keys", "local-mode", "--yes")
+        assert back.returncode == 0, back.stderr
+        assert httpx.get(f"{service.url}/api/events/").status_code == 401  # not while it runs
+
+
 def test_erase_and_cleanup(url: str) -> None:
     with running_service(DATABASE_URL=url) as service:
         body = {"user_email": ADA, "events": [{"event_type": "a_b"}, {"event_type": "c_d"}]}
@@ -65,6 +92,7 @@ def test_erase_and_cleanup(url: str) -> None:
         "activity_event": 2,
         "activity_session": 0,
         "activity_user_day": 1,
+        "stray_event": 0,
         "served_prediction": 0,
         "prediction_score": 0,
         "app_user": 1,

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.auth.keys import FRESH_SECONDS
+from app.auth.key_ring import FRESH_SECONDS
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.test_operations import blocks_of
 

@@ -191,6 +191,8 @@ def test_it_does_not_listen_to_the_world_without_keys(tmp_path: Path) -> None:
     [
         ({"ACTIVITY_RETENTION_DAYS": "soon"}, "Setting ACTIVITY_RETENTION_DAYS"),
         ({"PORT": "99999"}, "Setting PORT"),
+        ({"ACTIVITY_ADMIN_KEYS": "abc"}, "ACTIVITY_ADMIN_KEYS: must have at least 32 characters"),
+        ({"ACTIVITY_JWT_JWKS": "https://id.example.com"}, "Setting ACTIVITY_JWT_JWKS: needs"),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "can't be reached"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
         ({"ACTIVITY_LLM_MODEL": "gpt-5"}, "must be provider:model, like openai:gpt-5"),

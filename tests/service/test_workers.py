@@ -19,7 +19,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from app.db import connections_of
+from app.db_slots import connections_of
 from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, connected, fresh_database, running_service
 from tests.service.test_serve import (
@@ -473,11 +473,11 @@ async def connections_taken(url: str) -> int:
 
 
 def test_too_many_connections_are_warned_of(server_url: str) -> None:
-    assert connections_of(Settings()) == 28
+    assert connections_of(Settings()) == 36
     taken = asyncio.run(connections_taken(server_url))
     pool_size = taken // 4
     wanted = 2 * connections_of(Settings(database_pool_size=pool_size))
-    assert taken < wanted < taken + 20
+    assert taken < wanted < taken + 40
     with (
         fresh_database(server_url) as url,
         running_service(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import hypothesis
-import orjson
 import pytest
 
 from app.demo.fill import Demo, demo_events
@@ -18,6 +17,7 @@ from app.ingest.rows import EventRow, Prepared
 from app.ingest.verdict import Verdict
 from app.read.past import PastEvent
 from app.schemas.event_types import category_and_action
+from app.schemas.strict_json import dump_json
 from app.settings import Settings
 from tests.conftest import NOW
 
@@ -59,7 +59,7 @@ def event(**fields: object) -> dict[str, object]:
 
 def prepared(body: dict[str, object] | bytes, **limits: object) -> Prepared:
     """A batch's body, as a request brings it at NOW."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    raw = body if isinstance(body, bytes) else dump_json(body)
     return prepare_batch(raw, NOW, Settings(**limits))  # type: ignore[arg-type]
 
 

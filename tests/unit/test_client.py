@@ -85,6 +85,7 @@ def kept(count: int) -> Answer:
         (403, b'{"error": {"code": "wrong_scope"}}', AccessDenied, "wrong_scope"),
         (404, b"<html>", InvalidRequest, "unexpected_answer"),
         (408, b'{"error": {"code": "body_timeout"}}', Unavailable, "body_timeout"),
+        (408, b'{"error": {"code": "incomplete_body"}}', Unavailable, "incomplete_body"),
         (413, b'{"error": {"code": "too_large"}}', TooLarge, "too_large"),
         (415, b"{}", InvalidRequest, "unexpected_answer"),
         (422, b'{"error": []}', InvalidRequest, "unexpected_answer"),
@@ -220,9 +221,8 @@ def three() -> list[dict[str, Any]]:
 
 def test_what_is_too_large_is_halved() -> None:
     large = answer(413, {"error": {"code": "too_large", "message": "larger than 1"}})
-    deep = answer(400, {"error": {"code": "too_deep", "message": "nested"}})
     verdicts, requests, _ = play(
-        calls().log_batch(three(), own_clock=True), [large, kept(1), deep, large, kept(1)]
+        calls().log_batch(three(), own_clock=True), [large, kept(1), large, large, kept(1)]
     )
     assert numbered(requests) == [[0, 1, 2], [0], [1, 2], [1], [2]]
     assert [(each.status, each.code) for each in verdicts] == [
@@ -230,6 +230,16 @@ def test_what_is_too_large_is_halved() -> None:
         ("rejected", "too_large"),
         ("accepted", None),
     ]
+
+
+@pytest.mark.fault("A3")
+def test_half_a_character_goes_out_escaped() -> None:
+    event = make_event("a", user_email=ADA, metadata={"t\udc00": "Plan \ud83d", "é": "\0"})
+    body = encode(event, NOW).body
+    assert b'"t\\udc00":"Plan \\ud83d"' in body
+    assert '"é":"\\u0000"'.encode() in body
+    whole = make_event("a", user_email=ADA, metadata={"t": "\ud83d\udc4d"})
+    assert json.loads(encode(whole, NOW).body)["metadata"] == {"t": "\U0001f44d"}
 
 
 def test_one_by_one_where_not_one_of_a_batch_is_valid() -> None:

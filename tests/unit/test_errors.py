@@ -42,13 +42,13 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         for each in classes()
     ]
     assert list(drawn()) == there
-    assert len(there) == 17
+    assert len(there) == 21
 
 
 def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
     assert errors.__doc__ is not None
     codes = dict(re.findall(r"([A-Z]\w+) +\d{3} {5}([a-z_]+)", errors.__doc__))
-    assert len(codes) == 13
+    assert len(codes) == 17
     assert codes == {each.__name__: each.code for each in classes() if each.__name__ in codes}
 
 
@@ -61,6 +61,7 @@ def test_the_codes_in_the_docstring_are_those_of_the_classes() -> None:
         ("Unauthorized", 401, "unauthorized"),
         ("Forbidden", 403, "forbidden"),
         ("RateLimited", 429, "rate_limited"),
+        ("ShareExceeded", 429, "share_exceeded"),
         ("NotFound", 404, "not_found"),
         ("AmbiguousSession", 409, "ambiguous_session"),
         ("BodyTimeout", 408, "body_timeout"),

@@ -7,12 +7,14 @@ import orjson
 import pytest
 
 from app.ingest.careful import prepare_with_care
-from app.ingest.pii import Finding, PiiScanner
+from app.ingest.pii import PiiScanner
+from app.ingest.pii_walk import Finding
 from app.ingest.plain import read_batch
 from app.ingest.prepare import prepare_batch
 from app.ingest.rows import Prepared
 from app.schemas.strict_json import parse_json
-from app.settings import PII_KEYS, Settings
+from app.settings import Settings
+from app.settings_pii import PII_KEYS
 from benchmarks.pii import evaluate
 from tests.conftest import NOW
 
@@ -50,17 +52,17 @@ def test_at_any_depth_with_its_path() -> None:
 def test_in_free_text_only_what_is_personal() -> None:
     found, findings = redact({"note": f"mail {ADA} or +1 415-555-2671 from 203.0.113.7."})
     assert found == {"note": "mail [redacted:email] or [redacted:phone] from [redacted:ip]."}
-    assert [finding.kind for finding in findings] == ["email", "ip", "phone"]
+    assert [finding.kind for finding in findings] == ["email", "phone", "ip"]
 
 
 @pytest.mark.parametrize(
     ("key", "personal"),
     [
-        ("name", True),
+        ("name", False),
         ("firstName", True),
         ("First-Name", True),
         ("FIRST_NAME", True),
-        ("phone", True),
+        ("phone", False),
         ("project_name", False),
         ("names", False),
         ("email_id", False),
@@ -71,22 +73,19 @@ def test_by_the_name_of_a_key(key: str, personal: bool) -> None:
     assert redact({key: "x"})[0] == {key: "[redacted:key]" if personal else "x"}
 
 
-def test_everything_below_such_a_key() -> None:
+def test_what_fits_below_such_a_key() -> None:
     found, findings = redact(
         {"address": {"lines": ["Main St", 12], "known": True, "zip": None, "empty": ""}}
     )
     assert found == {
         "address": {
-            "lines": ["[redacted:key]", "[redacted:key]"],
+            "lines": ["[redacted:key]", 12],
             "known": True,
             "zip": None,
             "empty": "",
         }
     }
-    assert [finding.path for finding in findings] == [
-        "metadata.address.lines[0]",
-        "metadata.address.lines[1]",
-    ]
+    assert [finding.path for finding in findings] == ["metadata.address.lines[0]"]
 
 
 def test_a_key_that_is_personal_itself() -> None:
@@ -102,8 +101,8 @@ def test_nothing_is_changed_in_place() -> None:
 
 
 def test_again_it_is_the_same() -> None:
-    once, _ = redact({"e": f"a {ADA}", "name": "x", ADA: 1})
-    assert redact(once)[0] == once | {"name": "[redacted:key]"}
+    once, _ = redact({"e": f"a {ADA}", "firstName": "x", ADA: 1})
+    assert redact(once) == (once, [])
 
 
 def test_an_event_is_kept_without_it_and_says_so() -> None:
@@ -136,7 +135,7 @@ def test_hostile_values_cost_no_more_than_their_size() -> None:
     """A very long key over many finds, many keys that collide, many numbers to check."""
     scanner = PiiScanner(PII_KEYS)
     for value in (
-        {"k" * 16_000: {"name": [1] * 8_000}},
+        {"k" * 16_000: {"ssn": [12_345] * 8_000}},
         {f"u{number}@example.com": 1 for number in range(1_500)},
         {"calls": ["+1 415-555-2671"] * 1_500},
     ):
@@ -174,8 +173,12 @@ def test_both_readers_agree(metadata: dict[str, object]) -> None:
     assert (quick is None) == bool(careful.rows[0].warnings)
 
 
-def test_the_labelled_set() -> None:
-    found = evaluate()
-    assert found["values"] >= 400
-    assert found["precision"] >= 0.98, found["wrong"]
-    assert found["recall"] >= 0.98, found["wrong"]
+@pytest.mark.fault("R2")
+@pytest.mark.fault("R3")
+@pytest.mark.parametrize("name", ["known", "held out"])
+def test_the_labelled_sets(name: str) -> None:
+    score = evaluate()[name]
+    assert score["personal"] >= 300
+    assert score["not_personal"] >= 300
+    assert score["precision"] >= 0.98, score["wrong"]
+    assert score["recall"] >= 0.98, score["wrong"]

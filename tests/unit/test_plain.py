@@ -68,7 +68,7 @@ def test_a_plain_batch_is_taken() -> None:
         b'"metadata":{"a":1e999}',
         b'"metadata":{"a":"\\u0000"}',
         b'"metadata":{"a":"\\ud83d"}',
-        b'"metadata":{"a":[[[[[[[[1]]]]]]]]}',
+        b'"metadata":{"a":' + b"[" * 32 + b"1" + b"]" * 32 + b"}",
         b'"metadata":{"a":18446744073709551617}',
         b'"unknown":1',
         b'"event_metadata":{}',

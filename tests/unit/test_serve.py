@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -43,6 +45,45 @@ def test_port_0_is_any_free_one(host: str) -> None:
         with socket.create_connection((host, port)):
             pass
     assert listener.fileno() == -1
+
+
+@pytest.mark.fault("E11")
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:81"),
+        ("127.0.0.2", "http://127.0.0.2:81"),
+        ("localhost", "http://localhost:81"),
+        ("0.0.0.0", "http://localhost:81"),  # noqa: S104 (that it can't be opened is the point)
+        ("", "http://localhost:81"),
+        ("::", "http://localhost:81"),
+        ("[::]", "http://localhost:81"),
+        ("0:0:0:0:0:0:0:0", "http://localhost:81"),
+        ("::1", "http://[::1]:81"),
+        ("[::1]", "http://[::1]:81"),
+        (" ::1 ", "http://[::1]:81"),
+        ("2001:DB8:0::7", "http://[2001:db8::7]:81"),
+        ("192.0.2.7", "http://192.0.2.7:81"),
+        ("events.example.com", "http://events.example.com:81"),
+    ],
+)
+def test_the_address_that_is_printed_can_be_opened(host: str, url: str) -> None:
+    assert Settings(host=host).url_at(81) == url
+
+
+@pytest.mark.fault("E11")
+def test_an_address_in_brackets_is_listened_on() -> None:
+    with bind(Settings(host="[::1]", port=0)) as listener:
+        assert listener.getsockname()[0] == "::1"
+    assert Settings(host="[::1]").listens_on_loopback
+
+
+@pytest.mark.fault("E13")
+@pytest.mark.parametrize("module", ["pwd", "fcntl", "resource", "grp"])
+def test_the_command_line_is_loaded_without_what_posix_alone_has(module: str) -> None:
+    program = f"import sys; sys.modules[{module!r}] = None; import app.cli, app.client"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_port_that_is_taken_names_its_holder() -> None:

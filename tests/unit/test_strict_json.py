@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import UnreadableBody
-from app.schemas.strict_json import Fault, find_fault, parse_json
+from app.schemas.strict_json import Fault, Repairs, is_storable, parse_json, repaired, stored_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 PLAIN = st.recursive(
@@ -22,8 +22,9 @@ PLAIN = st.recursive(
 )
 
 
-def fault(raw: str | bytes) -> Fault | None:
-    return find_fault(parse_json(raw.encode() if isinstance(raw, str) else raw), "body")
+def repairs(raw: str | bytes, depth_max: int = 32) -> tuple[object, Repairs]:
+    value = parse_json(raw.encode() if isinstance(raw, str) else raw)
+    return repaired(value, "body", depth_max)
 
 
 @given(PLAIN)
@@ -41,98 +42,139 @@ def test_plain_json_comes_through_unchanged(value: object) -> None:
         ("9007199254740993", 9007199254740993),
         ("\ufeff{}", {}),
         (' \r\n\t"x" ', "x"),
+        ('"a\tb\nc"', "a\tb\nc"),  # control characters within strings
     ],
 )
 def test_what_is_read(raw: str, value: object) -> None:
     assert parse_json(raw.encode()) == value
-    assert fault(raw) is None
+    assert repairs(raw) == (value, Repairs())
 
 
+REPLACED = "held half a character, \\u0000 or bytes that are not UTF-8; replaced by U+FFFD"
+
+
+@pytest.mark.fault("A3")
 @pytest.mark.parametrize(
-    ("raw", "expected"),
+    ("raw", "kept", "code", "field", "message"),
     [
-        ("NaN", Fault("not_a_number", "body", "NaN is not a number that JSON can carry")),
+        ("NaN", None, "not_a_number", "body", "is NaN, which is no number of JSON; null is kept"),
         (
             '{"a": [0, -Infinity]}',
-            Fault("not_a_number", "body.a[1]", "-Infinity is not a number that JSON can carry"),
+            {"a": [0, None]},
+            "not_a_number",
+            "body.a[1]",
+            "is -Infinity, which is no number of JSON; null is kept",
         ),
         (
             '{"a": 1e400}',
-            Fault("number_out_of_range", "body.a", "1e400 is not a number that JSON can carry"),
+            {"a": None},
+            "number_out_of_range",
+            "body.a",
+            "is 1e400, which is no number that JSON can carry; null is kept",
         ),
         (
-            "2" * 309,
-            Fault(
-                "number_out_of_range",
-                "body",
-                "222222222222... (309 digits) is not a number that JSON can carry",
-            ),
+            '{"a": ' + "9" * 5000 + "}",
+            {"a": None},
+            "number_out_of_range",
+            "body.a",
+            "is 999999999999... (5000 digits), which is no number that JSON can carry; "
+            "null is kept",
         ),
-        ('{"k": 1, "k": 1}', Fault("duplicate_key", "body", "the key 'k' is there twice")),
+        (
+            '{"k": 1, "k": 2}',
+            {"k": 2},
+            "duplicate_key",
+            "body",
+            "holds the key 'k' more than once; the last one counts",
+        ),
         (
             '[{"a": 1, "b": 2, "a": 3}]',
-            Fault("duplicate_key", "body[0]", "the key 'a' is there twice"),
+            [{"a": 3, "b": 2}],
+            "duplicate_key",
+            "body[0]",
+            "holds the key 'a' more than once; the last one counts",
         ),
-        (
-            '{"a": "x\\u0000"}',
-            Fault("invalid_text", "body.a", "the character \\u0000 can't be stored"),
-        ),
-        (
-            '{"a": "\\ud83d"}',
-            Fault(
-                "invalid_text",
-                "body.a",
-                "half a surrogate pair (a character cut in two) can't be stored",
-            ),
-        ),
-        (
-            '{"a": {"\\u0000": 1}}',
-            Fault("invalid_text", "body.a", "in a key: the character \\u0000 can't be stored"),
-        ),
+        ('{"a": "\\u0000"}', {"a": "\ufffd"}, "replaced_text", "body.a", REPLACED),
+        ('["Plan \\ud83d"]', ["Plan \ufffd"], "replaced_text", "body[0]", REPLACED),
+        ('"\\udd8a\\ud83e"', "\ufffd\ufffd", "replaced_text", "body", REPLACED),
+        ('{"a": {"\\u0000": 1}}', {"a": {"\ufffd": 1}}, "replaced_text", "body.a", REPLACED),
     ],
 )
-def test_what_cannot_be_kept_is_found_with_its_place(raw: str, expected: Fault) -> None:
-    assert fault(raw) == expected
+def test_what_cannot_be_kept_is_replaced_and_named(
+    raw: str, kept: object, code: str, field: str, message: str
+) -> None:
+    assert repairs(raw) == (kept, Repairs((Fault(code, field, message),)))
+
+
+@pytest.mark.fault("A3")
+def test_keys_that_become_the_same_are_told_apart() -> None:
+    value, found = repairs('{"a\\ud800": 1, "a\\ud801": 2, "a\ufffd": 3, "a\ufffd_2": 4}')
+    assert value == {"a\ufffd_3": 1, "a\ufffd_4": 2, "a\ufffd": 3, "a\ufffd_2": 4}
+    assert [each.code for each in found.named] == ["replaced_text", "replaced_text"]
+
+
+@pytest.mark.fault("N12")
+def test_bytes_that_are_not_utf_8_are_replaced_as_browsers_replace_them() -> None:
+    raw = b"a\xff \xe2\x82 \xf0\x9f\x93 \xed\xa0\x80 \xc3\xa9"
+    assert stored_text(raw.decode("utf-8", "surrogateescape")) == raw.decode("utf-8", "replace")
+    assert stored_text("\udcff\ud83d\x00é") == "\ufffd\ufffd\ufffdé"
+    assert stored_text("é") == "é"
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_the_largest_whole_number_is_the_largest_double(sign: str) -> None:
     """jsonb holds such a double as its digits, and what was stored may be stored again."""
-    assert fault(sign + str(int(sys.float_info.max))) is None
-    found = fault(sign + "18" + "0" * 307)
-    assert found is not None
-    assert found.code == "number_out_of_range"
+    assert repairs(sign + str(int(sys.float_info.max)))[1] == Repairs()
+    assert repairs(sign + "18" + "0" * 307)[1].named[0].code == "number_out_of_range"
 
 
 def test_a_number_of_a_megabyte_is_no_work() -> None:
     """Python itself refuses to convert it, with an error that would be a 500."""
-    found = fault("[" + "7" * 1_000_000 + "]")
-    assert found is not None
-    assert (found.code, found.field) == ("number_out_of_range", "body[0]")
+    value, found = repairs("[" + "7" * 1_000_000 + "]")
+    assert value == [None]
+    assert (found.named[0].code, found.named[0].field) == ("number_out_of_range", "body[0]")
 
 
-def test_the_first_fault_in_the_order_of_the_text_is_told() -> None:
-    found = fault('{"a": {"b": [1, {"c": NaN}]}, "d": "\\u0000"}')
-    assert found is not None
-    assert (found.code, found.field) == ("not_a_number", "body.a.b[1].c")
+def test_repairs_are_named_in_the_order_of_the_text_up_to_a_bound() -> None:
+    _, found = repairs('{"a": {"b": [1, {"c": NaN}]}, "d": "\\u0000"}')
+    assert [(each.code, each.field) for each in found.named] == [
+        ("not_a_number", "body.a.b[1].c"),
+        ("replaced_text", "body.d"),
+    ]
+    value, found = repairs("[" + ",".join(["NaN"] * 25) + "]")
+    assert value == [None] * 25
+    assert (len(found.named), found.more) == (20, 5)
 
 
-def test_a_mark_below_a_key_that_is_there_twice_does_not_hide_it() -> None:
-    found = fault('{"k": NaN, "k": 1}')
-    assert found is not None
-    assert found.code == "duplicate_key"
-
-
+@pytest.mark.fault("R7")
 def test_depth_is_counted_in_objects_and_lists() -> None:
-    assert fault("[" * 8 + "]" * 8) is None
-    found = fault("[" * 9 + "]" * 9)
-    assert found == Fault(
-        "too_deep", "body[0][0][0][0][0][0][0][0]", "nested more than 8 levels deep"
+    assert repairs("[" * 8 + "]" * 8, 8)[1] == Repairs()
+    value, found = repairs("[" * 9 + "]" * 9, 8)
+    assert value == [[[[[[[[None]]]]]]]]
+    assert found.named == (
+        Fault(
+            "too_deep",
+            "body[0][0][0][0][0][0][0][0]",
+            "is nested more than 8 levels deep; null is kept",
+        ),
     )
-    assert fault('{"a":' * 8 + "1" + "}" * 8) is None
-    assert find_fault({}, "body", depth=7) is None
-    assert find_fault({}, "body", depth=8) is not None
-    assert find_fault(1, "body", depth=8) is None
+    assert repairs('{"a":' * 8 + "1" + "}" * 8, 8)[1] == Repairs()
+    assert repairs('{"a":{"b":1},"c":[2],"d":3}', 1)[0] == {"a": None, "c": None, "d": 3}
+
+
+@pytest.mark.fault("A10")
+@pytest.mark.parametrize("levels", [900, 1000, 2000, 200_000])
+def test_thousands_of_levels_are_cut(levels: int) -> None:
+    value, found = repairs("[1," + '{"a":' * levels + '"}"' + "}" * levels + ",2]", 2)
+    assert value == [1, {"a": None}, 2]
+    assert [each.code for each in found.named] == ["too_deep"]
+
+
+def test_what_a_compiled_parser_lets_through_and_cannot_be_stored() -> None:
+    assert is_storable({"a": [1, 2.5, None, "x", True]}, 2)
+    assert not is_storable({"a": [1]}, 1)
+    assert not is_storable({"a": [float("inf")]}, 2)
+    assert not is_storable({"a": float("nan")}, 2)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +197,8 @@ def test_depth_is_counted_in_objects_and_lists() -> None:
         (b'"\xed\xa0\x80"', "invalid_utf8", "The body is not UTF-8: byte 1 can't be read."),
         (
             b"[" * 200_000,
-            "too_deep",
-            "The body is nested too deeply; 8 levels are the limit.",
+            "invalid_json",
+            "The body is not JSON: Expecting value at line 1, column 201.",
         ),
     ],
 )

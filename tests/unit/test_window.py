@@ -128,12 +128,18 @@ def test_times_that_are_understood(text: str, instant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "today", "2026-13-01", "2026-02-30", "2026-11-19T25:00", "1795174200", "NaN"]
+    "text", ["", "today", "2026-13-01", "2026-02-30", "2026-11-19T25:00", "2026", "NaN"]
 )
 def test_times_that_are_not(text: str) -> None:
     field, message = refusal(start=text)
     assert field == "start"
     assert message.startswith("must be a date or time in ISO 8601")
+
+
+@pytest.mark.parametrize("text", ["1795174200", "1795174200000", " -5.5 ", "20261120102500"])
+def test_digits_are_no_time(text: str) -> None:
+    message = "is a number: seconds or milliseconds? send a date and a time"
+    assert refusal(start=text) == ("start", message)
 
 
 @pytest.mark.parametrize(

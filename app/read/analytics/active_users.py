@@ -61,18 +61,19 @@ async def active_users(session: ReadSession, filter_: EventFilter, window: Windo
     async for part in active_days(session, filter_, window.zone, first, last, lead=lead):
         rows_read += part.rows_read
         weeks, months = _trailing(part.days, WEEK), _trailing(part.days, MONTH)
-        known = seen = part.before
-        anybody = 0
+        seen = part.before
+        anybody = new = 0
         for place, count in enumerate(counts, lead):
             bits = part.days[place]
             count[0] += bits.bit_count()
             count[1] += weeks[place].bit_count()
             count[2] += months[place].bit_count()
             count[3] += (bits & ~seen).bit_count()
-            seen |= bits
+            new |= bits & ~seen
+            seen |= bits | part.known[place]
             anybody |= bits
         active += anybody.bit_count()
-        new_users += (anybody & ~known).bit_count()
+        new_users += new.bit_count()
     rows = [
         ActiveDay(day, dau, wau, mau, round(dau / mau, 4) if mau else 0.0, new, dau - new)
         for day, (dau, wau, mau, new) in zip(days, counts, strict=True)

@@ -1,8 +1,8 @@
 """How many users go through some steps, where the others stop, and how long it takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_
@@ -22,6 +22,7 @@ from app.read.analytics.funnel_chains import (
 from app.read.answer import NOWHERE, About, Table
 from app.read.conditions import Step, is_step
 from app.read.filters import EventFilter, conditions
+from app.read.metadata_values import FOR_FUNNEL, canonical, check_key, json_value, text_of
 from app.read.window import Window
 
 STEPS_MIN, STEPS_MAX = 2, 10
@@ -30,24 +31,27 @@ STEPS_MIN, STEPS_MAX = 2, 10
 @dataclass(frozen=True, slots=True)
 class FunnelStep:
     """`users` reached the step; the shares are of those who reached the first step, and the one
-    before. `dropped` reached it and no further one. The times are from the step before, in
-    milliseconds, interpolated between the two nearest; None for the first step and for nobody."""
+    before. `dropped` reached it and no further one; None for the last step. The times are from the
+    step before, in milliseconds, interpolated between the two nearest; None for the first step and
+    for nobody."""
 
     step: int
     event_type: str
     users: int
     share_of_first: float
     share_of_previous: float
-    dropped: int
+    dropped: int | None
     median_ms: float | None
     p90_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelGroup:
-    """The users whose first step has this value; None is for those without one."""
+    """The users whose first step has this value (of the metadata, any JSON, null too); without
+    `has_value`, those whose first step has none."""
 
-    value: str | None
+    value: Any
+    has_value: bool
     steps: list[FunnelStep]
 
 
@@ -70,8 +74,11 @@ class Funnel:
             "step", "event_type", "users", "share_of_first", "share_of_previous", "dropped",
             "median_ms", "p90_ms",
         )  # fmt: skip
-        whole: list[tuple[str | None, list[FunnelStep]]] = [("(all)", self.steps)]
-        groups = whole + [(group.value, group.steps) for group in self.groups]
+        whole: list[tuple[Any, list[FunnelStep]]] = [("(all)", self.steps)]
+        groups = whole + [
+            (text_of(group.value) if group.has_value else None, group.steps)
+            for group in self.groups
+        ]
         rows = [
             (value, *(getattr(step, name) for name in names))
             for value, steps in groups
@@ -87,6 +94,8 @@ async def funnel(
     steps: Sequence[Step],
     *,
     within: timedelta = timedelta(days=7),
+    after_end: bool = False,
+    now: datetime | None = None,
     order: Order = "loose",
     split_by: FunnelSplit | None = None,
     key: str | None = None,
@@ -98,11 +107,14 @@ async def funnel(
 
     A user reaches a step with an event of it that comes after one by which they reached the step
     before, at most `within` after an event of the first step; any event of the first step may
-    begin. All events lie in the window. Events of one moment follow one another by their ids. Each
-    event goes with the latest chain that leads to it: of a user's chains that reach furthest, the
-    first that got there gives the times and the group.
+    begin. All events lie in the window (but see `after_end`). Each event goes with the latest chain
+    that leads to it: of a user's chains that reach furthest, the first that got there gives the
+    times and the group.
 
     Args:
+        after_end: later steps count after the window's end, too: whoever began in the window has
+            all the time that is given `within`.
+        now: the present, which says who has had that time; by default the window's end.
         order: `strict`: nothing else of the filter lies between the steps of a chain.
         split_by: groups by a value of the chain's first event, the `GROUPS_MAX` most frequent.
         users_at: also the emails of users at this step, from 1: who `stopped` there, or `reached`
@@ -116,20 +128,30 @@ async def funnel(
         raise InvalidRequest.of("step", f"give {STEPS_MIN} to {STEPS_MAX} of them, in order")
     if users_at is not None and not 1 <= users_at <= len(steps):
         raise InvalidRequest.of("users_at", "is the number of a step, from 1")
-    if (key is not None) != (split_by == "metadata"):
-        raise InvalidRequest.of("key", "goes with split_by=metadata, which needs it")
-    where = await conditions(session, filter_, window)
+    check_key(key, needed=split_by == "metadata", option=FOR_FUNNEL)
+    until = window.end + within if after_end else window.end
+    read_until = min(until, now or until)
+    where = await conditions(session, filter_, replace(window, end=until))
     if order == "loose":
         where.append(or_(*(is_step(step) for step in steps)))
-    found_chains = chains(where, steps, within, order, split_value(split_by, key))
+    value_of = split_value(split_by, key)
+    found_chains = chains(where, steps, within, order, value_of, window.end)
     found = {row.step: row for row in await session.execute(by_step(found_chains, len(steps)))}
     whole = _steps(steps, found)
     groups: dict[str | None, dict[int, Any]] = {}
+    # Equal numbers may be written in two ways.
+    same = canonical if split_by == "metadata" else str
     if split_by is not None:
         for row in await session.execute(by_step(found_chains, len(steps), split=True)):
-            groups.setdefault(row.value, {})[row.step] = row
-    made = [FunnelGroup(value, _steps(steps, rows)) for value, rows in groups.items()]
-    made.sort(key=lambda group: (-group.steps[0].users, group.value is None, group.value or ""))
+            text = None if row.value is None else same(row.value)
+            groups.setdefault(text, {})[row.step] = row
+    made = [(text, _steps(steps, rows)) for text, rows in groups.items()]
+    made.sort(key=lambda group: (-group[1][0].users, group[0] is None, group[0] or ""))
+    value = json_value if split_by == "metadata" else str
+    listed = [
+        FunnelGroup(None if text is None else value(text), text is not None, rows)
+        for text, rows in made[:GROUPS_MAX]
+    ]
     emails = None
     if users_at is not None:
         emails = await emails_at(session, found_chains, users_at, users_who, users_limit)
@@ -141,9 +163,14 @@ async def funnel(
         converted=whole[-1].users,
         conversion=whole[-1].share_of_first,
         steps=whole,
-        groups=made[:GROUPS_MAX],
+        groups=listed,
         user_emails=emails,
-        about=About("events", read, truncated=len(made) > GROUPS_MAX),
+        about=About(
+            "events",
+            read,
+            truncated=len(made) > GROUPS_MAX,
+            complete_before=min(window.end, read_until - within),
+        ),
     )
 
 
@@ -151,7 +178,6 @@ def _steps(steps: Sequence[Step], rows: dict[int, Any]) -> list[FunnelStep]:
     users = [rows[number].users if number in rows else 0 for number in range(1, len(steps) + 1)]
     made = []
     for place, (step, count) in enumerate(zip(steps, users, strict=True)):
-        further = users[place + 1] if place + 1 < len(users) else 0
         took = rows[place + 1].took if place and count else (None, None)
         median, p90 = (None if each is None else round(each / 1000, 1) for each in took)
         made.append(
@@ -161,7 +187,7 @@ def _steps(steps: Sequence[Step], rows: dict[int, Any]) -> list[FunnelStep]:
                 users=count,
                 share_of_first=_share(count, users[0]),
                 share_of_previous=_share(count, users[place - 1] if place else count),
-                dropped=count - further,
+                dropped=count - users[place + 1] if place + 1 < len(users) else None,
                 median_ms=median,
                 p90_ms=p90,
             )

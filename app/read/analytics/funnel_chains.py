@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -27,7 +27,9 @@ from sqlalchemy.dialects.postgresql import array, distinct_on
 
 from app.db import ReadSession
 from app.models import ActivityEvent, AppUser
-from app.read.conditions import Step, is_step
+from app.read.conditions import Step, begins, is_step
+from app.read.metadata_values import as_text, value_at
+from app.read.order import EVENT_ORDER
 
 Order = Literal["loose", "strict"]
 FunnelSplit = Literal["device_type", "entity_type", "metadata"]
@@ -45,7 +47,7 @@ def split_value(split_by: FunnelSplit | None, key: str | None) -> ColumnElement[
     if split_by == "entity_type":
         return event.entity_type.expression
     if split_by == "metadata":
-        return cast(event.event_metadata[key].astext, Text)
+        return value_at(key or "")
     return cast(null(), Text)
 
 
@@ -65,21 +67,25 @@ def chains(
     within: timedelta,
     order: Order,
     value: ColumnElement[Any],
+    begins_before: datetime,
 ) -> Chains:
     """A chain is carried from event to event as an array: the greatest is the latest to have begun.
+
+    Args:
+        begins_before: no chain begins with an event of then or later.
 
     Each step is one pass over the events in the order of each user, sorted once.
     """
     event = ActivityEvent
-    sequence = (event.event_timestamp, event.event_id)
     at = cast(func.extract("epoch", event.event_timestamp) * MICROSECONDS, BigInteger)
     matched = (
         select(
             event.user_id,
-            func.row_number().over(partition_by=event.user_id, order_by=sequence).label("n"),
+            func.row_number().over(partition_by=event.user_id, order_by=EVENT_ORDER).label("n"),
             at.label("at"),
             value.label("value"),
-            *(is_step(step).label(f"is_{number}") for number, step in enumerate(steps, 1)),
+            begins(steps[0], begins_before).label("is_1"),
+            *(is_step(step).label(f"is_{number}") for number, step in enumerate(steps[1:], 2)),
         )
         .where(*where)
         .cte("matched")
@@ -134,7 +140,7 @@ def by_step(chains: Chains, steps: int, *, split: bool = False) -> Select[*tuple
     largest = (
         select(best.c.value.label("value"))
         .group_by(best.c.value)
-        .order_by(users.desc(), best.c.value.collate("C").asc().nulls_last())
+        .order_by(users.desc(), as_text(best.c.value).collate("C").asc().nulls_last())
         .limit(GROUPS_MAX + 1)
         .subquery("largest")
     )
@@ -142,9 +148,11 @@ def by_step(chains: Chains, steps: int, *, split: bool = False) -> Select[*tuple
     if split:
         rows = rows.join(largest, best.c.value.is_not_distinct_from(largest.c.value))
     group = (best.c.value, series.c.step) if split else (series.c.step,)
+    shown = (as_text(best.c.value).label("value"),) if split else ()
     return (
         select(
-            *group,
+            *shown,
+            series.c.step,
             users.label("users"),
             func.percentile_cont(shares).within_group(took).label("took"),
             select(func.count()).select_from(chains.matched).scalar_subquery().label("rows_read"),

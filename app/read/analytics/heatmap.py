@@ -7,7 +7,7 @@ from app.read.answer import NOWHERE, About, Table
 from app.read.counts import count_events
 from app.read.filters import EventFilter
 from app.read.window import Window
-from app.read.zones import day_of_hour
+from app.read.zones import WeekStart, day_of_hour
 
 HOURS = 24
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -15,8 +15,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """`events[weekday][hour]`, Monday first, by the zone's clock: an hour that the clock shows
-    twice counts in one cell, and one that it skips has none."""
+    """`events[weekday][hour]`, as `weekdays` has them, by the zone's clock: an hour that the clock
+    shows twice counts in one cell, and one that it skips has none."""
 
     total_events: int
     weekdays: tuple[str, ...]
@@ -32,8 +32,14 @@ class Heatmap:
         return Table(("weekday", "hour", "events"), rows)
 
 
-async def heatmap(session: ReadSession, filter_: EventFilter, window: Window) -> Heatmap:
-    """The events of a window by weekday and hour.
+async def heatmap(
+    session: ReadSession,
+    filter_: EventFilter,
+    window: Window,
+    *,
+    week_start: WeekStart = "monday",
+) -> Heatmap:
+    """The events of a window by weekday and hour, from the first day of the week.
 
     Raises:
         TooExpensive: too many events that no total answers for.
@@ -42,4 +48,10 @@ async def heatmap(session: ReadSession, filter_: EventFilter, window: Window) ->
     cells = [[0] * HOURS for _ in WEEKDAYS]
     for hour, events in counts.hours.items():
         cells[day_of_hour(hour).weekday()][hour % HOURS] += events
-    return Heatmap(counts.events, WEEKDAYS, cells, About(counts.source, counts.rows_read))
+    first = WEEKDAYS.index(week_start)
+    return Heatmap(
+        counts.events,
+        WEEKDAYS[first:] + WEEKDAYS[:first],
+        cells[first:] + cells[:first],
+        About(counts.source, counts.rows_read),
+    )

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Interval,
     Select,
     Text,
     and_,
     case,
+    cast,
     func,
     literal,
     null,
@@ -26,10 +28,11 @@ from app.models import ActivityEvent
 from app.read.answer import NOWHERE, About, Table
 from app.read.conditions import Direction, Step, is_beside, is_step
 from app.read.filters import Conditions, EventFilter, conditions
+from app.read.order import EVENT_ORDER, order_of, ordered
 from app.read.window import Window
 
 # More than these are not looked at: the rarest are left out.
-LINKS_MAX = 20_000
+LINKS_MAX = 11_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ async def paths(
     """What follows, or precedes, each event of type `anchor`, step by step, for a sankey.
 
     A path goes from an event to the same user's next one of the filter, at most `gap` later, and
-    ends where there is none, or at the window's end. Events of one moment go by their ids. Paths
-    that run into one another count each.
+    ends where there is none, or at the window's end. Paths that run into one another count
+    each.
 
     Args:
         limit: most links of a step, those with the most events.
@@ -95,7 +98,7 @@ async def paths(
         anchor=anchor,
         direction=direction,
         steps=steps,
-        occurrences=sum(link.events for link in by_step[1]),
+        occurrences=next((row.of_step for row in found if row.step == 1), 0),
         links=[link for links in by_step.values() for link in links[:limit]],
         about=About(
             "events",
@@ -111,22 +114,18 @@ def _statement(
 ) -> Select[*tuple[Any, ...]]:
     """A row for each link of each step: from each anchor, one search in its user's events."""
     event = ActivityEvent
-    at, keys = event.event_timestamp, (event.event_timestamp, event.event_id)
-    start = (
-        select(event.user_id, at.label("at"), event.event_id)
-        .where(*where, is_step(Step(anchor)))
-        .subquery("start")
-    )
+    key = (event.event_timestamp, event.session_seq, event.received_at, event.event_id)
+    start = select(event.user_id, *key).where(*where, is_step(Step(anchor))).subquery("start")
+    backwards = direction == "before"
     near = (
-        select(event.event_type, at, event.event_id)
+        select(event.event_type, *key)
         .where(*where, *is_beside(start, direction, gap * steps))
-        .order_by(*(key.asc() if direction == "after" else key.desc() for key in keys))
+        .order_by(*ordered(EVENT_ORDER, descending=backwards))
         .limit(steps)
         .correlate(start)
         .lateral("near")
     )
-    ends = (near.c.event_timestamp, near.c.event_id)
-    in_order = [key.asc() if direction == "after" else key.desc() for key in ends]
+    in_order = ordered(order_of(near.c), descending=backwards)
     following = (
         select(
             func.array_agg(aggregate_order_by(near.c.event_type, *in_order)).label("types"),
@@ -141,7 +140,7 @@ def _statement(
     close: list[ColumnElement[bool]] = []
     longest = literal(gap, Interval)
     for step in range(1, steps + 1):
-        apart = times[step] - (times[step - 1] if step > 1 else start.c.at)
+        apart = times[step] - (times[step - 1] if step > 1 else start.c.event_timestamp)
         close.append(and_(apart <= longest, apart >= literal(-gap, Interval)))
         targets.append(case((and_(*close), types[step])))
     link = (
@@ -151,10 +150,11 @@ def _statement(
         .lateral()
     )
     events = func.count().label("events")
+    of_step = cast(func.sum(func.count()).over(partition_by=link.c.step), BigInteger)
     return (
-        select(link.c.step, link.c.source, link.c.target, events)
+        select(link.c.step, link.c.source, link.c.target, events, of_step.label("of_step"))
         .select_from(start.join(following, true()).join(link, link.c.source != null()))
         .group_by(link.c.step, link.c.source, link.c.target)
-        .order_by(events.desc())
+        .order_by(events.desc(), link.c.step)
         .limit(LINKS_MAX)
     )

@@ -11,7 +11,7 @@ from app.read.active_days import active_days
 from app.read.answer import NOWHERE, About, Table
 from app.read.filters import EventFilter
 from app.read.window import Window
-from app.read.zones import DAY, Period, next_period, period_start
+from app.read.zones import DAY, Period, WeekStart, next_period, period_start
 
 COHORTS_MAX = 400
 
@@ -51,11 +51,12 @@ async def retention(
     *,
     period: Period = "week",
     periods: int = 8,
+    week_start: WeekStart = "monday",
 ) -> Retention:
     """Cohorts, and how many of each were active again, in the period itself and in `periods` after.
 
-    Days, weeks (from Monday) and months are whole ones of the zone; the first may begin before the
-    window. The last period may still be going on: then its numbers still grow.
+    Days, weeks (from `week_start`) and months are whole ones of the zone; the first may begin
+    before the window. The last period may still be going on: then its numbers still grow.
 
     Raises:
         InvalidRequest: too many cohorts.
@@ -64,7 +65,7 @@ async def retention(
     days = window.local_days()
     if not days:
         return Retention(period, [], About("user_days", 0))
-    starts = [period_start(days[0], period)]
+    starts = [period_start(days[0], period, week_start)]
     while (following := next_period(starts[-1], period)) <= days[-1]:
         starts.append(following)
         if len(starts) > COHORTS_MAX:
@@ -84,7 +85,7 @@ async def retention(
             anybody = reduce(or_, part.days[begin:end], 0)
             active.append(anybody)
             new.append(anybody & ~seen)
-            seen |= anybody
+            seen |= anybody | reduce(or_, part.known[begin:end], 0)
             begin = end
         for number, cohort in enumerate(new):
             sizes[number] += cohort.bit_count()

@@ -143,19 +143,14 @@ def _statement(
 
 
 def _made_by_time(where: Conditions, window: Window) -> Subquery:
-    event = ActivityEvent
-    over: dict[str, Any] = {
-        "partition_by": event.user_id,
-        "order_by": (event.event_timestamp, event.event_id),
-    }
-    before = func.lag(event.event_timestamp).over(**over)
-    near = select(
-        event.user_id, event.event_timestamp.label("at"), event.event_id, before.label("before")
-    ).where(*where)
+    """Time alone orders them: those of one moment are of one session, whichever comes first."""
+    event, at = ActivityEvent, ActivityEvent.event_timestamp
+    before = func.lag(at).over(partition_by=event.user_id, order_by=at)
+    near = select(event.user_id, at.label("at"), before.label("before")).where(*where)
     rows = near.subquery("near")
     goes_on = rows.c.at - rows.c.before <= literal(GAP, Interval)
     number = func.sum(case((goes_on, 0), else_=1)).over(
-        partition_by=rows.c.user_id, order_by=(rows.c.at, rows.c.event_id)
+        partition_by=rows.c.user_id, order_by=rows.c.at
     )
     numbered = select(rows.c.user_id, rows.c.at, number.label("number")).subquery("numbered")
     return (

@@ -8,13 +8,15 @@ from app.db import ReadSession
 from app.read.answer import NOWHERE, About
 from app.read.counts import Counts, count_events
 from app.read.filters import EventFilter
+from app.read.totals import OTHER_KIND
 from app.read.window import Window
 from app.read.zones import day_of_hour
 
 HOURS = 24
-# The most distinct values of a type, category, action or device that an answer holds; the smallest
-# counts are the ones left out, and `total_events` still counts them.
-VALUES_MAX = 1000
+# The most distinct values of a type, category or device that an answer lists; those with the
+# smallest counts are left out, and counted as `other_events`.
+VALUES_MAX = 500
+LISTED = ("event_category", "event_type", "device_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Summary:
 
     `most_active_day` is the day with the most events, the latest of several;
     `most_common_action` the action with the most, the first by name of several. Both are None
-    where nothing happened. `unique_sessions` counts a user's distinct session ids. `events_by_day`
+    where nothing happened. `other_events` counts, for each of the lists, the events whose value
+    it does not have. `unique_sessions` counts a user's distinct session ids. `events_by_day`
     has every day that the window touches, in order, `events_by_hour` one number for each hour.
     """
 
@@ -37,6 +40,7 @@ class Summary:
     events_by_device: dict[str, int]
     unique_sessions: int
     avg_duration_ms_by_type: dict[str, float]
+    other_events: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LISTED, 0))
     about: About = field(default=NOWHERE, compare=False)
 
 
@@ -59,32 +63,35 @@ async def summary(session: ReadSession, filter_: EventFilter, window: Window) ->
     by_type, by_category, by_action, by_device = (
         counted_by(counts, place) for place in (0, 1, 2, 3)
     )
+    category, type_, device = (
+        most_of(found, VALUES_MAX) for found in (by_category, by_type, by_device)
+    )
+    of_kinds = sum(numbers[0] for numbers in counts.kinds.values())
+    listed = zip(LISTED, (category, type_, device), strict=True)
+    other = {name: of_kinds - sum(values.values()) for name, values in listed}
     most_active = max(by_day, key=lambda day: (by_day[day], day), default=None)
     return Summary(
         total_events=total,
-        events_by_category=most_of(by_category, VALUES_MAX),
-        events_by_type=most_of(by_type, VALUES_MAX),
+        events_by_category=category,
+        events_by_type=type_,
         most_active_day=most_active if total else None,
         most_common_action=next(iter(most_of(by_action, 1)), None),
         events_by_day=by_day,
         events_by_hour=by_hour,
-        events_by_device=most_of(by_device, VALUES_MAX),
+        events_by_device=device,
         unique_sessions=counts.sessions,
-        avg_duration_ms_by_type=_averages(counts, most_of(by_type, VALUES_MAX)),
-        about=About(
-            counts.source,
-            counts.rows_read,
-            truncated=counts.truncated
-            or max(map(len, (by_type, by_category, by_device))) > VALUES_MAX,
-        ),
+        avg_duration_ms_by_type=_averages(counts, type_),
+        other_events=other,
+        about=About(counts.source, counts.rows_read, truncated=any(other.values())),
     )
 
 
 def counted_by(counts: Counts, place: int) -> Counter[str]:
-    """Events by one part of a kind: type, category, action, device."""
+    """Events by one part of a kind (type, category, action, device), as far as it is known."""
     found: Counter[str] = Counter()
     for kind, numbers in counts.kinds.items():
-        found[kind[place]] += numbers[0]
+        if kind != OTHER_KIND:
+            found[kind[place]] += numbers[0]
     return found
 
 

@@ -22,7 +22,7 @@ from app.read.answer import NOWHERE, About, Table
 from app.read.filters import EventFilter
 from app.read.totals import Source, counted
 from app.read.window import Window
-from app.read.zones import Buckets, Unit, buckets, earlier
+from app.read.zones import Buckets, Unit, WeekStart, buckets, earlier
 
 Split = Literal["event_category", "event_type", "event_action", "device_type"]
 PARTS: dict[Split, str] = {
@@ -75,6 +75,7 @@ async def timeseries(
     window: Window,
     *,
     bucket: Unit = "day",
+    week_start: WeekStart = "monday",
     split_by: Split | None = None,
     limit: int = 10,
     compare: bool = False,
@@ -91,14 +92,19 @@ async def timeseries(
         InvalidRequest: too many buckets.
         TooExpensive: too many events that no total answers for.
     """
-    cut = buckets(window, bucket)
+    cut = buckets(window, bucket, week_start)
     found = await _read(session, filter_, window, cut, split_by, limit, exactly=bucket == "minute")
-    before = earlier(window)
-    previous = (
-        await timeseries(session, filter_, before, bucket=bucket, split_by=split_by, limit=limit)
-        if compare
-        else None
-    )
+    previous = None
+    if compare:
+        previous = await timeseries(
+            session,
+            filter_,
+            earlier(window),
+            bucket=bucket,
+            week_start=week_start,
+            split_by=split_by,
+            limit=limit,
+        )
     series, about = found
     return Timeseries(
         bucket=bucket,
@@ -166,6 +172,7 @@ def _statement(
     events = func.sum(grouped.c.events)
     best = (
         select(grouped.c.value.label("value"), literal(True).label("is_listed"))
+        .where(grouped.c.value != "")  # kinds that the totals don't count separately
         .group_by(grouped.c.value)
         .order_by(events.desc(), grouped.c.value.collate("C"))
         .limit(limit)

@@ -68,7 +68,8 @@ export function createDelivery(
   isOurs: (entry: Entry) => boolean,
   changed: () => void,
 ) {
-  const { key, getToken, batchSize = 10, flushIntervalMs = 5000 } = options
+  const { getToken, batchSize = 10, flushIntervalMs = 5000 } = options
+  const key = options.key?.trim()
   const url = `${endpointOf(options)}/api/events/log/batch`
   const requests = new Set<AbortController>()
   let batchMax = BATCH_MAX
@@ -215,7 +216,8 @@ export function createDelivery(
       answer = await response.json()
       if (answer?.server_time) clock.learn(answer.server_time, startedAt)
     } catch (error) {
-      message = String(error)
+      // Of a header that it can't send, a browser may quote the value.
+      message = String(error).replaceAll(delivery.token || '\0', '…')
     }
     clearTimeout(timeout)
     keptAliveBytes -= bytes

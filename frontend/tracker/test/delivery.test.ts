@@ -95,3 +95,40 @@ describe('in an outage', () => {
     tracker.shutdown()
   })
 })
+
+describe('a key or a token with more than itself', () => {
+  beforeEach(() => {
+    localStorage.clear()
+    vi.stubGlobal('indexedDB', undefined)
+  })
+  afterEach(() => vi.unstubAllGlobals())
+
+  test('a key is sent without the newline that it was read with', async () => {
+    const bodies: string[] = []
+    vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
+      bodies.push(String(init.body))
+      return new Response('{}', { status: 503 })
+    })
+    const tracker = createTracker({ userEmail: 'ada@example.com', key: ' ae_write_k\n' })
+    tracker.track('a', { immediate: true })
+    await vi.waitFor(() => expect(bodies).toHaveLength(1))
+    expect(JSON.parse(bodies[0] as string).key).toBe('ae_write_k')
+    tracker.shutdown()
+  })
+
+  test('a token that no header takes is not quoted in the status', async () => {
+    vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
+      const value = Object.values(init.headers as Record<string, string>).at(-1)
+      throw new TypeError(`Invalid header value "${value}"`)
+    })
+    const tracker = createTracker({
+      userEmail: 'ada@example.com',
+      getToken: () => Promise.resolve('planted\u0001token'),
+    })
+    tracker.track('a', { immediate: true })
+    await vi.waitFor(() => expect(tracker.status().lastError).not.toBeNull())
+    expect(tracker.status().lastError?.message).toContain('Invalid header value')
+    expect(JSON.stringify(tracker.status())).not.toContain('planted')
+    tracker.shutdown()
+  })
+})

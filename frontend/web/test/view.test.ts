@@ -86,7 +86,7 @@ it('writes CSV that a spreadsheet takes for no formula', () => {
       ['say "hi", Ada', 1],
       ['=1+1', -2],
     ]),
-  ).toBe('Name,n\r\n"say ""hi"", Ada",1\r\n\'=1+1,-2\r\n')
+  ).toBe('\ufeffName,n\r\n"say ""hi"", Ada",1\r\n\'=1+1,-2\r\n')
 })
 
 it('writes numbers as people read them', () => {

@@ -63,7 +63,7 @@ function Pages() {
             <Route path="/paths" component={pages.Paths.Component} />
             <Route path="/durations" component={pages.Durations.Component} />
             <Route path="/sessions" component={pages.Sessions.Component} />
-            <Route path="/sessions/:email/:id" component={pages.Session.Component} />
+            <Route path="/session" component={pages.Session.Component} />
             <Route path="/live" component={pages.Live.Component} />
             <Route>
               <Failure error={new Error('There is no such page.')} />

@@ -44,8 +44,11 @@ export interface Timeseries extends Buckets, About {
   previous: Buckets | null
 }
 
+/** A value of the metadata: any JSON. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
+
 export interface TopRow {
-  value: string | null
+  value: Json
   entity_type: string | null
   events: number
   share: number
@@ -57,6 +60,7 @@ export interface Top extends About {
   total_events: number
   distinct_values: number
   rows: TopRow[]
+  note: string | null
 }
 
 export interface ActiveDay {
@@ -86,7 +90,7 @@ export interface FunnelStep {
   users: number
   share_of_first: number
   share_of_previous: number
-  dropped: number
+  dropped: number | null
   median_ms: number | null
   p90_ms: number | null
 }
@@ -98,8 +102,9 @@ export interface Funnel extends About {
   converted: number
   conversion: number
   steps: FunnelStep[]
-  groups: { value: string | null; steps: FunnelStep[] }[]
+  groups: { value: Json; has_value: boolean; steps: FunnelStep[] }[]
   user_emails: string[] | null
+  complete_before: string
 }
 
 export interface Paths extends About {

@@ -62,18 +62,6 @@ function base(colors: Colors): EChartsCoreOption {
     animationDuration: 200,
     textStyle: { fontFamily: colors.font, color: colors.text },
     grid: { left: 8, right: 12, top: 16, bottom: 4, containLabel: true },
-    tooltip: tooltip(colors),
-  }
-}
-
-export function tooltip(colors: Colors, more: object = {}) {
-  return {
-    trigger: 'axis',
-    confine: true,
-    backgroundColor: colors.surface,
-    borderColor: colors.line,
-    textStyle: { color: colors.text, fontSize: 13 },
-    ...more,
   }
 }
 

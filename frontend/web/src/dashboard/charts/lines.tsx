@@ -2,8 +2,9 @@
 import { useCallback } from 'react'
 import type { Buckets, BucketUnit } from '../api/types'
 import { count, moment } from '../view/format'
-import { Chart, categoryAxis, legend, tooltip, valueAxis } from './chart'
+import { Chart, categoryAxis, legend, valueAxis } from './chart'
 import type { Colors } from './colors'
+import { axisTooltip } from './tooltip'
 
 export interface Line {
   name: string
@@ -44,9 +45,7 @@ export function LineChart({
 }) {
   const option = useCallback(
     (colors: Colors) => ({
-      tooltip: tooltip(colors, {
-        valueFormatter: (value: unknown) => (typeof value === 'number' ? format(value) : '–'),
-      }),
+      tooltip: axisTooltip(colors, (value) => (typeof value === 'number' ? format(value) : '–')),
       ...(lines.length > 1 ? { legend: legend(colors) } : {}),
       grid: { left: 8, right: 16, top: lines.length > 1 ? 34 : 14, bottom: 4, containLabel: true },
       xAxis: categoryAxis(colors, labels, { boundaryGap: isStacked }),

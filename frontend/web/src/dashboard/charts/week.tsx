@@ -2,8 +2,9 @@
 import { useCallback } from 'react'
 import type { Heatmap } from '../api/types'
 import { count } from '../view/format'
-import { Chart, categoryAxis, tooltip } from './chart'
+import { Chart, categoryAxis } from './chart'
 import type { Colors } from './colors'
+import { itemTooltip } from './tooltip'
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'))
 const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
@@ -12,11 +13,11 @@ export function Week({ data, height = 250 }: { data: Heatmap; height?: number })
   const option = useCallback(
     (colors: Colors) => ({
       grid: { left: 4, right: 8, top: 8, bottom: 4, containLabel: true },
-      tooltip: tooltip(colors, {
-        trigger: 'item',
-        formatter: ({ value }: { value: [number, number, number] }) =>
-          `${DAYS[6 - value[1]]} ${HOURS[value[0]]}:00–${HOURS[value[0]]}:59<br><b>${count(value[2])}</b> events`,
-      }),
+      tooltip: itemTooltip(colors, ({ value }: { value: [number, number, number] }) => ({
+        name: `${DAYS[6 - value[1]]} ${HOURS[value[0]]}:00–${HOURS[value[0]]}:59`,
+        number: count(value[2]),
+        of: ' events',
+      })),
       xAxis: categoryAxis(colors, HOURS, { splitArea: { show: false } }),
       yAxis: categoryAxis(colors, [...DAYS].reverse()),
       visualMap: {

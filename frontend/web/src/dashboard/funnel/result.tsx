@@ -3,15 +3,16 @@ import { useCallback, useState } from 'react'
 import type { Params } from '../api/client'
 import { useAnalytics } from '../api/queries'
 import type { Funnel, FunnelStep } from '../api/types'
-import { Chart, tooltip } from '../charts/chart'
+import { Chart } from '../charts/chart'
 import type { Colors } from '../charts/colors'
+import { itemTooltip } from '../charts/tooltip'
 import { Card } from '../parts/card'
 import { Choice } from '../parts/choice'
 import { Stat } from '../parts/stat'
 import { Answered } from '../parts/states'
 import { type Column, Table } from '../parts/table'
 import { UserLink } from '../parts/user-link'
-import { compact, count, NOTHING, percent, span, words } from '../view/format'
+import { compact, count, moment, NOTHING, percent, span, valueText, words } from '../view/format'
 
 export function Result({ data }: { data: Funnel }) {
   const last = data.steps.at(-1)
@@ -31,7 +32,10 @@ export function Result({ data }: { data: Funnel }) {
           note="from the one before"
         />
       </div>
-      <Card title="Step by step">
+      <Card
+        title="Step by step"
+        hint={`Users who entered after ${moment(data.complete_before, data.timezone)} have not had the full conversion window yet`}
+      >
         <FunnelChart data={data} />
       </Card>
       <Card title="In numbers">
@@ -51,14 +55,15 @@ const STEP_HEIGHT = 60
 function FunnelChart({ data }: { data: Funnel }) {
   const option = useCallback(
     (colors: Colors) => ({
-      tooltip: tooltip(colors, {
-        trigger: 'item',
-        formatter: ({ dataIndex }: { dataIndex: number }) => {
-          const step = data.steps[dataIndex]
-          return step
-            ? `${dataIndex + 1}. ${words(step.event_type)}<br><b>${count(step.users)}</b> users, ${percent(step.share_of_first)} of the first`
-            : ''
-        },
+      tooltip: itemTooltip(colors, ({ dataIndex }: { dataIndex: number }) => {
+        const step = data.steps[dataIndex]
+        return step
+          ? {
+              name: `${dataIndex + 1}. ${words(step.event_type)}`,
+              number: count(step.users),
+              of: ` users, ${percent(step.share_of_first)} of the first`,
+            }
+          : null
       }),
       series: [
         {
@@ -117,7 +122,7 @@ function FunnelChart({ data }: { data: Funnel }) {
   )
 }
 
-const columnsOf = (steps: number): Column<FunnelStep>[] => [
+const COLUMNS: Column<FunnelStep>[] = [
   {
     title: 'Step',
     value: (row) => row.event_type,
@@ -139,7 +144,7 @@ const columnsOf = (steps: number): Column<FunnelStep>[] => [
   {
     title: 'Dropped',
     value: (row) => row.dropped,
-    show: (row) => (row.step === steps ? NOTHING : count(row.dropped)),
+    show: (row) => (row.dropped === null ? NOTHING : count(row.dropped)),
     isNumber: true,
   },
   {
@@ -158,7 +163,7 @@ function Steps({ caption, file, steps }: { caption: string; file: string; steps:
       file={file}
       rows={steps}
       keyOf={(row) => String(row.step)}
-      columns={columnsOf(steps.length)}
+      columns={COLUMNS}
     />
   )
 }
@@ -168,8 +173,8 @@ interface GroupStep extends FunnelStep {
 }
 
 function Groups({ data }: { data: Funnel }) {
-  const rows: GroupStep[] = data.groups.flatMap(({ value, steps }) =>
-    steps.map((step) => ({ ...step, group: value ?? 'none' })),
+  const rows: GroupStep[] = data.groups.flatMap(({ value, has_value, steps }) =>
+    steps.map((step) => ({ ...step, group: has_value ? valueText(value) : 'none' })),
   )
   return (
     <Table
@@ -177,7 +182,7 @@ function Groups({ data }: { data: Funnel }) {
       file="funnel-by-group"
       rows={rows}
       keyOf={(row) => `${row.group} ${row.step}`}
-      columns={[{ title: 'Group', value: (row) => row.group }, ...columnsOf(data.steps.length)]}
+      columns={[{ title: 'Group', value: (row) => row.group }, ...COLUMNS]}
     />
   )
 }

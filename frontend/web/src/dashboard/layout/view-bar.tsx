@@ -2,7 +2,7 @@
 import { type FormEvent, useId, useState } from 'react'
 import { useAnalytics } from '../api/queries'
 import type { Top } from '../api/types'
-import { words } from '../view/format'
+import { valueText, words } from '../view/format'
 import {
   browserZone,
   DAYS_DEFAULT,
@@ -196,8 +196,8 @@ function AddFilter() {
           />
           <datalist id={list}>
             {known.data?.rows.map((row) => (
-              <option key={row.value} value={row.value ?? ''}>
-                {name === 'user_email' ? '' : words(row.value ?? '')}
+              <option key={valueText(row.value)} value={valueText(row.value)}>
+                {name === 'user_email' ? '' : words(valueText(row.value))}
               </option>
             ))}
           </datalist>

@@ -1,8 +1,9 @@
 import { useCallback } from 'react'
 import { useAnalytics } from '../api/queries'
 import type { Durations as Answer } from '../api/types'
-import { Chart, categoryAxis, legend, tooltip } from '../charts/chart'
+import { Chart, categoryAxis, legend } from '../charts/chart'
 import type { Colors } from '../charts/colors'
+import { axisTooltip } from '../charts/tooltip'
 import { Card, PageHead } from '../parts/card'
 import { Answered } from '../parts/states'
 import { type Column, Table } from '../parts/table'
@@ -68,7 +69,7 @@ function Bars({ rows }: { rows: readonly Row[] }) {
   const option = useCallback(
     (colors: Colors) => ({
       legend: legend(colors),
-      tooltip: tooltip(colors, { valueFormatter: (value: unknown) => span(Number(value)) }),
+      tooltip: axisTooltip(colors, (value) => span(Number(value))),
       grid: { left: 8, right: 24, top: 32, bottom: 4, containLabel: true },
       xAxis: {
         type: 'log',

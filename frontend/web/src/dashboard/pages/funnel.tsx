@@ -7,6 +7,7 @@ import { Result, Who } from '../funnel/result'
 import { formatStep, parseStep, STEPS_MIN, stepsToBeginWith } from '../funnel/steps'
 import { Card, PageHead } from '../parts/card'
 import { Answered, Empty } from '../parts/states'
+import { valueText } from '../view/format'
 import { eventsOf, useView, windowOf } from '../view/view'
 
 const WITHIN_DEFAULT = 10_080
@@ -15,7 +16,7 @@ export default function Funnel() {
   const [view, change] = useView()
   const [search] = useSearchParams()
   const types = useAnalytics<Top>('top', { ...windowOf(view), by: 'event_type', limit: 100 })
-  const names = types.data?.rows.map((row) => row.value ?? '') ?? []
+  const names = types.data?.rows.map((row) => valueText(row.value)) ?? []
   const given = search.getAll('step')
   const steps = given.length >= STEPS_MIN ? given : stepsToBeginWith(names)
   const rules: Rules = {

@@ -1,14 +1,15 @@
 import { useCallback, useMemo } from 'react'
 import { useAnalytics } from '../api/queries'
 import type { Paths as Answer, Top } from '../api/types'
-import { Chart, tooltip } from '../charts/chart'
+import { Chart } from '../charts/chart'
 import type { Colors } from '../charts/colors'
+import { itemTooltip } from '../charts/tooltip'
 import { Card, PageHead } from '../parts/card'
 import { Choice, Select } from '../parts/choice'
 import { Answered } from '../parts/states'
 import { Table } from '../parts/table'
 import { END, flowOf, OTHERS } from '../paths/flow'
-import { count, percent, words } from '../view/format'
+import { count, percent, valueText, words } from '../view/format'
 import { eventsOf, useParam, useView, windowOf } from '../view/view'
 
 const NAMED_PER_STEP = 7
@@ -23,7 +24,7 @@ const GAPS = [
 export default function Paths() {
   const [view] = useView()
   const types = useAnalytics<Top>('top', { ...windowOf(view), by: 'event_type', limit: 100 })
-  const names = types.data?.rows.map((row) => row.value ?? '') ?? []
+  const names = types.data?.rows.map((row) => valueText(row.value)) ?? []
   const [anchor, setAnchor] = useParam('anchor', names[0] ?? '')
   const [direction, setDirection] = useParam('direction', 'after')
   const [steps, setSteps] = useParam('steps', '3')
@@ -88,6 +89,13 @@ export default function Paths() {
   )
 }
 
+interface Point {
+  dataType: string
+  name: string
+  value: number
+  data: { source?: string; target?: string }
+}
+
 function Sankey({ data }: { data: Answer }) {
   const flow = useMemo(() => flowOf(data, NAMED_PER_STEP), [data])
   const option = useCallback(
@@ -95,18 +103,14 @@ function Sankey({ data }: { data: Answer }) {
       const labels = new Map(flow.nodes.map((node) => [node.name, node.label]))
       const said = (name: string) => words(labels.get(name) ?? name)
       return {
-        tooltip: tooltip(colors, {
-          trigger: 'item',
-          formatter: (point: {
-            dataType: string
-            name: string
-            value: number
-            data: { source?: string; target?: string }
-          }) =>
+        tooltip: itemTooltip(colors, (point: Point) => ({
+          name:
             point.dataType === 'edge'
-              ? `${said(point.data.source ?? '')} → ${said(point.data.target ?? '')}<br><b>${count(point.value)}</b> times`
-              : `${said(point.name)}<br><b>${count(point.value)}</b> times`,
-        }),
+              ? `${said(point.data.source ?? '')} → ${said(point.data.target ?? '')}`
+              : said(point.name),
+          number: count(point.value),
+          of: ' times',
+        })),
         series: [
           {
             type: 'sankey',

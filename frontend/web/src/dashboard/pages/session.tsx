@@ -1,4 +1,3 @@
-import { useParams } from 'wouter'
 import { useAnswer } from '../api/queries'
 import type { ActivityEvent, SessionAnswer } from '../api/types'
 import { Card, PageHead } from '../parts/card'
@@ -8,15 +7,17 @@ import { Stat } from '../parts/stat'
 import { Answered, StatsLoading } from '../parts/states'
 import { UserLink } from '../parts/user-link'
 import { count, moment, span, words } from '../view/format'
-import { decoded, useView } from '../view/view'
+import { useParam, useView } from '../view/view'
+
+// An id of `..` in a path would be another path.
+const PATH = '/api/events/session'
 
 export default function Session() {
-  const { email = '', id = '' } = useParams<{ email: string; id: string }>()
   const [view] = useView()
-  const user = decoded(email)
-  const session = decoded(id)
-  const path = `/api/events/session/${encodeURIComponent(session)}`
-  const query = useAnswer<SessionAnswer>(path, { user_email: user, limit: 1 })
+  const [user] = useParam('of', '')
+  const [session] = useParam('id', '')
+  const asked = { session_id: session, user_email: user }
+  const query = useAnswer<SessionAnswer>(PATH, { ...asked, limit: 1 })
   return (
     <>
       <PageHead title={`Session ${session}`}>
@@ -45,8 +46,8 @@ export default function Session() {
       </Answered>
       <Card title="Timeline" hint="oldest first">
         <Pages<SessionAnswer, ActivityEvent>
-          path={path}
-          params={{ user_email: user, limit: 100 }}
+          path={PATH}
+          params={{ ...asked, limit: 100 }}
           rowsOf={(page) => page.events}
         >
           {(events) => <EventList events={events} tz={view.tz} />}

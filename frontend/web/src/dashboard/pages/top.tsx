@@ -4,7 +4,7 @@ import { Card, PageHead } from '../parts/card'
 import { Ranked } from '../parts/ranked'
 import { Answered } from '../parts/states'
 import { UserLink } from '../parts/user-link'
-import { count } from '../view/format'
+import { count, valueText } from '../view/format'
 import { eventsOf, useParam, useView, type View } from '../view/view'
 
 const LISTS = [
@@ -46,12 +46,12 @@ function List({ view, by, title, one }: { view: View; by: string; title: string;
             data={data}
             file={`top-${title.toLowerCase()}`}
             show={(row) =>
-              by === 'user' && row.value ? (
+              by === 'user' && typeof row.value === 'string' ? (
                 <UserLink email={row.value} />
               ) : row.entity_type ? (
                 `${row.entity_type}/${row.value}`
               ) : (
-                row.value
+                valueText(row.value)
               )
             }
           />

@@ -172,7 +172,7 @@ function Most({ view }: { view: View }) {
             title="User"
             data={data}
             file="users"
-            show={(row) => row.value && <UserLink email={row.value} />}
+            show={(row) => typeof row.value === 'string' && <UserLink email={row.value} />}
           />
         )}
       </Answered>

@@ -1,4 +1,11 @@
-// RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe (OWASP).
+// RFC 4180, as the API's tables are (app/read/csv_table.py): a text that a spreadsheet would take for
+// a formula gets an apostrophe (OWASP), and without the mark Excel takes UTF-8 for something else.
+const BYTE_ORDER_MARK = '\ufeff'
+// At the beginning, and after what is a separator to spreadsheets of other languages.
+const FORMULA =
+  /^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|([;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g
+const NO_FILE_NAME = /[^\p{L}\p{N}._-]+/gu
+
 interface Exported<Row> {
   title: string
   value: (row: Row) => string | number | null
@@ -7,13 +14,13 @@ interface Exported<Row> {
 export function csv<Row>(columns: readonly Exported<Row>[], rows: readonly Row[]): string {
   const lines = [columns.map((column) => cell(column.title))]
   for (const row of rows) lines.push(columns.map((column) => cell(column.value(row))))
-  return lines.map((line) => `${line.join(',')}\r\n`).join('')
+  return BYTE_ORDER_MARK + lines.map((line) => `${line.join(',')}\r\n`).join('')
 }
 
 function cell(value: string | number | null): string {
   if (value === null) return ''
   if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  const safe = value.replace(FORMULA, "$1'")
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
@@ -25,7 +32,7 @@ export function save(name: string, blob: Blob) {
   const url = URL.createObjectURL(blob)
   const link = document.createElement('a')
   link.href = url
-  link.download = name
+  link.download = name.replace(NO_FILE_NAME, '-')
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }

@@ -1,7 +1,7 @@
 // What there is most of, with its share.
 import type { ReactNode } from 'react'
 import type { Top, TopRow } from '../api/types'
-import { percent } from '../view/format'
+import { percent, valueText } from '../view/format'
 import { Table } from './table'
 
 export function Ranked({
@@ -9,7 +9,7 @@ export function Ranked({
   data,
   file,
   title,
-  show = (row) => row.value,
+  show = (row) => valueText(row.value),
 }: {
   caption: string
   data: Top
@@ -23,11 +23,12 @@ export function Ranked({
       caption={caption}
       file={file}
       rows={data.rows}
-      keyOf={(row) => `${row.entity_type ?? ''}/${row.value}`}
+      keyOf={(row) => `${row.entity_type ?? ''}/${JSON.stringify(row.value)}`}
       columns={[
         {
           title,
-          value: (row) => (row.entity_type ? `${row.entity_type}/${row.value}` : row.value),
+          value: (row) =>
+            row.entity_type ? `${row.entity_type}/${row.value}` : valueText(row.value),
           show: (row) => (
             <div className="ranked">
               <span>{show(row)}</span>

@@ -7,8 +7,8 @@ import { Pages } from './pages'
 import { Table } from './table'
 import { UserLink } from './user-link'
 
-const sessionPath = (row: { user_email: string; session_id: string }) =>
-  `/sessions/${encodeURIComponent(row.user_email)}/${encodeURIComponent(row.session_id)}`
+const sessionOf = (row: SessionRow) =>
+  new URLSearchParams({ of: row.user_email, id: row.session_id }).toString()
 
 export function SessionList({
   params,
@@ -33,13 +33,13 @@ export function SessionList({
           file="sessions"
           rows={rows}
           rowsShown={rows.length} // they come page by page
-          keyOf={(row) => sessionPath(row)}
+          keyOf={sessionOf}
           columns={[
             {
               title: 'Began',
               value: (row) => row.started_at,
               show: (row) => (
-                <Link href={`${sessionPath(row)}${searchOf(view)}`}>
+                <Link href={`/session${searchOf(view, sessionOf(row))}`}>
                   {moment(row.started_at, tz)}
                 </Link>
               ),

@@ -17,6 +17,10 @@ export function percent(share: number | null, digits = 1): string {
 
 export const wholePercent = (share: number) => percent(share, 0)
 
+/** Text as it is, any other JSON as JSON. */
+export const valueText = (value: unknown) =>
+  typeof value === 'string' ? value : JSON.stringify(value)
+
 /** 95_000 -> `1 min 35 s`. */
 export function span(ms: number | null): string {
   if (ms === null) return NOTHING

@@ -127,9 +127,9 @@ export function useParam(name: string, otherwise: string): [string, (value: stri
   return [value, (wanted) => change({ [name]: wanted === otherwise ? null : wanted })]
 }
 
-/** What a link to another page takes along: the view, without the page's own parameters. */
-export function searchOf(view: View): string {
-  const search = new URLSearchParams()
+/** What a link to another page takes along: the view, with that page's own parameters alone. */
+export function searchOf(view: View, own = ''): string {
+  const search = new URLSearchParams(own)
   if (view.start && view.end) {
     search.set('start', view.start)
     search.set('end', view.end)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501, S104 (a table reads better in long lines; nothing is bound to)
-"""Values with what they hold, for `benchmarks.pii`: personal data, and what only looks like it.
+"""Single values that the rules were written against: personal data, and what only looks like it.
 
 Written by hand from public formats and documentation examples, or made from a fixed seed by rules
 that know nothing of the scanner (Luhn and IBAN check digits are computed here).
@@ -8,6 +8,8 @@ that know nothing of the scanner (Luhn and IBAN check digits are computed here).
 import random
 import uuid
 from collections.abc import Iterator
+
+from benchmarks.pii_sets.labels import Personal
 
 Value = tuple[str, object, str | None]  # key, value, the kind expected
 
@@ -172,7 +174,7 @@ TOKENS = [
     "token=" + "ghp_" + "abcdefghijklmnopqrstuvwxyz0123456789;",
 ]
 BY_KEY: list[tuple[str, object]] = [
-    ("name", "Ada"),
+    ("forename", "Ada"),
     ("firstName", "Ada"),
     ("last_name", "Lovelace"),
     ("Full-Name", "Ada L"),
@@ -244,8 +246,13 @@ NOTHING: list[tuple[str, object]] = [
 ]  # fmt: skip
 
 
-def values() -> Iterator[Value]:
-    """All of them, always the same."""
+def rows() -> Iterator[tuple[str, object]]:
+    """All of them, always the same, with labels."""
+    for key, value, kind in _values():
+        yield key, value if kind is None else Personal(kind, value, (str(value),))
+
+
+def _values() -> Iterator[Value]:
     for kind, given in (
         ("email", EMAILS), ("phone", PHONES), ("iban", IBANS), ("card", CARDS), ("ip", IPS), ("token", TOKENS),
     ):  # fmt: skip

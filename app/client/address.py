@@ -1,0 +1,89 @@
+"""Where the service is and who calls it, as HTTP can carry them. No message quotes a secret."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+URL_DEFAULT = "http://127.0.0.1:8000"
+HIDDEN = "[key]"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The service's address.
+
+    Attributes:
+        url: without the user and password that it was given with: it stands in logs.
+        key: a key or a user's token.
+        basic: the user and password of the URL, which are those of a proxy in front.
+    """
+
+    url: str
+    key: str | None = field(repr=False)
+    basic: tuple[str, str] | None = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str | None, key: str | None) -> "Address":
+        """By default `ACTIVITY_URL` and `ACTIVITY_KEY`, or this machine's port 8000 and no key.
+
+        Raises:
+            ValueError: the URL is none, or no header takes the key.
+        """
+        given = (
+            (url or os.environ.get("ACTIVITY_URL", "").strip() or URL_DEFAULT).strip().rstrip("/")
+        )
+        try:
+            parts = httpx.URL(given)
+        except httpx.InvalidURL as error:
+            shown = f" ({error})" if "@" not in given else ""
+            raise ValueError(f"url: this is no URL{shown}") from None
+        basic = (parts.username, parts.password) if parts.userinfo else None
+        bare = str(parts.copy_with(username=None, password=None)).rstrip("/") if basic else given
+        if parts.scheme not in {"http", "https"} or not parts.host:
+            shown = repr(bare) if "@" not in bare else "this"
+            raise ValueError(f"url: {shown} is not like https://events.example.com")
+        return cls(bare, checked_key(key or os.environ.get("ACTIVITY_KEY")), basic)
+
+    def options(self) -> dict[str, Any]:
+        """The address and the credentials, as httpx takes them.
+
+        The user and password of a proxy take `Authorization`; then the key has its own header.
+        """
+        options: dict[str, Any] = {"headers": {}}
+        if self.basic is not None:
+            options["auth"] = self.basic
+        if self.key is not None and self.basic is not None:
+            options["headers"]["X-API-Key"] = self.key
+        elif self.key is not None:
+            options["headers"]["Authorization"] = f"Bearer {self.key}"
+        return options
+
+    def without_key(self, body: bytes) -> bytes:
+        """What somebody else answered, who may repeat what they were sent."""
+        return body if self.key is None else body.replace(self.key.encode(), HIDDEN.encode())
+
+
+def checked_key(key: str | None) -> str | None:
+    """The key, without the newline that files and secrets end with; None where there is none.
+
+    Raises:
+        ValueError: no header takes it. The message says where, and doesn't quote it.
+    """
+    stripped = (key or "").strip()
+    for place, character in enumerate(stripped, 1):
+        if not "!" <= character <= "~":
+            raise ValueError(
+                f"key: character {place} of {len(stripped)} is none that a key or a token has "
+                "(printable ASCII, without spaces): was something else copied with it?"
+            )
+    return stripped or None
+
+
+def reason_of(error: httpx.RequestError) -> str:
+    """Why no answer came. What HTTP refuses to send is not quoted: it may be the key."""
+    name = type(error).__name__
+    if isinstance(error, httpx.LocalProtocolError):
+        return f"{name}: HTTP can't carry this request"
+    return f"{name}: {error}"

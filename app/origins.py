@@ -1,0 +1,74 @@
+"""Origins, as browsers send them: `https://app.example.com`, without a default port or a path."""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+ANY = "*"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+# Pages of these have the origin `null`, which anybody's sandboxed frame has, too; or none.
+OPAQUE_SCHEMES = frozenset(
+    {
+        *("javascript", "data", "file", "about", "blob", "filesystem", "view-source", "mailto"),
+        *("ws", "wss", "ftp"),
+    }
+)
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_.])?")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+EXAMPLE = "https://app.example.com"
+
+
+def normalise_origin(text: str) -> str:
+    """` HTTPS://App.Example.com:443/ ` -> `https://app.example.com`.
+
+    Raises:
+        ValueError: no page has this origin; the message says what was meant, where that is clear.
+    """
+    origin = text.strip().lower()
+    if origin in {"", "null"}:
+        raise ValueError(f"{text!r} is no origin of a page to trust: give one like {EXAMPLE}")
+    if "*" in origin:
+        raise ValueError(
+            f"{text!r}: wildcards within an origin match nothing; name each origin by itself"
+        )
+    scheme, separator, _ = origin.partition("://")
+    if not separator:
+        raise ValueError(f"{text!r} is no origin{_suggestion(origin)}")
+    if scheme in OPAQUE_SCHEMES or _SCHEME.fullmatch(scheme) is None:
+        raise ValueError(f"{text!r}: pages of {scheme}: have no origin to be known by")
+    try:
+        parts = urlsplit(origin)
+        host, port = _host(parts), parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no origin: {error}") from None
+    shown = f"[{host}]" if ":" in host else host
+    if port is not None and port != DEFAULT_PORTS.get(scheme):
+        shown = f"{shown}:{port}"
+    if parts.username is not None:  # not quoted: there may be a password
+        raise ValueError(f"an origin has no user and no password: did you mean {scheme}://{shown}?")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is more than an origin: did you mean {scheme}://{shown}?")
+    return f"{scheme}://{shown}"
+
+
+def _host(parts: SplitResult) -> str:
+    """The host, as browsers write it."""
+    host = parts.hostname or ""
+    if ":" in host:
+        return ipaddress.IPv6Address(host).compressed
+    if not host.isascii():
+        raise ValueError("write the host as browsers send it, in ASCII (xn--...)")
+    if _HOST.fullmatch(host) is None:
+        raise ValueError("it names no host")
+    if parts.port == 0:
+        raise ValueError("no page has the port 0")
+    return host
+
+
+def _suggestion(origin: str) -> str:
+    """For what lacks its scheme."""
+    scheme, _, _ = origin.partition(":")
+    host = origin.removeprefix("//").rstrip("/")
+    if scheme in OPAQUE_SCHEMES or "/" in host or not host.isascii() or " " in host:
+        return f": give one like {EXAMPLE}"
+    return f": did you mean https://{host}?"

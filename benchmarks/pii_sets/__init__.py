@@ -1,0 +1,1 @@
+"""Labelled values and payloads for `benchmarks.pii`."""

@@ -1,0 +1,251 @@
+"""What strangers wrote stays text on every page: none of it becomes an element, or runs."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from playwright.async_api import Browser, Page, Request, expect
+
+from tests.browser.pages import Look, looking
+from tests.conftest import LiveServer, fresh_database, running_service
+
+pytestmark = pytest.mark.fault("S8", "S23")
+
+# Each in the way that it would need to get out of another place: HTML, an attribute, a URL, a
+# template of the charting library, a style.
+MARK = "stranger"
+PAYLOADS = (
+    f"<img src=/{MARK}-1 onerror=pwn()>",
+    f"\"'><svg/onload=pwn()><a href=/{MARK}-2>",
+    f"<meta http-equiv=refresh content=0;url=/{MARK}-3>",
+    f"<iframe srcdoc='<script>parent.pwn()</script>'></iframe>{MARK}",
+    f"javascript:pwn()//{MARK}",
+    "{a|<b>stranger}{b}{@[0]}%{c0}",
+    f"image:///{MARK}-4",
+)
+USER = f"<img/src='/{MARK}-5'/onerror='pwn()'>@example.com"
+SESSIONS = ("..", ".", "../../demo", f"<img src=/{MARK}-6 onerror=pwn()>", "//example.com/")
+# What any of them would have made of the page.
+ELEMENTS = (
+    f"[src*={MARK}], [href*='/{MARK}'], iframe, meta[http-equiv=refresh], base, object, embed, "
+    "[onerror], [onload], a[href^='javascript:' i], foreignObject, svg image, svg a"
+)
+PAGES = (
+    "",
+    "/trends?split_by=event_type&shape=lines",
+    "/trends?split_by=device_type&shape=bars",
+    f"/top?{urlencode({'key': PAYLOADS[0]})}",
+    "/users",
+    f"/users/{quote(USER, safe='')}",
+    "/retention",
+    f"/funnel?{urlencode([('step', PAYLOADS[0]), ('step', PAYLOADS[1])])}",
+    f"/paths?{urlencode({'anchor': PAYLOADS[0]})}",
+    f"/paths?{urlencode({'anchor': PAYLOADS[1], 'direction': 'before'})}",
+    "/durations",
+    "/sessions",
+    "/live",
+)  # fmt: skip
+HOVER_ATTEMPTS = 3
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def service(server_url: str) -> Iterator[LiveServer]:
+    with (
+        fresh_database(server_url) as url,
+        running_service(DATABASE_URL=url, ACTIVITY_PII_MODE="off") as server,
+    ):
+        yield server
+
+
+def hostile_events() -> Iterator[dict[str, Any]]:
+    """Every field of every event, and every name in their JSON, is a stranger's."""
+    now = datetime.now(UTC) - timedelta(hours=2)
+    for number in range(3 * len(PAYLOADS)):
+        text = PAYLOADS[number % len(PAYLOADS)]
+        yield {
+            "event_id": str(uuid.uuid4()),
+            "event_type": text,
+            "event_category": text,
+            "event_action": text,
+            "entity_type": text,
+            "entity_id": text,
+            "device_type": text,
+            "session_id": SESSIONS[number % len(SESSIONS)],
+            "event_timestamp": (now + timedelta(seconds=number)).isoformat(),
+            "duration_ms": 1000 * (number + 1),
+            "metadata": dict.fromkeys((*PAYLOADS, "page", "title", "subject"), text),
+            "context_snapshot": {text: text},
+        }
+
+
+class Watched:
+    """What a page did that only a stranger's text could have asked for."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self.base = page, base
+        self.wrong: list[str] = []
+        page.on("request", self._request)
+        page.on("dialog", lambda dialog: self.wrong.append(f"dialog {dialog.message}"))
+        page.on("popup", lambda popup: self.wrong.append(f"popup {popup.url}"))
+
+    def _request(self, request: Request) -> None:
+        path = request.url.removeprefix(self.base)
+        is_own = path.startswith(("/dashboard", "/assets/", "/api/", "data:"))
+        if not is_own or path.startswith(f"/{MARK}"):
+            self.wrong.append(f"request {request.url}")
+
+    async def check(self, where: str) -> None:
+        assert self.wrong == [], where
+        assert await self.page.locator(ELEMENTS).count() == 0, where
+        assert await self.page.evaluate("window.pwned") is None, where
+
+
+async def watched(look: Look) -> Watched:
+    await look.page.add_init_script("window.pwn = () => { window.pwned = 'ran' }")
+    return Watched(look.page, look.server.url)
+
+
+async def hover(look: Look, check: Watched, where: str) -> list[str]:
+    """Goes over every chart, and returns what their tooltips said."""
+    said = []
+    for chart in await look.page.locator(".chart").all():
+        await chart.scroll_into_view_if_needed()
+        box = await chart.bounding_box()
+        assert box is not None
+        for x in range(STEPS):
+            for y in range(STEPS):
+                await look.page.mouse.move(
+                    box["x"] + box["width"] * (x + 0.5) / STEPS,
+                    box["y"] + box["height"] * (y + 0.5) / STEPS,
+                )
+                tooltip = chart.locator(".tooltip")
+                if await tooltip.count():
+                    said.append(await tooltip.inner_text())
+        await check.check(where)
+        await look.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    return said
+
+
+async def test_nothing_of_an_event_becomes_more_than_text(
+    browser: Browser, service: LiveServer
+) -> None:
+    async with looking(browser, service) as look:
+        check = await watched(look)
+        events = list(hostile_events())
+        for user in (USER, "ada@example.com"):
+            await look.log(
+                *({**each, "event_id": str(uuid.uuid4())} for each in events), user_email=user
+            )
+        told: dict[str, list[str]] = {}
+        for page in PAGES:
+            await look.at(f"/dashboard{page}")
+            told[page.partition("?")[0]] = await hover(look, check, page)
+            await check.check(page)
+            assert await look.page.locator(".failure").count() == 0, page
+            name = re.sub(r"\W+", "-", page)[:40]
+            await look.screenshot(f"hostile{name}")
+        # It was there, as text.
+        for page in ("/trends", "/funnel", "/paths", "/durations"):
+            told_there = told[page]
+            for _ in range(HOVER_ATTEMPTS):  # a busy browser draws a tooltip late
+                if any(MARK in each for each in told_there):
+                    break
+                await look.at(f"/dashboard{next(p for p in PAGES if p.startswith(page))}")
+                told_there = await hover(look, check, page)
+            assert any(MARK in each for each in told_there), page
+
+
+async def test_every_session_is_reached_whatever_it_is_called(
+    browser: Browser, service: LiveServer
+) -> None:
+    async with looking(browser, service) as look:
+        check = await watched(look)
+        user = f"{uuid.uuid4().hex[:8]}@example.com"
+        for session in SESSIONS:
+            event = {"event_type": "page_viewed", "event_id": str(uuid.uuid4())}
+            await look.log(event, user_email=user, session_id=session)
+        for number in range(len(SESSIONS)):
+            await look.at(f"/dashboard/sessions?user_email={quote(user)}")
+            await look.page.locator("tbody tr").nth(number).locator("a").first.click()
+            await look.drawn()
+            await expect(look.page.locator(".event")).to_have_count(1)
+            await check.check(str(number))
+            title = await look.page.get_by_role("heading", level=1).inner_text()
+            assert title.removeprefix("Session ") in SESSIONS
+
+
+async def test_a_link_alone_does_nothing(browser: Browser, service: LiveServer) -> None:
+    """Each parameter of each page, in an address that somebody was sent."""
+    names = (
+        "user_email", "event_type", "event_category", "device_type", "entity_type", "tz", "start",
+        "end", "days", "compare", "anchor", "direction", "steps", "gap_minutes", "key", "bucket",
+        "split_by", "shape", "period", "periods", "as", "purpose", "of", "id", "step", "step",
+    )  # fmt: skip
+    pages = (
+        "",
+        "/trends",
+        "/top",
+        "/users",
+        "/funnel",
+        "/paths",
+        "/session",
+        "/nowhere",
+        "/users/",
+    )
+    # The API refuses most of this, and the page says so.
+    async with looking(browser, service, expected=("status of 4",)) as look:
+        check = await watched(look)
+        for turn, page in enumerate(2 * pages):
+            payloads = [PAYLOADS[(turn + place) % len(PAYLOADS)] for place in range(len(names))]
+            search = urlencode(list(zip(names, payloads, strict=True)))
+            path = page + quote(payloads[0], safe="") if page.endswith("/") else page
+            await look.page.goto(f"{service.url}/dashboard{path}?{search}")
+            await look.page.locator("h1, .failure").first.wait_for()
+            await expect(look.page.locator(".loading, [aria-busy=true]")).to_have_count(0)
+            await check.check(page)
+
+
+async def test_nothing_makes_html_on_our_pages(browser: Browser, service: LiveServer) -> None:
+    """Whoever finds another way in meets the policy of the page."""
+    blocked = (
+        "TrustedHTML",
+        "TrustedScript",
+        "Content Security Policy",
+        "eval",
+        "inline",
+        "TrustedTypePolicy",
+    )
+    for path in ("/dashboard", "/demo"):
+        async with looking(browser, service, expected=blocked) as look:
+            await look.page.goto(f"{service.url}{path}")
+            await look.page.locator("#root > *").first.wait_for()
+            for attempt in (
+                "document.body.innerHTML = '<b>x</b>'",
+                "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+                "document.createElement('iframe').srcdoc = '<b>x</b>'",
+                "document.createElement('script').src = '/x.js'",
+                "document.createElement('script').text = 'pwn()'",
+                "trustedTypes.createPolicy('other', { createHTML: (text) => text })",
+                "trustedTypes.createPolicy('default', { createHTML: (text) => text })",
+            ):
+                outcome = await look.page.evaluate(
+                    f"(() => {{ try {{ {attempt} }} catch {{ return 'blocked' }} }})()"
+                )
+                assert outcome == "blocked", (path, attempt)
+            await look.page.evaluate("document.body.firstElementChild.innerHTML = ''")
+
+
+async def test_the_docs_are_drawn_by_their_own_scripts(
+    browser: Browser, service: LiveServer
+) -> None:
+    async with looking(browser, service) as look:
+        await look.page.goto(f"{service.url}/docs?url=/{MARK}.json&configUrl=/{MARK}.json")
+        await expect(look.page.locator(".opblock").first).to_be_visible()
+        assert await look.page.locator(".opblock").count() > 20
+        await look.page.locator(".opblock-summary").first.click()
+        await expect(look.page.locator(".opblock-body").first).to_be_visible()
