@@ -1,9 +1,10 @@
 """What the unit tests share: settings that no environment reaches, a batch in few words, and the
 demo's people."""
 
+import gc
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import hypothesis
@@ -39,6 +40,14 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("ACTIVITY_") or name in {"DATABASE_URL", "PORT"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """It would look at all that earlier tests left, in the middle of what is timed."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -64,6 +64,8 @@ from app.settings_pii import PII_KEYS
 from app.watch.logs import scrubbed
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.usefixtures("no_garbage_collection")
+
 RATIO_MAX = 2.5
 # A ratio says something from this time on; what takes less at this length is fast enough.
 SECONDS_MIN = 0.002

@@ -14,10 +14,13 @@ from app.settings import Settings
 from app.settings_pii import PII_KEYS
 from tests.conftest import NOW
 
-RATIO_MAX = 2.5
-BYTES = 12_000
-ROUNDS = 4
-ATTEMPTS = 4
+pytestmark = pytest.mark.usefixtures("no_garbage_collection")
+
+BYTES = 3_000
+GROWTH = 8
+# What is quadratic takes 64 times as long; between them a disturbed machine makes no difference.
+RATIO_MAX = 24
+ATTEMPTS = 3
 # Of an ordinary batch's time, in the same test; without a budget for the whole batch it was 250.
 TIMES_OF_AN_ORDINARY_BATCH_MAX = 20
 # Quadratic, it was 8 seconds and more.
@@ -34,24 +37,21 @@ SHAPES = [
 
 
 def seconds(scanner: PiiScanner, value: dict[str, Any]) -> float:
-    """Of the processor, which other programs on the machine don't change much; the best of some."""
+    """Of the processor, which other programs on the machine don't change much."""
     text = orjson.dumps(value).decode()
-    taken = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        scanner.is_suspect(value, text, BatchBudget())
-        scanner.redact(value, "metadata")
-        taken.append(time.process_time() - start)
-    return min(taken)
+    start = time.process_time()
+    scanner.is_suspect(value, text, BatchBudget())
+    scanner.redact(value, "metadata")
+    return time.process_time() - start
 
 
-def is_linear(scanner: PiiScanner, value: dict[str, Any], twice: dict[str, Any]) -> bool:
-    return seconds(scanner, twice) < RATIO_MAX * max(seconds(scanner, value), 0.0005)
+def is_linear(scanner: PiiScanner, short: dict[str, Any], long: dict[str, Any]) -> bool:
+    return seconds(scanner, long) < RATIO_MAX * max(seconds(scanner, short), 0.0005)
 
 
 @pytest.mark.fault("S1")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_twice_the_text_is_twice_the_time(shape: str) -> None:
+def test_time_grows_as_the_text_does(shape: str) -> None:
     scanner = PiiScanner(PII_KEYS)
     times = BYTES // len(shape.encode())
     for of in (
@@ -61,7 +61,7 @@ def test_twice_the_text_is_twice_the_time(shape: str) -> None:
         lambda count: {"a": [shape * 20] * (count // 20)},
     ):
         # Again where the machine was disturbed: what is quadratic is so each time.
-        assert any(is_linear(scanner, of(times), of(2 * times)) for _ in range(ATTEMPTS))
+        assert any(is_linear(scanner, of(times), of(GROWTH * times)) for _ in range(ATTEMPTS))
 
 
 @pytest.mark.fault("S1")
