@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.answers_out import WayOut, raw_answer
 from app.connection_limits import ConnectionLimits, make_room
 from app.errors import ActivityError, MalformedRequest, Overloaded
+from app.ingest.body import BODY_IS_HERE
 from app.unread_answer import UnreadAnswer
 
 # What is parsed at once: a limit is overrun by so much at most.
@@ -191,6 +192,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_in_body, self._unaccounted = False, 0
         cycle = self.cycle
+        cycle.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]
         if not cycle.response_started:
             cycle.keep_alive = self._keep_alive
         super().on_message_complete()

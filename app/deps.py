@@ -14,6 +14,7 @@ from app.auth.rates import Rates
 from app.db import Database, Reads
 from app.errors import InvalidRequest
 from app.gauges import Gauges
+from app.ingest.body import BodyLimits
 from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
@@ -42,6 +43,8 @@ class Service:
     replicas: Replicas
     writer: GroupWriter
     bodies: BodyBudget
+    body_limits: BodyLimits
+    beacon_limits: BodyLimits
     auth: Authenticator
     rates: Rates
     exports: Slots

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.deps import Service
-from app.errors import Forbidden, InvalidRequest, MalformedRequest, Unavailable
+from app.errors import ActivityError, Forbidden, InvalidRequest, MalformedRequest, Unavailable
 from app.local_mode import refusal
 from app.read.export_formats import MEDIA_TYPES
 from app.replica.reads import POSITION_HEADER
@@ -63,7 +63,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._settings = settings
+        self._allowed_origins = settings.allowed_origins
         self._may_be_local = settings.may_be_local
         self._turns = Turns()
 
@@ -73,20 +73,23 @@ class Edge:
             return
         await self._turns.wait(scope)
         send = _with_security_headers(send)
-        fault = _given_twice(scope) or _too_many_parameters(scope)
+        headers = dict(scope["headers"])
+        fault: ActivityError | None = _too_many_parameters(scope)
+        if len(headers) < len(scope["headers"]):
+            fault = _given_twice(scope) or fault
         if fault is not None:
             await JsonResponse(fault.body(), fault.status)(scope, receive, send)
             return
         if self._may_be_local:
-            found = await self._refusal(scope)
+            found = await self._refusal(scope, headers)
             if found is not None:
                 answer = JsonResponse(found.body(), found.status)
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> Forbidden | None:
-        found = refusal(scope, self._settings.allowed_origins)
+    async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Forbidden | None:
+        found = refusal(scope, headers, self._allowed_origins)
         return found if found is not None and await _is_local(scope) else None
 
 

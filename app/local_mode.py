@@ -41,6 +41,7 @@ ORDINARY = frozenset(
         *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"referer", b"traceparent"),
     }
 )
+NO_PAGE = SplitResult("", "", "", "", "")
 # Another port of this machine is the same site.
 CROSS_SITE = frozenset({b"cross-site", b"same-site"})
 TO_USE_KEYS = (
@@ -49,9 +50,10 @@ TO_USE_KEYS = (
 )
 
 
-def refusal(scope: Scope, allowed_origins: Collection[str]) -> Forbidden | None:
-    """Why local mode doesn't answer a request; None where it does."""
-    headers = dict(scope["headers"])
+def refusal(
+    scope: Scope, headers: dict[bytes, bytes], allowed_origins: Collection[str]
+) -> Forbidden | None:
+    """Why local mode doesn't answer a request, which has these headers; None where it does."""
     host, origin = _text(headers, b"host"), _text(headers, b"origin")
     path: str = scope["path"]
     if path.startswith(HEALTH) and not origin and not _is_cross_site(headers):
@@ -105,6 +107,8 @@ def _is_cross_site(headers: dict[bytes, bytes]) -> bool:
 
 def _referrer(headers: dict[bytes, bytes]) -> SplitResult:
     """The page that a request is from, where it is said; one that is no URL is of no host."""
+    if b"referer" not in headers:
+        return NO_PAGE
     try:
         return urlsplit(_text(headers, b"referer"))
     except ValueError:

@@ -18,6 +18,7 @@ from app.deps import Service
 from app.duties import Duties
 from app.edge import Cors, Edge, Gzip
 from app.gauges import Gauges
+from app.ingest.body import BodyLimits
 from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.current import CurrentEverybody
@@ -87,6 +88,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             replicas=replicas,
             writer=writer,
             bodies=BodyBudget(settings.bodies_max_bytes),
+            body_limits=BodyLimits.of(settings),
+            beacon_limits=BodyLimits.of_beacon(settings),
             exports=Slots("exports", "exports", settings.exports_max),
             feed=feed,
             gauges=gauges,

@@ -100,6 +100,8 @@ async def accept_single(
     if prepared.rejections:
         return prepared.rejections[0]
     verdict = _verdict(prepared.rows[0], outcomes.get(prepared.rows[0].place))
+    if not prepared.warnings:
+        return verdict
     return replace(verdict, warnings=(*prepared.warnings, *verdict.warnings))
 
 
@@ -133,13 +135,18 @@ async def _write(
 
 def _count(prepared: Prepared, outcomes: Outcomes) -> None:
     """Once for a request, whatever its number of events."""
+    redacted = [row for row in prepared.rows if row.warnings]
+    if redacted:
+        count_redacted(field for row in redacted for field in _redacted(row))
+    if not outcomes and not prepared.rejections:
+        count_events("accepted", len(prepared.rows))
+        return
     suppressed = [outcome for outcome in outcomes.values() if outcome.is_suppressed]
     count_events("accepted", len(prepared.rows) - len(outcomes))
     count_events("duplicate", len(outcomes) - len(suppressed))
     count_events("suppressed", len(suppressed), (outcome.value for outcome in suppressed))
     rejections = prepared.rejections
     count_events("rejected", len(rejections), (each.code for each in rejections))
-    count_redacted(field for row in prepared.rows if row.warnings for field in _redacted(row))
 
 
 def _with_fewer_warnings(verdicts: list[Verdict]) -> list[Verdict]:

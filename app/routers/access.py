@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -17,9 +19,10 @@ from app.auth.authenticate import credentials_of
 from app.auth.principal import Principal
 from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
-from app.deps import Service, now_of, principal_of, service_of
+from app.deps import Service, principal_of, service_of
 from app.errors import Forbidden
-from app.ingest.body import SIMPLE_TYPES, BodyLimits, media_type_of, read_body
+from app.ingest.body import BODY_IS_HERE, SIMPLE_TYPES, BodyLimits, media_type_of, read_body
+from app.ingest.body_budget import BodyShare
 from app.replica.reads import POSITION_HEADER
 from app.schemas.answers import ErrorAnswer
 from app.watch.requests import tell
@@ -139,7 +142,7 @@ class GuardedRoute(APIRoute):
         if self.access.writes:
             send = _with_position(request, send)
         key_in_body = self.access.beacon and _is_beacon(request)
-        credentials = credentials_of(request.headers, key_in_body=key_in_body)
+        credentials = credentials_of(headers_of(request), key_in_body=key_in_body)
         if credentials is None and key_in_body:
             # The key is in the body: the endpoint reads that first.
             await self.answer(scope, receive, send)
@@ -155,9 +158,8 @@ class GuardedRoute(APIRoute):
             request = Request(scope, receive)
             service = service_of(request)
             principal = principal_of(request)
-            limits = BodyLimits.of(service.settings)
             with service.bodies.share(principal.caller) as share:
-                body = await read_body(request.stream(), request.headers, limits, share)
+                body = await received_body(request, service.body_limits, share)
                 await service.rates.take_body(principal, len(body), 0)
                 await super().handle(scope, replaying(body, receive), send)
             return
@@ -171,28 +173,31 @@ async def admit(request: Request, access: Access, credentials: str | None) -> Al
         Unauthorized, Forbidden, RateLimited: it is not let in.
     """
     service: Service = service_of(request)
-    principal = await authorise(request, access, credentials)
+    clock: Callable[[], datetime] = request.app.state.clock
+    origin = headers_of(request).get("origin")
+    # Without the request, which would hold itself by it.
+    ask = partial(authorise, service, clock, access, credentials, origin)
+    principal = await ask()
     request.scope["principal"] = principal
-    request.scope["admission"] = Admission(
-        principal,
-        lambda: authorise(request, access, credentials),
-        lambda: now_of(request),
-    )
+    request.scope["admission"] = Admission(principal, ask, clock)
     if principal.kind == "key":
         tell(request.scope, key=principal.name)
     return await service.rates.take(principal)
 
 
-async def authorise(request: Request, access: Access, credentials: str | None) -> Principal:
+async def authorise(
+    service: Service,
+    clock: Callable[[], datetime],
+    access: Access,
+    credentials: str | None,
+    origin: str | None,
+) -> Principal:
     """The caller, who may do this.
 
     Raises:
         Unauthorized, Forbidden: they may not.
     """
-    service: Service = service_of(request)
-    principal = await service.auth.principal(
-        credentials, request.headers.get("origin"), now_of(request)
-    )
+    principal = await service.auth.principal(credentials, origin, clock())
     wanted = access.scope
     if principal.kind == "user" and not access.users:
         raise Forbidden("This takes a key, not a user token.", code="wrong_scope")
@@ -211,6 +216,23 @@ def sharer_of(request: Request) -> str:
     if "principal" in request.scope:
         return principal_of(request).caller
     return f"address:{address_of(request.scope.get('client'))}"
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """The headers, by their names in lower case: read once. The first of a name counts."""
+    found: dict[str, str] | None = request.scope.get("headers_by_name")
+    if found is None:
+        found = request.scope["headers_by_name"] = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(request.scope["headers"])
+        }
+    return found
+
+
+async def received_body(request: Request, limits: BodyLimits, share: BodyShare) -> bytes:
+    """The request's body. Raises as `app.ingest.body.read_body` does."""
+    is_here = BODY_IS_HERE in request.scope
+    return await read_body(request.stream(), headers_of(request), limits, share, is_here=is_here)
 
 
 class _HeadersSent(Exception):
@@ -235,7 +257,7 @@ def _headers_alone(send: Send) -> Send:
 
 
 def _is_beacon(request: Request) -> bool:
-    return media_type_of(request.headers.get("content-type")) in SIMPLE_TYPES
+    return media_type_of(headers_of(request).get("content-type")) in SIMPLE_TYPES
 
 
 def _with_headers(send: Send, allowance: Allowance) -> Send:

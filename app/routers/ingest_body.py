@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.deps import Service, principal_of, service_of
-from app.ingest.body import BodyLimits, check_media_type, read_body
-from app.routers.access import GuardedRoute, admit, sharer_of
+from app.ingest.body import check_media_type
+from app.routers.access import GuardedRoute, admit, headers_of, received_body, sharer_of
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.lenient_json import decoded
 
@@ -40,12 +40,12 @@ async def admitted_body(request: Request, service: Service) -> bytes:
 
     Raises as `app.ingest.body` does; and, as a beacon's key is in the body, as `admit` does.
     """
-    headers, settings = request.headers, service.settings
+    headers = headers_of(request)
     check_media_type(headers.get("content-type"))
     is_beacon = "principal" not in request.scope
     is_stranger = is_beacon and not await service.auth.is_local()
-    limits = BodyLimits.of_beacon(settings) if is_stranger else BodyLimits.of(settings)
-    body = await read_body(request.stream(), headers, limits, request.scope["body_share"])
+    limits = service.beacon_limits if is_stranger else service.body_limits
+    body = await received_body(request, limits, request.scope["body_share"])
     if is_beacon:
         route: IngestRoute = request.scope["route"]
         await admit(request, route.access, _key_in(body))
