@@ -108,6 +108,7 @@ WITHOUT_ROUTES = {
     "app/routers/analytics_answer.py",
     "app/routers/built.py",
     "app/routers/ingest_body.py",
+    "app/routers/received.py",
     "app/routers/responses.py",
     "app/routers/slashes.py",
 }

@@ -21,9 +21,9 @@ from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
 from app.deps import Service, principal_of, service_of
 from app.errors import Forbidden
-from app.ingest.body import BODY_IS_HERE, SIMPLE_TYPES, BodyLimits, media_type_of, read_body
-from app.ingest.body_budget import BodyShare
+from app.ingest.body import SIMPLE_TYPES, media_type_of
 from app.replica.reads import POSITION_HEADER
+from app.routers.received import headers_of, received_body
 from app.schemas.answers import ErrorAnswer
 from app.watch.requests import tell
 
@@ -216,23 +216,6 @@ def sharer_of(request: Request) -> str:
     if "principal" in request.scope:
         return principal_of(request).caller
     return f"address:{address_of(request.scope.get('client'))}"
-
-
-def headers_of(request: Request) -> dict[str, str]:
-    """The headers, by their names in lower case: read once. The first of a name counts."""
-    found: dict[str, str] | None = request.scope.get("headers_by_name")
-    if found is None:
-        found = request.scope["headers_by_name"] = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in reversed(request.scope["headers"])
-        }
-    return found
-
-
-async def received_body(request: Request, limits: BodyLimits, share: BodyShare) -> bytes:
-    """The request's body. Raises as `app.ingest.body.read_body` does."""
-    is_here = BODY_IS_HERE in request.scope
-    return await read_body(request.stream(), headers_of(request), limits, share, is_here=is_here)
 
 
 class _HeadersSent(Exception):

@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.deps import Service, principal_of, service_of
 from app.ingest.body import check_media_type
-from app.routers.access import GuardedRoute, admit, headers_of, received_body, sharer_of
+from app.routers.access import GuardedRoute, admit, sharer_of
+from app.routers.received import headers_of, received_body
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.lenient_json import decoded
 
