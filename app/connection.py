@@ -23,11 +23,12 @@ from app.answers_out import WayOut, raw_answer
 from app.connection_limits import ConnectionLimits, make_room
 from app.errors import ActivityError, MalformedRequest, Overloaded
 from app.ingest.body import BODY_IS_HERE
+from app.parsing_turns import ParsingTurns
 from app.unread_answer import UnreadAnswer
 
 # What is parsed at once: a limit is overrun by so much at most.
 PARSED_AT_ONCE_BYTES = 16 * 1024
-# Each chunk is a call: so many bytes of them are parsed in one turn of the event loop.
+# Each chunk is a call: so many bytes of them are parsed until others may have their turn.
 CHUNKED_AT_ONCE_BYTES = 4 * 1024
 # With itself: a chunk of five bytes pays for its framing. Of smaller ones there may be some 16,000.
 FRAMING_PER_BYTE = 2
@@ -38,9 +39,10 @@ class _Refused(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """A subclass names the `limits`: see `connections`."""
+    """A subclass names the `limits`, and the `turns` that its connections share: `connections`."""
 
     limits: ConnectionLimits
+    turns: ParsingTurns
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
@@ -113,12 +115,14 @@ class Connection(HttpToolsProtocol):
     def _parse_in_turns(self, data: memoryview) -> None:
         """Chunks are parsed in several turns of the event loop; until then no more is read."""
         while data and not (self._is_chunked and self._is_in_body and not self._is_deaf):
-            self._parse(bytes(data[:PARSED_AT_ONCE_BYTES]))
-            data = data[PARSED_AT_ONCE_BYTES:]
+            # The end of a header is followed by what may be chunks.
+            at_once = PARSED_AT_ONCE_BYTES if self._is_in_body else CHUNKED_AT_ONCE_BYTES
+            self._parse(bytes(data[:at_once]))
+            data = data[at_once:]
         self._unparsed = data
         if data:
             self.transport.pause_reading()
-            self.loop.call_soon(self._parse_next)
+            self.turns.add(self.loop, self._parse_next)
 
     def _parse_next(self) -> None:
         data, self._unparsed = self._unparsed, memoryview(b"")
@@ -293,5 +297,4 @@ class Connection(HttpToolsProtocol):
 
 def connections(limits: ConnectionLimits) -> type[Connection]:
     """The class that uvicorn makes its connections of."""
-    attributes: dict[str, Any] = {"limits": limits}
-    return type("Connection", (Connection,), attributes)
+    return type("Connection", (Connection,), {"limits": limits, "turns": ParsingTurns()})

@@ -64,11 +64,11 @@ class Turns:
 
     def _next(self) -> None:
         """A turn of the loop is over."""
-        now = time.monotonic()
-        if now - self._began > TURN_SECONDS:
-            self._per_turn = max(1, self._per_turn // 2)
+        took = time.monotonic() - self._began
+        if took > TURN_SECONDS:
+            self._per_turn = max(1, int(self._per_turn * TURN_SECONDS / took))
         else:
-            self._per_turn = min(PER_TURN_MAX, self._per_turn * 2)
+            self._per_turn = min(PER_TURN_MAX, self._per_turn + 1)
         self._left = self._per_turn
         self._is_running = False
         while self._left > 0 and self._waiting:

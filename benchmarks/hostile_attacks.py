@@ -349,7 +349,7 @@ def _connections() -> Iterator[Attack]:
     }.items():
         yield Attack(f"connection: {name}", holds(sent), 300)
     documents = request("GET", "/openapi.json") * 200
-    yield Attack("connection: unread answers", holds(documents, reads=False), 300)
+    yield Attack("connection: unread answers", holds(documents, reads=False), 60)
     yield Attack("connection: pipelined requests", _pipelined)
 
 

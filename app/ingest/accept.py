@@ -120,8 +120,9 @@ async def _prepared(
         plain = read_plain(body, received_at, settings, own_email)
         if plain is not None:
             return plain
-    return await asyncio.get_running_loop().run_in_executor(
-        PREPARING, paced(prepare), body, received_at, settings, own_email
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(
+        PREPARING, paced(prepare, loop), body, received_at, settings, own_email
     )
 
 

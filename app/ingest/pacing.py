@@ -1,10 +1,12 @@
-"""Threads beside the event loop: one rests as long as it works, so that the loop has its turns.
+"""Threads beside the event loop: one that computes lets the loop have a turn, again and again.
 
 A thread that computes gives the interpreter's lock away at `SWITCH_SECONDS`, or when one call into
-C returns. The loop needs the lock back after each wait for a socket, dozens of times in a request
-that asks the database: it would wait as often. While the thread sleeps, it does not wait at all.
+C returns. The loop needs the lock back after each read of a socket, hundreds of times in a turn
+where many send at once: it would wait as often. While the thread waits for the loop, the loop does
+not wait for the thread. Where nothing else is to be done, the loop's turn is over at once.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -12,46 +14,51 @@ from typing import ParamSpec, TypeVar
 
 # Python's own is 5 ms. A switch costs microseconds.
 SWITCH_SECONDS = 0.0005
-WORK_SECONDS = 0.004
+WORK_SECONDS = 0.001
+# A loop that takes longer for a turn is stuck, and not for the sake of this thread.
+TURN_SECONDS_MAX = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class _Pace(threading.local):
-    """Since when this thread's work is counted: by the clock, and by its own processor time."""
+    """The loop that this thread works beside, and the processor time at that loop's last turn."""
 
-    is_paced = False
-    began_at = worked = 0.0
+    loop: asyncio.AbstractEventLoop | None = None
+    worked = 0.0
 
 
 _pace = _Pace()
 
 
-def paced(work: Callable[P, R]) -> Callable[P, R]:
-    """The same function, for a thread beside the event loop: its calls of `rest` have effect."""
+def paced(work: Callable[P, R], loop: asyncio.AbstractEventLoop) -> Callable[P, R]:
+    """The same function, for a thread beside a loop: its calls of `rest` have effect."""
 
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        _pace.is_paced = True
+        _pace.loop = loop
         rest()  # for what it did before
         try:
             return work(*args, **kwargs)
         finally:
-            _pace.is_paced = False
+            _pace.loop = None
 
     return run
 
 
 def rest() -> None:
-    """Sleep until this thread has rested as long as it has worked, unless that was a moment only.
+    """Wait until the event loop has had a whole turn, where this thread has worked for a while.
 
     Does nothing on a thread that is not `paced`.
     """
-    if not _pace.is_paced:
+    loop = _pace.loop
+    if loop is None or time.thread_time() - _pace.worked < WORK_SECONDS:
         return
-    worked = time.thread_time() - _pace.worked
-    if worked >= WORK_SECONDS:
-        rested = time.monotonic() - _pace.began_at - worked
-        if rested < worked:
-            time.sleep(worked - rested)
-        _pace.began_at, _pace.worked = time.monotonic(), time.thread_time()
+    is_over = threading.Event()
+    try:
+        # Twice, as the first may come in the midst of a turn.
+        loop.call_soon_threadsafe(loop.call_soon, is_over.set)
+    except RuntimeError:  # the loop is closed
+        return
+    is_over.wait(TURN_SECONDS_MAX)
+    _pace.worked = time.thread_time()
