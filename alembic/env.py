@@ -1,7 +1,8 @@
-"""Runs migrations on the connection that `app.migrate` gives, or on the one of DATABASE_URL.
+"""Run migrations on the connection that `app.database.migrations` passes, or on that of
+DATABASE_URL.
 
 Whoever migrates also gets the partitions, without which the table takes no event, and each address
-in its one form. Each migration waits for its locks as `app.migrate.patiently` has it.
+in its one form. Locks are waited for by `app.database.migrations.run_with_lock_retry`.
 """
 
 import asyncio
@@ -12,18 +13,18 @@ from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from app.db_connection import require_own_session
-from app.db_engines import create_engine
-from app.errors import ServeError
-from app.migrate import complete, known_revisions, patiently, require_utf8
-from app.models import Base
-from app.settings import Settings, setting_errors
-from app.version_table import (
+from app.database.connection import require_own_session
+from app.database.engine import create_engine
+from app.database.migrations import complete, known_revisions, require_utf8, run_with_lock_retry
+from app.database.version_table import (
     VERSION_TABLE,
     is_of_the_model,
     require_free_names,
     take_over_version,
 )
+from app.errors import ServeError
+from app.models import Base
+from app.settings import Settings, setting_errors
 
 RELATIVE = re.compile(r"[+-]\d+$")
 
@@ -58,11 +59,11 @@ def migrate(connection: Connection) -> None:
     if not callers_transaction:
         connection.commit()
     with context.begin_transaction():
-        patiently(connection, run)
+        run_with_lock_retry(connection, run)
 
 
 def is_upgrade() -> bool:
-    """Whether this is `alembic upgrade`; `app.migrate` looks at what is there by itself."""
+    """Whether this is `alembic upgrade`: `app.database.migrations` checks the schema itself."""
     options = context.config.cmd_opts
     return options is not None and options.cmd[0] is command.upgrade
 

@@ -11,8 +11,8 @@ down_revision = ${repr(down_revision)}
 
 # It runs beside ingest and beside the version before, which has to go on working with it:
 # - It waits for each lock for 50 ms, and is begun again from its start where that is not enough
-#   (`app.migrate.patiently`). Take the locks first, and do nothing slow under one that stops writes.
-# - An index on activity_event: `app.migrate.create_event_index`, alone in its revision.
+#   (`app.database.migrations.patiently`). Take the locks first, and do nothing slow under one that stops writes.
+# - An index on activity_event: `app.database.migrations.create_event_index`, alone in its revision.
 # - Columns are added nullable or with a constant default; what the version before uses goes later.
 # docs/operations.md, "Upgrades", has the reasons.
 

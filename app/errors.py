@@ -1,23 +1,23 @@
-"""Every failure that a caller is told about.
+"""Errors that the API reports to its callers.
 
     ActivityError                       status  code
     ├── InvalidRequest                  422     invalid_request      (a parameter is wrong)
     │   └── BadCursor                   422     bad_cursor
     ├── UnreadableBody                  400     (what is wrong with the JSON or the envelope)
     ├── MalformedRequest                400     malformed_request    (no HTTP, or not clear HTTP)
-    ├── Unauthorized                    401     (no credentials, or none that are good)
-    ├── Forbidden                       403     (a scope, a user or an origin that is not theirs)
+    ├── Unauthorized                    401     (no credentials, or invalid ones)
+    ├── Forbidden                       403     (a missing scope, another user, another origin)
     ├── NotFound                        404     not_found
     ├── AmbiguousSession                409     ambiguous_session
     ├── BodyTimeout                     408     body_timeout
-    ├── IncompleteBody              408     incomplete_body      (send the same again)
-    ├── ResumeExpired                   410     resume_expired       (read what was missed)
+    ├── IncompleteBody                  408     incomplete_body      (retry the request)
+    ├── ResumeExpired                   410     resume_expired       (read the missed events)
     ├── TooLarge                        413     too_large            (details name the limit)
     ├── UnsupportedMediaType            415     unsupported_media_type
     ├── RateLimited                     429     rate_limited
-    │   └── ShareExceeded               429     share_exceeded       (too many of yours at one time)
+    │   └── ShareExceeded               429     share_exceeded       (too many at the same time)
     ├── HeadersTooLarge                 431     headers_too_large
-    └── Unavailable                     503     unavailable          (try the same again)
+    └── Unavailable                     503     unavailable          (retry the request)
         ├── Overloaded                  503     overloaded           (the queue is full)
         ├── DatabaseUnavailable         503     database_unavailable
         └── TooExpensive                503     too_expensive        (ask for less)
@@ -32,7 +32,7 @@ Details = dict[str, Any]
 
 
 class ActivityError(Exception):
-    """Base of all failures that are answered with a status and a stable code."""
+    """Base class of all errors that become a response with a status and a stable code."""
 
     status: ClassVar[int] = 500
     code: str = "internal"
@@ -49,7 +49,7 @@ class ActivityError(Exception):
         super().__init__(message)
         self.message = message
         self.details: Details = details or {}
-        # What the log says of its cause, and the caller is not told: nothing of a user.
+        # The cause, for the log only, not for the caller. It holds no user data.
         self.log_fields = log_fields or {}
         if code is not None:
             self.code = code
@@ -64,7 +64,7 @@ class ActivityError(Exception):
 
 
 def error_body(code: str, message: str, details: Details | None = None) -> dict[str, Details]:
-    """The one shape that every error has on the wire."""
+    """Return the JSON body that every error response has."""
     return {"error": {"code": code, "message": message, "details": details or {}}}
 
 
@@ -74,7 +74,7 @@ class InvalidRequest(ActivityError):
 
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidRequest":
-        """One field is wrong."""
+        """Return an error about a single field."""
         return cls(
             f"{field}: {message}", details={"fields": [{"field": field, "message": message}]}
         )
@@ -185,5 +185,5 @@ class TooExpensive(Unavailable):
 
 
 class ServeError(RuntimeError):
-    """The service can't start, or a command can't be run; the message says what to do. No caller of
-    the API ever sees it."""
+    """The service can't start, or a command can't run. The message says what to do; callers of the
+    API never see it."""

@@ -4,29 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from app import __version__
 from app.auth.authenticate import Authenticator
 from app.auth.rates import Rates
-from app.db import Database
-from app.deps import Service
-from app.duties import Duties
-from app.edge import Cors, Edge, Gzip
-from app.gauges import Gauges
+from app.background.gauges import Gauges
+from app.background.readiness import Readiness
+from app.background.tasks import BackgroundTasks
+from app.database.sessions import Database
+from app.database.slots import Slots
+from app.dependencies import Service
 from app.ingest.body import BodyLimits
 from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
-from app.insights.current import CurrentEverybody
-from app.insights.generate import generator_of
+from app.insights.generation.llm import generator_of
+from app.insights.prediction.model_cache import CurrentEverybody
 from app.mcp import endpoint as mcp
 from app.mcp.endpoint import McpService
-from app.read.feed import Feed
-from app.readiness import Readiness
+from app.observability.request_log import Watch
 from app.replica.reads import Replicas
 from app.routers import (
     analytics,
@@ -48,20 +46,12 @@ from app.routers import (
     success,
     tracker,
 )
-from app.routers.access import SECURITY_SCHEMES
-from app.routers.ingest_body import body_schemas
+from app.routers.openapi import add_openapi, operation_id
 from app.routers.responses import install_error_handlers
 from app.routers.slashes import EitherSlash
+from app.server.middleware import Cors, EdgeMiddleware, Gzip
 from app.settings import Settings
-from app.slots import Slots
-from app.watch.requests import Watch
-
-DESCRIPTION = (
-    "Records what users do, exactly once, and answers for analytics and AI features. "
-    "Every error has the shape `{error: {code, message, details}}`.\n\n"
-    "`GET /api/events/stream` sends events as they arrive, as server-sent events, with the filters "
-    "of `GET /api/events/`; it goes on after a `Last-Event-ID`."
-)
+from app.stream.feed import Feed
 
 
 def create_app(settings: Settings, database_url: str) -> FastAPI:
@@ -101,7 +91,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         )
         app.state.mcp = McpService(app)
         kept = [
-            asyncio.create_task(Duties(database, settings, app.state.clock).keep()),
+            asyncio.create_task(BackgroundTasks(database, settings, app.state.clock).keep()),
             asyncio.create_task(gauges.keep()),
         ]
         try:
@@ -125,11 +115,11 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app = FastAPI(
         title="Activity events",
         version=__version__,
-        description=DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         middleware=[
             Middleware(Watch, settings=settings),
-            Middleware(Edge, settings=settings),
+            Middleware(EdgeMiddleware, settings=settings),
             Middleware(Cors, settings=settings),
             Middleware(Gzip),
         ],
@@ -157,22 +147,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     if {"dashboard", "demo"} & set(settings.pages):
         app.mount("/assets", pages.Assets(), name="assets")
     if "docs" in settings.pages:
-        app.include_router(docs.router)
         app.mount("/docs/static", docs.DocsFiles(), name="docs-static")
+        app.include_router(docs.router)
     app.router.default = EitherSlash(app.router)
-    _add_openapi(app)
+    add_openapi(app)
     return app
-
-
-def _add_openapi(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = get_openapi(
-                title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
-            )
-            document["components"]["schemas"] |= body_schemas()
-            document["components"]["securitySchemes"] = SECURITY_SCHEMES
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

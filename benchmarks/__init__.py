@@ -1,1 +1,1 @@
-"""The measurements behind what the README and the decision records claim: one command each."""
+"""The measurements behind what documentation and decision records claim: one command each."""

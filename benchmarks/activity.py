@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from app.formats.uuid7 import RANDOM_BITS, uuid7
 from app.ingest.insert import EVENT_COLUMNS
 from app.schemas.event_types import KNOWN_TYPES
-from app.uuid7 import RANDOM_BITS, uuid7
 
 COLUMNS = tuple(EVENT_COLUMNS)
 EVENTS_PER_SESSION = 12
@@ -69,7 +69,7 @@ def rows(
 def session_rows(
     count: int, *, weights: Sequence[float], until: datetime, days: int, seed: int
 ) -> Iterator[tuple[Any, ...]]:
-    """About `count` rows, session by session in order of their beginnings.
+    """Provenance `count` rows, session by session in order of their beginnings.
 
     A session has `EVENTS_PER_SESSION` events on average, from seconds to minutes apart. Some types
     of events are much more frequent than others. `weights` says how active each user is.

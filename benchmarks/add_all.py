@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.db_engines import create_engine
+from app.database.engine import create_engine
 from app.models import ActivityEvent, AppUser
 from app.schemas.event_types import category_and_action
 from app.settings import Settings

@@ -21,10 +21,10 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from app.db_engines import create_engine
+from app.database.engine import create_engine
+from app.database.verify_rollups import COUNT_ALL, verify_rollups
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
-from app.verify_rollups import COUNT_ALL, verify_rollups
 from benchmarks.ingest import service
 from benchmarks.load import Load, post, run
 from benchmarks.server import postgres

@@ -119,7 +119,7 @@ def _measure(url: str, format_: str, events: int) -> Result:
 
 
 def _take(process: psutil.Process, url: str) -> tuple[int, int, int]:
-    """Streams an answer: its bytes, by how much the process grew at most, and to what."""
+    """Stream a response; return its bytes, the most the process grew, and its peak memory."""
     httpx.get(f"{url.split('/api')[0]}{WARM_UP}").raise_for_status()
     before = peak = process.memory_info().rss
     ended = threading.Event()

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from rich.progress import Progress
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.verify_rollups import COUNT_ALL
 from app.ingest.summaries import sum_up_days
 from app.settings import Settings
-from app.verify_rollups import COUNT_ALL
 from benchmarks.activity import COLUMNS, session_rows, users
 
 USERS = 20_000

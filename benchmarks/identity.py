@@ -25,12 +25,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.db import Database
+from app.database.sessions import Database
+from app.formats.uuid7 import RANDOM_BITS, uuid7
 from app.ingest.group import write_group
 from app.ingest.rows import EventRow, TimeBasis
-from app.ingest.users import KnownUsers
+from app.ingest.users import UserCache
 from app.settings import Settings
-from app.uuid7 import RANDOM_BITS, uuid7
 from benchmarks.activity import COLUMNS, rows
 from benchmarks.server import connect, cpu_seconds, postgres
 
@@ -197,7 +197,7 @@ async def _measure_kinds(
     }
     database = Database(url, settings)
     connections = {kind: await database.connect_writer() for kind in KINDS}
-    known = {kind: KnownUsers(settings) for kind in KINDS}
+    known = {kind: UserCache(settings) for kind in KINDS}
     seeds = itertools.count(1)
     tasks = list(itertools.product(range(rounds + 1), GROUPS, KINDS))
     for number, name, kind in track(tasks, "write path by kind of id", transient=True):

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from app.ingest.pii import PiiScanner
 from app.ingest.pii_finders import BatchBudget
-from app.settings_pii import PII_KEYS
+from app.settings import PII_KEYS
 from benchmarks.activity import context, metadata
 from benchmarks.pii_sets import held_out_payloads, held_out_values, known_payloads, known_values
 from benchmarks.pii_sets.labels import Personal, Unscored

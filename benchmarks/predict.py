@@ -1,7 +1,7 @@
-"""How well the next event is foretold, beside simpler models and one of scikit-learn.
+"""How well the next event is predicted, beside simpler models and one of scikit-learn.
 
 `python -m benchmarks.predict [--csv FILE] [--git PATH ...] [--json]` (make bench-predict). The
-events are gone through in order of time. Of the last 30 %, each is foretold from those before it,
+events are gone through in order of time. Of the last 30 %, each is predicted from those before it,
 and then learnt, as the service does it; the model of scikit-learn is fitted anew four times on the
 way. Every model is given the same: the user, what they did before, and how long ago that was.
 
@@ -29,11 +29,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from app.insights.everybody import NOBODY, PAUSE, Learner
-from app.insights.foretell import NEXT_EVENTS_MAX
-from app.insights.next_actions import outlook
-from app.read.past import PastEvent
-from app.read.sample import EVENTS_PER_USER_MAX, USERS_MAX, SampledEvent, events_per_user
+from app.insights.prediction.next_actions import outlook
+from app.insights.prediction.population_model import EMPTY_MODEL, Learner
+from app.insights.prediction.service import NEXT_EVENTS_MAX
+from app.insights.prediction.training_sample import (
+    EVENTS_PER_USER_MAX,
+    USERS_MAX,
+    SampledEvent,
+    events_per_user,
+)
+from app.read.sessions import SESSION_GAP
+from app.read.user_history import PastEvent
 from benchmarks.predict_data import Row, UnreadableData, csv_rows, demo_rows, git_rows
 
 TEST_SHARE = 0.3
@@ -120,7 +126,7 @@ class Ours:
         self._past: dict[str, deque[PastEvent]] = {}
         self._latest: deque[str] = deque(maxlen=10_000)
         self._numbers: dict[str, int] = {}
-        self._everybody = NOBODY
+        self._everybody = EMPTY_MODEL
         self._count = 0
 
     def shares(self, moment: Moment) -> Shares:
@@ -158,7 +164,7 @@ def _past_event(row: Row) -> PastEvent:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over what was foretold."""
+    """Sums over the predictions."""
 
     events: int = 0
     hit_1: int = 0
@@ -200,7 +206,7 @@ def evaluate(rows: Sequence[Row], progress: Callable[[], None]) -> dict[str, dic
     before: dict[str, tuple[str, ...]] = {}
     for number, row in enumerate(rows):
         last = known.get(row.user)
-        rested = last is None or row.at - last.at > PAUSE
+        rested = last is None or row.at - last.at > SESSION_GAP
         moment = Moment(row.user, row.at, ("",) if rested else before[row.user])
         for name, model in models.items():
             if number >= first:

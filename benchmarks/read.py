@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app import embedded
-from app.migrate import migrate_at
+from app.database import embedded
+from app.database.migrations import migrate_at
 from app.settings import Settings
 from benchmarks.history import fill
 from benchmarks.load import Load, get, run

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.responses import Response
 
-from app.connection import connections
-from app.connection_limits import ConnectionLimits
-from app.deps import DatabaseDep
+from app.dependencies import DatabaseDep
 from app.main import create_app
 from app.routers.responses import JsonResponse
-from app.serve import calm_collector
+from app.server.connection_limits import ConnectionLimits
+from app.server.http_protocol import connections
+from app.server.serve import calm_collector
 from app.settings import Settings
 
 

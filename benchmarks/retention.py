@@ -17,11 +17,11 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from app.db import Database
-from app.privacy.partitions import Month
+from app.database.partitions import Month
+from app.database.sessions import Database
+from app.database.verify_rollups import COUNT_ALL
 from app.privacy.retention import enforce_retention
 from app.settings import Settings
-from app.verify_rollups import COUNT_ALL
 from benchmarks.ingest import requests, service
 from benchmarks.load import Load, run
 from benchmarks.server import postgres

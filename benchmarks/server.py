@@ -9,8 +9,8 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from app import embedded
-from app.migrate import migrate_at
+from app.database import embedded
+from app.database.migrations import migrate_at
 from app.settings import Settings
 
 

@@ -39,13 +39,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app import embedded
-from app.db_engines import create_engine
-from app.migrate import migrate_at
-from app.privacy.partitions import PARENT
+from app.database import embedded
+from app.database.engine import create_engine
+from app.database.migrations import migrate_at
+from app.database.partitions import PARENT
+from app.database.verify_rollups import verify_rollups
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
-from app.verify_rollups import verify_rollups
 from benchmarks.activity import metadata
 from benchmarks.history import DAYS, fill
 from benchmarks.load import Load
@@ -305,7 +305,7 @@ class Cluster:
     """The embedded PostgreSQL."""
 
     folder: Path
-    server: embedded.Server
+    server: embedded.EmbeddedServer
 
     def kill(self) -> None:
         postmaster = psutil.Process(self.server.pid)
@@ -458,7 +458,7 @@ def _compared(samples: list[Sample], begun: float, seconds: float) -> dict[str, 
 
 
 def _bytes_an_event(samples: list[Sample]) -> float:
-    """By how much the month's partition grew for each that was acknowledged."""
+    """How many bytes the month's partition grew per acknowledged event."""
     first, last = samples[0], samples[-1]
     return round((last.month_bytes - first.month_bytes) / max(last.events - first.events, 1), 1)
 

@@ -1,7 +1,7 @@
 """The fault matrix: what a tracker must survive, each fault a trial of its own in a real browser.
 
 A trial returns how many events the page tracked; it asserts what else must hold. That all of them
-are stored, and none twice, is read from the database by whoever runs it.
+are stored, and none twice, is read from the database by the caller.
 """
 
 import asyncio

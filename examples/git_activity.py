@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app.client import ActivityClient, ActivityError, Backoff, Verdict
+from app.client import ActivityClient, ActivityError, Backoff, EventResult
 
 NAMESPACE = UUID("6d3a1c52-94f0-5b7e-8c21-0f4e7d9ab613")  # of all ids made here: never change it
 RETENTION_DAYS = 365  # what the service keeps, unless it is configured otherwise
@@ -128,7 +128,7 @@ def utc_offset_minutes(instant: str) -> int | None:
 
 def log_history(
     path: Path, url: str, since: datetime, batch_size: int, key: str | None = None
-) -> Iterator[tuple[Json, Verdict]]:
+) -> Iterator[tuple[Json, EventResult]]:
     """Sends what HEAD's history has since then; each event, and the service's verdict on it."""
     folder = (path / git(path, "rev-parse", "--git-common-dir")).resolve()
     repository = folder.parent.name if folder.name == ".git" else folder.name.removesuffix(".git")
@@ -163,7 +163,7 @@ def log_history(
             yield from zip(some, verdicts, strict=True)
 
 
-def report(verdicts: Iterator[tuple[Json, Verdict]], url: str) -> None:
+def report(verdicts: Iterator[tuple[Json, EventResult]], url: str) -> None:
     """Counts them all; then shows why events were rejected, and what may be asked now."""
     statuses = Counter(accepted=0, duplicate=0, rejected=0)
     reasons: Counter[tuple[str, str, str]] = Counter()

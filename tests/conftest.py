@@ -25,13 +25,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import embedded
-from app.db import Database
-from app.db_engines import create_engine
-from app.distribute import distribute
+from app.database import embedded
+from app.database.citus import distribute
+from app.database.engine import create_engine
+from app.database.migrations import migrate_at
+from app.database.partitions import ensure_partitions
+from app.database.sessions import Database
 from app.main import create_app
-from app.migrate import migrate_at
-from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,108 +13,81 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Each may import those before it. Names side by side don't know of one another.
+# The rooms: each may import those before it, and none of those beside it.
+# A module that stands apart from its room (`database.migrations`) has a layer of its own.
 ORDER = (
-    {"uuid7", "printable"},
-    {"client"},
-    {"settings_environment"},
-    {"database_url"},
     {
-        "settings_data",
-        "settings_http",
-        "settings_listen",
-        "settings_pii",
-        "settings_replica",
-        "settings_urls",
-        "settings_watch",
-        "origins",
+        "errors",
+        "formats",
+        "database.embedded_config",
+        "database.erasure_hash",
+        "database.locks",
+        "database.postgres_binaries",
+        "database.private_files",
+        "database.url",
     },
-    {"settings_access"},
-    {"settings", "errors", "programs", "private_files", "embedded_config", "workers"},
-    {"watch"},
-    {"slots"},
-    {"schemas", "models", "totals", "embedded", "locks", "tombstones"},
-    {"models_insights", "models_access", "rollup_kinds"},
-    {"db_connection", "db_slots"},
-    {"db_errors"},
-    {"db_freshness", "db_writer"},
-    {"db_engines"},
-    {"db"},
-    {"ddl"},
+    {"client", "settings", "database.embedded"},
+    {"observability"},
+    {"models", "schemas"},
+    {"database"},
     {"ingest", "read", "privacy", "auth", "replica"},
-    {"insights", "demo"},
-    {"identity_indexes", "version_table"},
-    {"migrate", "distribute"},
-    {"verify"},
-    {"verify_rollups"},
-    {"duties"},
-    {"gauges", "readiness"},
-    {"deps"},
-    {"routers"},
-    {"mcp"},
-    {
-        "answers_out",
-        "connection_limits",
-        "local_mode",
-        "parsing_turns",
-        "turns",
-        "unread_answer",
-    },
-    {"connection", "edge", "sharing", "greeting"},
-    {"main", "server"},
-    {"access_at_start"},
-    {"serve"},
-    {"cli_environment", "console"},
-    {"cli_asking"},
-    {"cli_export"},
-    {"cli_import"},
-    {"cli_privacy", "cli_analytics", "cli_demo", "cli_cluster", "cli_mcp"},
+    {"analytics", "stream"},
+    {"insights", "observability.success_metrics", "database.migrations"},
+    {"demo", "database.verify"},
+    {"background", "database.verify_rollups"},
+    {"dependencies"},
+    {"routers", "server.local_mode", "server.fair_scheduling"},
+    {"mcp", "server.middleware"},
+    {"main"},
+    {"server"},
     {"cli"},
 )
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
 
-LINES_MAX = 300
+LINES_MAX = 320
+# One list: the fields of the settings.
+LONG = {"app/settings.py"}
 ENDPOINT_STATEMENTS_MAX = 8
 ENDPOINT_LINES_MAX = 30
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers"}
 # The command line, loops, processes of ours, a stranger's callback, what a model's provider sends.
 PROCESS_EDGES = {
-    "app/cli.py",
-    "app/duties.py",
-    "app/workers.py",
+    "app/cli/main.py",
+    "app/background/tasks.py",
+    "app/server/workers.py",
     "app/auth/jwks.py",
     "app/ingest/writer.py",
-    "app/insights/generate.py",
+    "app/insights/generation/llm.py",
     "app/client/drops.py",
     "app/client/task.py",
     "app/client/thread.py",
 }
-COMMITTING = {"app/db.py", "app/db_writer.py", "app/ddl.py", "app/migrate.py", "app/distribute.py"}
+COMMITTING = {
+    "app/database/sessions.py",
+    "app/database/transaction.py",
+    "app/database/lock_retry.py",
+    "app/database/migrations.py",
+    "app/database/citus.py",
+}
 PYDANTIC = (
     "app/schemas/",
     "app/routers/",
     "app/mcp/",
     "app/settings.py",
-    "app/settings_access.py",
-    "app/settings_data.py",
-    "app/settings_environment.py",
-    "app/settings_http.py",
-    "app/settings_listen.py",
-    "app/settings_pii.py",
-    "app/settings_replica.py",
-    "app/settings_watch.py",
+    "app/formats/environment.py",
     "app/ingest/event_fields.py",
-    "app/ingest/plain.py",
-    "app/cli.py",
-    "app/cli_privacy.py",
-    "app/watch/logs.py",
+    "app/ingest/fast_parser.py",
+    "app/cli/main.py",
+    "app/cli/privacy.py",
+    "app/observability/logs.py",
 )
 WITHOUT_ROUTES = {
     "app/routers/__init__.py",
     "app/routers/access.py",
     "app/routers/analytics_answer.py",
-    "app/routers/built.py",
+    "app/routers/static_files.py",
     "app/routers/ingest_body.py",
+    "app/routers/openapi.py",
     "app/routers/received.py",
     "app/routers/responses.py",
     "app/routers/slashes.py",
@@ -123,34 +96,35 @@ WITHOUT_ROUTES = {
 CONDITIONS = {
     "app/read/filters.py",
     "app/read/conditions.py",
-    "app/read/active_days.py",
-    "app/read/user_days.py",
+    "app/analytics/active_days.py",
+    "app/analytics/user_days.py",
     "app/read/sessions.py",
-    "app/read/matching.py",
-    "app/read/arrivals.py",
-    "app/read/past.py",
-    "app/read/sample.py",
-    "app/read/success.py",
+    "app/stream/match.py",
+    "app/stream/outbox_reader.py",
+    "app/read/user_history.py",
+    "app/insights/prediction/training_sample.py",
+    "app/observability/success_metrics.py",
 }
+READING = {"read", "analytics", "stream"}
 CONDITION_METHODS = {"in_", "not_in", "is_", "is_not", "like", "ilike", "between", "op", "contains"}
 
 # SQL that is put together, and why nothing of a user is in it.
 BUILT_SQL = {
-    "app/identity_indexes.py create_identity_indexes": "DDL takes no bound values; months are ours",
-    "app/identity_indexes.py drop_identity_indexes": "DDL takes no bound values; months are ours",
-    "app/privacy/partitions.py ensure_partitions": "DDL takes no bound values; months are ours",
-    "app/privacy/retention.py _drop": "DDL takes no bound values; the name is that of a month",
-    "app/ddl.py alter_politely": "settings and DDL take no bound values; numbers of ours",
-    "app/distribute.py _run": "DDL takes no bound values; tables and columns of the model",
-    "app/privacy/cleanup.py": "what the totals share, from app/totals.py",
-    "app/privacy/counted_kinds.py add_kinds_of": "statements of app/rollup_kinds.py",
-    "app/privacy/move_events.py": "what the totals share, from app/totals.py; columns of the model",
-    "app/privacy/opt_out.py": "what the totals share, from app/totals.py",
-    "app/verify_rollups.py": "what the totals share, from app/totals.py",
-    "app/ingest/summaries.py": "what the totals share, from app/totals.py",
-    "app/read/past.py": "the order of events, from app/read/order.py",
-    "app/read/sample.py": "the order of events, from app/read/order.py",
-    "app/read/sessions.py": "the order of events, from app/read/order.py",
+    "app/database/identity_indexes.py create_identity_indexes": "DDL with months of ours",
+    "app/database/identity_indexes.py drop_identity_indexes": "DDL with months of ours",
+    "app/database/partitions.py ensure_partitions": "DDL with months of ours",
+    "app/privacy/retention.py _drop": "DDL with the name of a month",
+    "app/database/lock_retry.py with_lock_retry": "DDL with numbers of ours",
+    "app/database/citus.py _run": "DDL with names of the model",
+    "app/privacy/delete_events.py": "app/database/rollup_sql.py",
+    "app/privacy/counted_kinds.py add_kinds_of": "app/database/rollup_kinds.py",
+    "app/privacy/move_events.py": "app/database/rollup_sql.py, columns of the model",
+    "app/privacy/opt_out.py": "app/database/rollup_sql.py",
+    "app/database/verify_rollups.py": "app/database/rollup_sql.py",
+    "app/ingest/summaries.py": "app/database/rollup_sql.py",
+    "app/read/user_history.py": "app/read/order.py",
+    "app/insights/prediction/training_sample.py": "app/read/order.py",
+    "app/read/sessions.py": "app/read/order.py",
 }
 
 OPEN: dict[str, set[str]] = {}
@@ -168,10 +142,14 @@ class Module:
         return ast.parse(self.source)
 
     @property
+    def name(self) -> str:
+        """`app/read/cursor.py` -> `read.cursor`; of the package itself it is empty."""
+        parts = self.path.removesuffix(".py").split("/")[1:]
+        return ".".join(parts).removesuffix("__init__").rstrip(".")
+
+    @property
     def unit(self) -> str:
-        """`app/read/cursor.py` -> `read`; `app/db.py` -> `db`; the package itself has none."""
-        first = self.path.removeprefix("app/").split("/")[0].removesuffix(".py")
-        return "" if first == "__init__" else first
+        return unit_of(self.name)
 
     def imports(self) -> Iterator[str]:
         for node in ast.walk(self.tree):
@@ -195,6 +173,13 @@ class Module:
                 yield place, _last_name(node.func), node
 
 
+def unit_of(name: str) -> str:
+    """The longest part of a module's name that has a place in the order; else its first part."""
+    parts = name.split(".")
+    prefixes = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((each for each in prefixes if each in PLACE), parts[0])
+
+
 def _last_name(node: ast.AST) -> str:
     return getattr(node, "attr", None) or getattr(node, "id", None) or ""
 
@@ -211,17 +196,18 @@ def imports_point_one_way(module: Module) -> Iterator[str]:
         yield f"{module.path} has no place in the order"
         return
     for name in module.imports():
-        parts = name.split(".")
-        if parts[0] == "":
+        package, _, rest = name.partition(".")
+        if package == "":
             yield f"{module.path} imports by a relative name"
-        elif parts[0] == "app" and parts[1] != "__version__":
-            there = PLACE.get(parts[1], len(ORDER))
-            if parts[1] != module.unit and there >= PLACE[module.unit]:
-                yield f"{module.path} imports {parts[1]}"
+        elif package == "app" and rest != "__version__":
+            unit = unit_of(rest)
+            there = PLACE.get(unit, len(ORDER))
+            if unit != module.unit and there >= PLACE[module.unit]:
+                yield f"{module.path} imports {unit}"
 
 
-def depends_is_at_home_in_deps(module: Module) -> Iterator[str]:
-    if module.path != "app/deps.py":
+def depends_is_at_home_in_dependencies(module: Module) -> Iterator[str]:
+    if module.path != "app/dependencies.py":
         used = {name for _, name, _ in module.calls()} | {
             name.split(".")[-1] for name in module.imports()
         }
@@ -258,7 +244,7 @@ def one_router_each(module: Module) -> Iterator[str]:
 
 def conditions_are_built_in_one_place(module: Module) -> Iterator[str]:
     """Of the read path: comparisons of an event's columns, and WHERE in text."""
-    if module.unit != "read" or module.path in CONDITIONS:
+    if module.unit not in READING or module.path in CONDITIONS:
         return
     for place, node in module.placed():
         compares = isinstance(node, ast.Compare) and _names_in(node) & {"ActivityEvent", "tuple_"}
@@ -295,7 +281,7 @@ def names_say_what_is_inside(module: Module) -> Iterator[str]:
 
 
 def files_are_short(module: Module) -> Iterator[str]:
-    if len(module.source.splitlines()) > LINES_MAX:
+    if len(module.source.splitlines()) > LINES_MAX and module.path not in LONG:
         yield module.path
 
 
@@ -319,7 +305,7 @@ RULES: dict[str, Callable[[Module], Iterator[str]]] = {
     rule.__name__: rule
     for rule in (
         imports_point_one_way,
-        depends_is_at_home_in_deps,
+        depends_is_at_home_in_dependencies,
         routers_hold_no_sql,
         endpoints_are_short,
         one_router_each,
@@ -335,15 +321,19 @@ RULES: dict[str, Callable[[Module], Iterator[str]]] = {
 
 PLANTED = [
     ("imports_point_one_way", "app/read/x.py", "from app.ingest import body"),
-    ("imports_point_one_way", "app/ingest/x.py", "def f():\n    import app.privacy.cleanup"),
+    ("imports_point_one_way", "app/ingest/x.py", "def f():\n    import app.privacy.delete_events"),
     ("imports_point_one_way", "app/schemas/x.py", "from app.models import Base"),
-    ("imports_point_one_way", "app/db.py", "from app.deps import Service"),
-    ("imports_point_one_way", "app/embedded.py", "from app.db import Database"),
-    ("imports_point_one_way", "app/db.py", "from .settings import Settings"),
+    ("imports_point_one_way", "app/database/sessions.py", "from app.dependencies import Service"),
+    (
+        "imports_point_one_way",
+        "app/database/embedded.py",
+        "from app.database.sessions import Database",
+    ),
+    ("imports_point_one_way", "app/database/sessions.py", "from .settings import Settings"),
     ("imports_point_one_way", "app/new.py", ""),
-    ("imports_point_one_way", "app/__init__.py", "from app.db import Database"),
-    ("depends_is_at_home_in_deps", "app/routers/x.py", "a = fastapi.Depends(f)"),
-    ("depends_is_at_home_in_deps", "app/routers/x.py", "from fastapi import Depends as D"),
+    ("imports_point_one_way", "app/__init__.py", "from app.database.sessions import Database"),
+    ("depends_is_at_home_in_dependencies", "app/routers/x.py", "a = fastapi.Depends(f)"),
+    ("depends_is_at_home_in_dependencies", "app/routers/x.py", "from fastapi import Depends as D"),
     ("routers_hold_no_sql", "app/routers/x.py", "from sqlalchemy import text"),
     ("endpoints_are_short", "app/routers/x.py", "@router.get('')\ndef f():\n" + "    a = 1\n" * 9),
     ("one_router_each", "app/routers/x.py", ""),
@@ -353,12 +343,12 @@ PLANTED = [
     ("conditions_are_built_in_one_place", "app/read/x.py", "a = users.in_([1])"),
     ("conditions_are_built_in_one_place", "app/read/x.py", "a = 'SELECT 1 WHERE true'"),
     ("only_one_place_commits", "app/ingest/x.py", "async def f(s):\n    await s.commit()"),
-    ("only_one_place_commits", "app/cli.py", "async def f(e):\n    async with e.begin(): ..."),
+    ("only_one_place_commits", "app/cli/main.py", "async def f(e):\n    async with e.begin(): ..."),
     ("nothing_swallows_everything", "app/x.py", "try: ...\nexcept: ..."),
     ("nothing_swallows_everything", "app/x.py", "try: ...\nexcept (OSError, Exception): ..."),
     ("nothing_swallows_everything", "app/x.py", "with suppress(BaseException): ..."),
     ("names_say_what_is_inside", "app/read/utils.py", ""),
-    ("files_are_short", "app/x.py", "\n" * 301),
+    ("files_are_short", "app/x.py", "\n" * 321),
     ("sql_is_constant", "app/x.py", "a = text(f'SELECT {b}')"),
     ("sql_is_constant", "app/x.py", "a = sqlalchemy.text('SELECT ' + b)"),
     ("sql_is_constant", "app/x.py", "a = text(b)"),

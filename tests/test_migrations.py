@@ -17,12 +17,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from app.database.locks import MIGRATIONS_LOCK
+from app.database.migrations import config, head_revision, migrate, run_with_lock_retry
+from app.database.partitions import existing_partitions, is_partition, needed_months
+from app.database.version_table import current_revision, is_behind, is_of_the_model
 from app.errors import ServeError, Unavailable
-from app.migrate import LOCK_KEY, config, head_revision, migrate, patiently
 from app.models import Base
-from app.privacy.partitions import existing_partitions, is_partition, needed_months
 from app.settings import Settings
-from app.version_table import current_revision, is_behind, is_of_the_model
 from tests.conftest import ROOT, connected, fresh_database
 
 BIN = Path(sys.executable).parent
@@ -200,14 +201,14 @@ async def test_names_follow_the_convention(url: str) -> None:
 
 async def test_a_migration_waits_for_the_one_under_way(url: str) -> None:
     async with connected(url) as first, connected(url) as second:
-        await first.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+        await first.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATIONS_LOCK})
         await first.commit()
         later = asyncio.create_task(migrate(second, SETTINGS))
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while not (await first.execute(WAITING)).scalar():
                 await first.rollback()  # what is seen of other sessions is kept for a transaction
         assert await first.run_sync(tables) == set()
-        await first.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK_KEY})
+        await first.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATIONS_LOCK})
         await first.commit()
         await later
         assert await current_revision(second) == head_revision()
@@ -226,17 +227,21 @@ async def test_a_migration_that_fails_gives_its_lock_back(url: str) -> None:
 async def test_who_is_in_the_way_is_named_in_the_end(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.migrate.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("app.database.migrations.PATIENCE_SECONDS", 0.2)
     async with connected(url) as holder, connected(url) as migrating:
         await migrate(holder, SETTINGS)
         await holder.execute(text("SELECT count(*) FROM app_user"))
         with pytest.raises(Unavailable, match=r"the oldest is process \d+ \(activity-events\)"):
             await migrating.run_sync(
-                lambda one: patiently(one, lambda: one.execute(text("LOCK TABLE app_user")).close())
+                lambda one: run_with_lock_retry(
+                    one, lambda: one.execute(text("LOCK TABLE app_user")).close()
+                )
             )
         await holder.rollback()
         await migrating.run_sync(
-            lambda one: patiently(one, lambda: one.execute(text("LOCK TABLE app_user")).close())
+            lambda one: run_with_lock_retry(
+                one, lambda: one.execute(text("LOCK TABLE app_user")).close()
+            )
         )
         shown = (await migrating.execute(text("SHOW lock_timeout"))).scalar()
     assert shown == "5s"
@@ -289,7 +294,7 @@ async def test_two_migrations_at_once_both_succeed(url: str) -> None:
     both = [command_line(url, BIN / "activity-events", "migrate") for _ in range(2)]
     outputs = [each.communicate(timeout=TIMEOUT_SECONDS)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0], outputs
-    made = [name for output in outputs for name in re.findall(r"made partition (\S+)", output)]
+    made = [name for output in outputs for name in re.findall(r"created partition (\S+)", output)]
     async with connected(url) as connection:
         assert await current_revision(connection) == head_revision()
         assert sorted(made) == sorted(await existing_partitions(connection))

@@ -14,9 +14,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from app.migrate import head_revision, migrate_at
+from app.database.migrations import head_revision, migrate_at
+from app.database.version_table import VERSION_TABLE
 from app.settings import Settings
-from app.version_table import VERSION_TABLE
 from tests.commands import printed_by
 from tests.conftest import ROOT, fresh_database, running_service
 

@@ -6,7 +6,7 @@ Revises: 0006
 import sqlalchemy as sa
 from alembic import op
 
-from app.identity_indexes import fill_strays
+from app.database.identity_indexes import fill_strays
 
 revision = "0007"
 down_revision = "0006"

@@ -8,8 +8,8 @@ Revises: 0007
 
 from alembic import op
 
-from app.identity_indexes import create_identity_indexes, drop_identity_indexes
-from app.migrate import create_event_index
+from app.database.identity_indexes import create_identity_indexes, drop_identity_indexes
+from app.database.migration_steps import create_event_index
 
 revision = "0008"
 down_revision = "0007"

@@ -7,7 +7,7 @@ Revises: 0008
 
 from alembic import op
 
-from app.identity_indexes import fill_strays
+from app.database.identity_indexes import fill_strays
 
 revision = "0009"
 down_revision = "0008"

@@ -1,8 +1,8 @@
 """Names (types, ids, devices) in one form, NFC: those stored apart become one.
 
 Reads all events once; writes those alone whose names are in another form, in transactions of
-bounded size, while ingest goes on. Users whose addresses are one are joined by `app.migrate`
-afterwards, at every run.
+bounded size, while ingest goes on. Users whose addresses are one are merged by
+`app.database.migrations` afterwards, at every run.
 
 Revises: 0012
 """
@@ -13,7 +13,7 @@ from typing import Any
 from alembic import op
 from sqlalchemy import Connection, text
 
-from app.migrate import small_transactions
+from app.database.migration_steps import small_transactions
 
 revision = "0013"
 down_revision = "0012"

@@ -1,1 +1,1 @@
-"""Who is asking, and what they may do: keys, user tokens, rates."""
+"""Authentication and authorization: keys, user tokens, rate limits."""

@@ -1,4 +1,4 @@
-"""Callers without credentials, told apart by where they come from."""
+"""Identity of callers without credentials, derived from their network address."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Who was let in, and whether they still would be: asked again while a long answer goes on."""
+"""Admission of a caller, confirmed again while a long response is sent."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -32,7 +32,7 @@ class Admission:
 
     @property
     def due_in_seconds(self) -> float:
-        """How long until it is to be confirmed; 0 or less is now."""
+        """Seconds until the next confirmation; 0 or less means now."""
         return self._confirm_at - monotonic()
 
     async def confirm(self) -> None:
@@ -46,10 +46,12 @@ class Admission:
             return
         try:
             principal = await self._admit_again()
-        except Unavailable:  # nobody can tell now: what is long is not ended by an outage
+        except Unavailable:  # unknown: an outage does not end a long response
             principal = self.principal
         if principal != self.principal:
-            raise Unauthorized("The credentials are another caller's.", code="invalid_token")
+            raise Unauthorized(
+                "The credentials now belong to another caller.", code="invalid_token"
+            )
         self._confirm_at = self._next()
 
     def _next(self) -> float:

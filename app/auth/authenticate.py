@@ -1,4 +1,4 @@
-"""From a request's headers to its caller."""
+"""Authentication: from the headers of a request to its caller."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from app.auth.key_ring import KeyRing
 from app.auth.principal import LOCAL, Principal
 from app.auth.tokens import Tokens
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import Unauthorized
 from app.settings import Settings
 
@@ -31,7 +31,7 @@ def credentials_of(headers: Mapping[str, str], *, key_in_body: bool = False) -> 
         return value.strip()
     key = headers.get("x-api-key", "").strip()
     if given and not key and not key_in_body:
-        raise Unauthorized("Use the header Authorization: Bearer <key or token>.")
+        raise Unauthorized("Send the header Authorization: Bearer <key or token>.")
     return key or None
 
 
@@ -44,11 +44,11 @@ class Authenticator:
         self._may_be_local = settings.may_be_local
 
     def start(self) -> None:
-        """Begins to read the public keys of tokens, so that nobody has to wait for them."""
+        """Start to read the public keys of tokens, so that no request has to wait for them."""
         self._tokens.start()
 
     async def close(self) -> None:
-        """Ends what is being asked of the database and of the issuer of tokens."""
+        """End what is being asked of the database and of the issuer of tokens."""
         await self._keys.close()
         await self._tokens.close()
 
@@ -67,18 +67,19 @@ class Authenticator:
     async def principal(
         self, credentials: str | None, origin: str | None, now: datetime
     ) -> Principal:
-        """Who is asking. Credentials that are wrong are never passed over, in local mode neither.
+        """Return the caller. Wrong credentials are an error, also in local mode.
 
         Raises:
-            Unauthorized: none that are good.
-            Forbidden: good ones, from an origin they are not for.
-            Unavailable: the database or the issuer of tokens can't tell.
+            Unauthorized: There are no valid credentials.
+            Forbidden: The credentials are not for this origin.
+            Unavailable: The database or the issuer of tokens can't be reached.
         """
         if credentials is None:
             if await self.is_local():
                 return LOCAL
             raise Unauthorized(
-                "A key or a user token is needed: Authorization: Bearer <key or token>.",
+                "Credentials are required. Send a key or a user token: Authorization: Bearer "
+                "<key or token>.",
                 code="missing_credentials",
             )
         if self._tokens.configured and credentials.count(".") == JWT_DOTS:

@@ -1,7 +1,7 @@
 """The public keys of an issuer of user tokens (RFC 7517), from a file or a URL.
 
-Whoever has a token with a known key never waits. What is not known is looked for by one reading
-that all share, within a time limit for the whole of it, and not again and again.
+A token with a known key never waits. For unknown keys, all requests share one reading, which has a
+time limit and is not repeated too soon.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import httpx
 import jwt
 
 from app.errors import Unauthorized, Unavailable
-from app.watch.logs import LOGGER
+from app.observability.logs import LOGGER
 
 logger = logging.getLogger(LOGGER)
 
@@ -29,7 +29,7 @@ WAIT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024
 REDIRECTS_MAX = 3
 USER_AGENT = "activity-events"
-_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; where no TLS is spoken
+_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no certificate; used without TLS
 
 
 class KeysUnreadable(Exception):
@@ -57,11 +57,11 @@ class Jwks:
             await asyncio.wait({self._reading})
 
     async def key(self, kid: object, algorithm: str) -> jwt.PyJWK:
-        """The key of this name; without a name, the only one of this algorithm.
+        """Return the key with this id; without an id, the only one of this algorithm.
 
         Raises:
-            Unauthorized: the issuer has none.
-            Unavailable: whether it has can't be told.
+            Unauthorized: The issuer has no such key.
+            Unavailable: The keys can't be read.
         """
         key = self._find(kid, algorithm)
         if key is not None:
@@ -75,15 +75,15 @@ class Jwks:
             return key
         if self._has_failed or (self._reading is not None and not self._reading.done()):
             raise Unavailable(
-                "The keys that user tokens are verified by can't be read. Try again.",
+                "The keys that verify user tokens can't be read. Retry the request.",
                 code="jwks_unavailable",
             )
         raise Unauthorized(
-            "The token is refused: the issuer has no such key.", code="invalid_token"
+            "Invalid token: the issuer has no key with this id.", code="invalid_token"
         )
 
     def _find(self, kid: object, algorithm: str) -> jwt.PyJWK | None:
-        """Two keys that fit are none: which of them is meant can't be told."""
+        """Find the key. Two matching keys count as none, because the choice would be ambiguous."""
         fitting = [
             key
             for key in self._keys
@@ -103,7 +103,7 @@ class Jwks:
             self._has_failed = False
         except KeysUnreadable as error:
             self._has_failed = True
-            logger.warning("the keys of user tokens can't be read: %s", error)
+            logger.warning("the keys that verify user tokens can't be read: %s", error)
         finally:
             self._tried_at = time.monotonic()
 
@@ -124,7 +124,7 @@ async def read_keys(source: str) -> list[jwt.PyJWK]:
     except KeysUnreadable:
         raise
     except TimeoutError as error:
-        raise KeysUnreadable(f"not within {READ_SECONDS:.0f} seconds") from error
+        raise KeysUnreadable(f"no response within {READ_SECONDS:.0f} seconds") from error
     except Exception as error:  # whatever a stranger's server or a proxy brings about
         raise KeysUnreadable(_reason(error)) from error
 
@@ -137,14 +137,14 @@ def _keys_of(content: bytes) -> list[jwt.PyJWK]:
     text = content.decode("utf-8-sig")
     keys = [key for key in jwt.PyJWKSet.from_json(text).keys if key.public_key_use in {None, "sig"}]
     if not keys:
-        raise KeysUnreadable("it has no key to verify signatures with")
+        raise KeysUnreadable("it has no key that can verify signatures")
     return keys
 
 
 def _read_file(name: str) -> bytes:
     path = Path(name)
     if not path.exists():
-        raise KeysUnreadable("there is no such file")
+        raise KeysUnreadable("the file does not exist")
     if not path.is_file():  # a pipe would be waited for without end
         raise KeysUnreadable("it is not a file")
     with path.open("rb") as file:
@@ -155,7 +155,7 @@ def _read_file(name: str) -> bytes:
 
 
 async def _fetch(source: str) -> bytes:
-    """What the URL answers; redirects are followed to https alone."""
+    """Return the content of the URL; redirects are only followed to https."""
     url = httpx.URL(source)
     for _ in range(REDIRECTS_MAX + 1):
         proxy = _proxy_of(url)
@@ -175,13 +175,13 @@ async def _fetch(source: str) -> bytes:
                 return await _content(response)
             url = url.join(response.headers["location"])
             if url.scheme != "https":
-                raise KeysUnreadable("it redirects to another place than an https URL")
+                raise KeysUnreadable("it redirects to a URL that is not https")
     raise KeysUnreadable(f"it redirects more than {REDIRECTS_MAX} times")
 
 
 async def _content(response: httpx.Response) -> bytes:
     if not response.is_success:
-        raise KeysUnreadable(f"it answers {response.status_code}")
+        raise KeysUnreadable(f"it responds with status {response.status_code}")
     content = b""
     async for chunk in response.aiter_bytes():
         content += chunk
@@ -207,7 +207,7 @@ def _trusted() -> ssl.SSLContext:
 def _reason(error: Exception) -> str:
     """The kind of failure, without what it quotes: a proxy's URL may hold a password."""
     if isinstance(error, ImportError):
-        return "the proxy that the environment names needs a package: pip install 'httpx[socks]'"
+        return "the proxy of the environment needs another package: pip install 'httpx[socks]'"
     if isinstance(error, jwt.PyJWKSetError):
         return "it holds no usable keys"
     if isinstance(error, OSError) and error.strerror:

@@ -9,7 +9,7 @@ from datetime import datetime
 from app.auth.key_use import KeyUse
 from app.auth.keys import PREFIX_CHARS, Key, hash_of, keys_of, local_mode_end
 from app.auth.principal import Principal, Scope
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import DatabaseUnavailable, Forbidden, Unauthorized, Unavailable
 from app.settings import Settings
 
@@ -38,7 +38,7 @@ class KeyRing:
         self._first_seconds = settings.database_timeout_seconds
 
     async def close(self) -> None:
-        """Ends what is being read."""
+        """End what is being read."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
@@ -48,7 +48,7 @@ class KeyRing:
         """Whether there is a key, or ever was one.
 
         Raises:
-            Unavailable: the database can't tell.
+            Unavailable: The database can't be reached.
         """
         if not self._has_ended_local_mode:
             await self._refresh()
@@ -60,12 +60,12 @@ class KeyRing:
         return frozenset(origin for key in self._made.values() for origin in key.allowed_origins)
 
     async def principal(self, key: str, origin: str | None, now: datetime) -> Principal:
-        """Who holds this key.
+        """Return the holder of this key.
 
         Raises:
-            Unauthorized: no such key, or it is past.
-            Forbidden: a key for certain origins, from another one.
-            Unavailable: the database can't tell.
+            Unauthorized: The key is unknown or expired.
+            Forbidden: The key is not for this origin.
+            Unavailable: The database can't be reached.
         """
         digest = hash_of(key)
         found: Key | None = None
@@ -84,20 +84,21 @@ class KeyRing:
                 if made.last_used_on != now.date():
                     self._use.note(prefix, now.date())
         if found is None:
-            raise Unauthorized("The key is not known, or was revoked.", code="invalid_key")
+            raise Unauthorized("The key is unknown or revoked.", code="invalid_key")
         if found.expires_at is not None and found.expires_at <= now:
             raise Unauthorized("The key has expired.", code="expired_key")
         if found.allowed_origins and origin not in found.allowed_origins:
             raise Forbidden(
-                "This key is for certain origins; the request is from none of them.",
+                "This key is restricted to certain origins, and the request comes from another "
+                "one.",
                 code="origin_not_allowed",
                 details={"origin": origin},
             )
         return Principal("key", found.prefix, found.scopes, expires_at=found.expires_at)
 
     async def _refresh(self, fresh_seconds: float = FRESH_SECONDS) -> None:
-        """All who need it share one reading. Where keys are known, nobody waits for it long: a
-        database that is slow to answer is no reason to forget a key that was good a moment ago."""
+        """Read the keys again; callers share one reading. If keys are known, callers wait only
+        briefly: a slow database is no reason to forget a key that was valid a moment ago."""
         age = time.monotonic() - self._read_at
         if age < fresh_seconds:
             return
@@ -113,7 +114,7 @@ class KeyRing:
             if isinstance(error, Unavailable):
                 raise
             raise DatabaseUnavailable(
-                "The keys can't be read. Try the same again.", log_fields={"cause": "TimeoutError"}
+                "The keys can't be read. Retry the request.", log_fields={"cause": "TimeoutError"}
             ) from error
 
     async def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""On which day a key was last used: noted once a day, behind the request that used it."""
+"""The day on which a key was last used: stored once a day, outside of the request that used it."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import ActivityError
 
 logger = logging.getLogger("activity_events")
@@ -22,7 +22,8 @@ WRITE = text(
 
 
 class KeyUse:
-    """What one process has to write down. No request waits for it, and none fails with it."""
+    """Uses of keys that this process still has to store. Requests neither wait for it nor fail with
+    it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -65,7 +66,7 @@ class KeyUse:
             async with asyncio.timeout(1.0):
                 await self.write()
         except (ActivityError, TimeoutError):
-            logger.info("the last use of keys is not written down")
+            logger.info("the last use of keys could not be stored")
 
     async def _write_later(self) -> None:
         await asyncio.sleep(WRITE_AFTER_SECONDS)

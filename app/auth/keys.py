@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.auth.principal import Scope
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest, NotFound
-from app.models_access import ApiKey, LocalModeEnd
-from app.origins import normalise_origin
+from app.formats.origins import normalise_origin
+from app.models import ApiKey, LocalModeEnd
 
 # What a database that is yet to be migrated has not: keys are known and requests answered before.
 MORE_SCOPES = literal_column("to_jsonb(api_key) -> 'more_scopes'", JSONB)
@@ -65,22 +65,24 @@ async def create_key(
     expires_at: datetime | None = None,
     allowed_origins: Sequence[str] = (),
 ) -> tuple[Key, str]:
-    """Makes a key; the row, and the key itself, which is nowhere kept. Local mode ends with it.
+    """Make a key; the row, and the key itself, which is nowhere kept. Local mode ends with it.
 
     Raises:
         InvalidRequest: no scope; origins on a key that no browser should hold, or that no page
             has; or an expiry that is past.
     """
     if not scopes:
-        raise InvalidRequest.of("scope", f"is missing: one or more of {', '.join(Scope)}")
+        raise InvalidRequest.of("scope", f"is required: one or more of {', '.join(Scope)}")
     if allowed_origins and set(scopes) != {Scope.WRITE}:
-        raise InvalidRequest.of("origin", "only a write key belongs into a browser")
+        raise InvalidRequest.of(
+            "origin", "can only be set on a write key, the only kind for browsers"
+        )
     try:
         origins = list(dict.fromkeys(normalise_origin(origin) for origin in allowed_origins))
     except ValueError as error:
         raise InvalidRequest.of("origin", str(error)) from error
     if expires_at is not None and expires_at <= now:
-        raise InvalidRequest.of("expires", "lies in the past")
+        raise InvalidRequest.of("expires", "must be in the future")
     alphabet = string.ascii_lowercase + string.digits
     prefix = "".join(secrets.choice(alphabet) for _ in range(PREFIX_CHARS))
     first, *others = sorted(set(scopes))
@@ -110,7 +112,7 @@ async def list_keys(database: Database) -> list[Key]:
 
 
 async def revoke_key(database: Database, prefix: str, now: datetime) -> Key:
-    """From now on the key is refused, by every process within `FRESH_SECONDS`.
+    """Revoke a key; every process rejects it within `FRESH_SECONDS`.
 
     Raises:
         NotFound: there is no such key, or it is revoked already.
@@ -125,7 +127,10 @@ async def revoke_key(database: Database, prefix: str, now: datetime) -> Key:
             )
         ).one_or_none()
         if row is None:
-            raise NotFound(f"There is no key {prefix!r} that could be revoked.")
+            raise NotFound(
+                f"No active key has the prefix {prefix!r}. `activity-events keys list` shows all "
+                "keys."
+            )
         return _key(row, row.more_scopes, row.last_used_on)
 
 
@@ -158,13 +163,13 @@ async def return_to_local_mode(database: Database, now: datetime) -> None:
     )
     async with database.transaction() as session:
         if await session.scalar(select(exists().where(is_good))):
-            raise InvalidRequest("There are keys that are good: revoke them first.")
+            raise InvalidRequest("There are active keys. Revoke them first.")
         await session.execute(delete(ApiKey))
         await session.execute(delete(LocalModeEnd))
 
 
 async def keys_of(session: AsyncSession) -> list[Key]:
-    """As `list_keys`."""
+    """Return all keys, in an existing session; see `list_keys`."""
     newest_first = ApiKey.created_at.desc(), ApiKey.prefix
     rows = await session.execute(
         select(ApiKey, MORE_SCOPES, LAST_USED_ON)
@@ -176,7 +181,7 @@ async def keys_of(session: AsyncSession) -> list[Key]:
 
 
 async def local_mode_end(session: AsyncSession) -> datetime | None:
-    """As `local_mode_ended_at`."""
+    """Return the end of local mode, in an existing session; see `local_mode_ended_at`."""
     if not await session.scalar(HAS_LOCAL_MODE_END):
         return None
     ended_at: datetime | None = await session.scalar(select(LocalModeEnd.ended_at))

@@ -1,4 +1,4 @@
-"""Who is asking, and whose data they may touch."""
+"""The authenticated caller, and the users whose data it can access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from app.errors import Forbidden, InvalidRequest
 
 
 class Scope(StrEnum):
-    """What a key is for; it may have several. `admin` may do everything; the others do not imply
-    one another."""
+    """The scope of a key, which can have several. `admin` allows everything; the others do not
+    imply one another."""
 
     WRITE = "write"
     READ = "read"
@@ -23,7 +23,7 @@ class Scope(StrEnum):
 class Principal:
     """A caller whose credentials were good, or the machine's own user in local mode.
 
-    `email` is that of a user token: the only user whose data it may touch. `name` tells callers
+    `email` is that of a user token: the only user whose data it can access. `name` tells callers
     apart for their rates and shares, and holds no secret. From `expires_at` on, the credentials are
     refused; None is never.
     """
@@ -44,14 +44,14 @@ class Principal:
 
     @property
     def knows_privacy(self) -> bool:
-        """Whether it may know that somebody has opted out or was erased: all but keys that are
-        less than `admin`, as one that is in a page is anybody's."""
+        """Whether the caller can learn that a user opted out or was erased: every caller but keys
+        without `admin`, because a key in a page is public."""
         return self.allows(Scope.ADMIN)
 
     @property
     def sharer(self) -> str | None:
-        """The name by which it has a share of what callers share; None in local mode, where there
-        is nobody to share with."""
+        """The name under which the caller has a share of shared limits; None in local mode, which
+        has only one caller."""
         return None if self.kind == "local" else self.caller
 
     @property
@@ -64,27 +64,29 @@ class Principal:
         return self.email is not None
 
     def user(self, asked: Sequence[str]) -> str:
-        """The one user that a request is about.
+        """Return the one user that a request is about.
 
         Raises:
-            InvalidRequest: a key does not say whose.
-            Forbidden: a user token asks for somebody else.
+            InvalidRequest: With a key, the user is missing.
+            Forbidden: A user token requests another user.
         """
         users = self.users(asked)
         if len(users) != 1:
-            raise InvalidRequest.of("user_email", "is missing: whose data is it about?")
+            raise InvalidRequest.of(
+                "user_email", "is required: set the user whose data you request"
+            )
         return users[0]
 
     def users(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The users that a request is about: those asked for, or a user token's own.
+        """Return the users that a request is about: the requested ones, or a user token's own.
 
         Raises:
-            Forbidden: a user token asks for somebody else.
+            Forbidden: A user token requests another user.
         """
         if self.email is None:
             return tuple(asked)
         if any(email != self.email for email in asked):
-            raise Forbidden("A user token reaches its own user alone.", code="other_user")
+            raise Forbidden("A user token can only access its own user's data.", code="other_user")
         return (self.email,)
 
 

@@ -1,4 +1,4 @@
-"""How often one caller may ask, and how much they may send, counted by the library `limits`."""
+"""Rate limits of callers, by requests, events and bytes, counted by the library `limits`."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ OWED_CALLERS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a caller's rate. Seconds from now."""
+    """The rest of a caller's rate limit, and the seconds until its reset."""
 
     limit: int
     remaining: int
@@ -51,8 +51,7 @@ class Rates:
             # What the library says quotes it all, a password included.
             raise InvalidRequest.of(
                 "ACTIVITY_RATE_LIMIT_STORAGE",
-                "names no storage that is known; expected memory:// or redis://HOST:6379, and for "
-                "that the extra `redis`",
+                "must be memory:// or redis://HOST:6379, which needs the extra `redis`",
             ) from error
         self._window = SlidingWindowCounterRateLimiter(storage)
         self._items = {
@@ -76,9 +75,9 @@ class Rates:
         self._owed: dict[tuple[str, str, str], int] = {}
 
     async def take(self, principal: Principal) -> Allowance | None:
-        """Counts one request; None where there is no limit.
+        """Count one request; return None if there is no limit.
 
-        A store that can't be reached limits nobody: events are worth more than rates.
+        If the storage can't be reached, no limit applies: events are worth more than rates.
 
         Raises:
             RateLimited: it was one too many.
@@ -90,19 +89,21 @@ class Rates:
             allowed = await self._window.hit(item, principal.kind, principal.name)
             stats = await self._window.get_window_stats(item, principal.kind, principal.name)
         except StorageError as error:
-            logger.warning("rates are not counted: %s", type(error.storage_error).__name__)
+            logger.warning(
+                "rate limits are off, because their storage failed: %s",
+                type(error.storage_error).__name__,
+            )
             return None
         seconds = max(1, math.ceil(stats.reset_time - time.time()))
         if not allowed:
             raise RateLimited(
-                f"More than {item.amount} requests in a minute. Send the same again in {seconds} "
-                "seconds.",
+                f"More than {item.amount} requests in a minute. Retry in {seconds} seconds.",
                 retry_after_seconds=seconds,
             )
         return Allowance(item.amount, stats.remaining, seconds)
 
     async def take_body(self, principal: Principal, size_bytes: int, events: int) -> None:
-        """Counts a body, before anything is done with it.
+        """Count a body, before anything is done with it.
 
         Raises:
             RateLimited: it was one too many.
@@ -127,11 +128,13 @@ class Rates:
                     continue
                 stats = await self._window.get_window_stats(item, *who)
             except StorageError as error:
-                logger.warning("rates are not counted: %s", type(error.storage_error).__name__)
+                logger.warning(
+                    "rate limits are off, because their storage failed: %s",
+                    type(error.storage_error).__name__,
+                )
                 return
             seconds = max(1, math.ceil(stats.reset_time - time.time()))
             raise RateLimited(
-                f"More than {item.amount} {unit} in a minute. Send the same again in {seconds} "
-                "seconds.",
+                f"More than {item.amount} {unit} in a minute. Retry in {seconds} seconds.",
                 retry_after_seconds=seconds,
             )

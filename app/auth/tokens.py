@@ -32,21 +32,21 @@ class Tokens:
         return self._settings.jwt_secret is not None or self._jwks is not None
 
     def start(self) -> None:
-        """Begins to read the issuer's keys."""
+        """Begin to read the issuer's keys."""
         if self._jwks is not None:
             self._jwks.start()
 
     async def close(self) -> None:
-        """Ends the reading of the issuer's keys."""
+        """End the reading of the issuer's keys."""
         if self._jwks is not None:
             await self._jwks.close()
 
     async def principal(self, token: str) -> Principal:
-        """Whose token this is.
+        """Return the user of a token.
 
         Raises:
-            Unauthorized: it is forged, past, for somebody else, or names nobody.
-            Unavailable: the keys of the issuer can't be had.
+            Unauthorized: It is forged or expired, or for another audience, or names no user.
+            Unavailable: The issuer's keys can't be read.
         """
         settings = self._settings
         try:
@@ -79,24 +79,24 @@ class Tokens:
             return self._settings.jwt_secret.get_secret_value(), SHARED_SECRET
         if algorithm in PUBLIC_KEY and self._jwks is not None:
             return await self._jwks.key(header.get("kid"), str(algorithm)), str(algorithm)
-        raise _refused("its algorithm is not one that this service takes")
+        raise _refused("its algorithm is not accepted")
 
     def _expiry(self, claims: dict[str, Any]) -> datetime:
-        """From when on the token is refused, by this service's clock.
+        """Return when the token expires, by this service's clock.
 
         Raises:
-            Unauthorized: it lasts for longer than the settings let it.
+            Unauthorized: Its lifetime is longer than allowed.
         """
         leeway, most_hours = (
             self._settings.jwt_leeway_seconds,
             self._settings.jwt_max_lifetime_hours,
         )
         expiry, now = int(claims["exp"]), time.time()
-        # Without the time it was issued at, from now: what was issued long ago can't be told.
+        # Without the time of issue, count from now.
         start = min(now, int(claims["iat"])) if claims.get("iat") is not None else now
         if expiry - start > most_hours * 3600 + leeway:
             raise _refused(
-                f"it lasts for longer than {most_hours:g} hours "
+                f"its lifetime is longer than {most_hours:g} hours "
                 "(ACTIVITY_JWT_MAX_LIFETIME_HOURS); have the issuer sign shorter ones"
             )
         return datetime.fromtimestamp(expiry, UTC) + timedelta(seconds=leeway)
@@ -104,13 +104,13 @@ class Tokens:
     def _email(self, claims: dict[str, Any]) -> str:
         claim = self._settings.jwt_email_claim
         if not _is_verified(claims.get("email_verified", True)):
-            raise _refused("its email is not verified: email_verified must be true, or left out")
+            raise _refused("its email is not verified; `email_verified` must be true or absent")
         try:
             return claimed_email(claims[claim])
         except ValueError as error:
             raise _refused(f"its claim {claim!r} {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
-            raise _refused(f"its claim {claim!r} is no email address") from error
+            raise _refused(f"its claim {claim!r} is not an email address") from error
 
 
 def _is_verified(email_verified: object) -> bool:
@@ -119,4 +119,4 @@ def _is_verified(email_verified: object) -> bool:
 
 
 def _refused(why: str) -> Unauthorized:
-    return Unauthorized(f"The token is refused: {why}.", code="invalid_token")
+    return Unauthorized(f"Invalid token: {why}.", code="invalid_token")

@@ -1,17 +1,16 @@
-"""The client for Python backends: sends events, each of them once, and reads them.
+"""The client for Python backends: sends events exactly once, and reads them.
 
     from app.client import ActivityClient
 
     with ActivityClient("http://127.0.0.1:8000") as client:
         client.track("project_created", user_email="ada@example.com", entity_id=42)
 
-`log` and `log_batch` return once the events are committed, `track` returns at once. An event gets
-its id and its time here, once, and every attempt repeats both: however often something is sent
-again, here or by the caller, it is counted once.
+`log` and `log_batch` return once the events are committed; `track` returns at once. An event gets
+its id and its time here, once, and every attempt repeats both: however often it is sent again, here
+or by the caller, it is counted once.
 """
 
-from app.client.asynchronous import AsyncActivityClient
-from app.client.blocking import ActivityClient
+from app.client.async_client import AsyncActivityClient
 from app.client.errors import (
     AccessDenied,
     ActivityError,
@@ -24,9 +23,10 @@ from app.client.errors import (
 )
 from app.client.events import make_event
 from app.client.outbox import Counts
-from app.client.questions import Context
-from app.client.steps import Backoff
-from app.client.verdicts import EventWarning, Verdict
+from app.client.queries import Context
+from app.client.results import EventResult, EventWarning
+from app.client.retry import Backoff
+from app.client.sync_client import ActivityClient
 
 __all__ = [
     "AccessDenied",
@@ -36,6 +36,7 @@ __all__ = [
     "Backoff",
     "Context",
     "Counts",
+    "EventResult",
     "EventWarning",
     "InvalidRequest",
     "NoAnswer",
@@ -43,6 +44,5 @@ __all__ = [
     "TooExpensive",
     "TooLarge",
     "Unavailable",
-    "Verdict",
     "make_event",
 ]

@@ -1,4 +1,5 @@
-"""Where the service is and who calls it, as HTTP can carry them. No message quotes a secret."""
+"""Address of the service and credentials of the caller, as HTTP can carry them. No message quotes a
+secret."""
 
 import os
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ HIDDEN = "[key]"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The service's address.
+    """Address and credentials of the service.
 
     Attributes:
         url: without the user and password that it was given with: it stands in logs.
@@ -26,7 +27,8 @@ class Address:
 
     @classmethod
     def of(cls, url: str | None, key: str | None) -> "Address":
-        """By default `ACTIVITY_URL` and `ACTIVITY_KEY`, or this machine's port 8000 and no key.
+        """Return the address; by default `ACTIVITY_URL` and `ACTIVITY_KEY`, or port 8000 of this
+        machine and no key.
 
         Raises:
             ValueError: the URL is none, or no header takes the key.
@@ -38,16 +40,16 @@ class Address:
             parts = httpx.URL(given)
         except httpx.InvalidURL as error:
             shown = f" ({error})" if "@" not in given else ""
-            raise ValueError(f"url: this is no URL{shown}") from None
+            raise ValueError(f"url: this is not a URL{shown}") from None
         basic = (parts.username, parts.password) if parts.userinfo else None
         bare = str(parts.copy_with(username=None, password=None)).rstrip("/") if basic else given
         if parts.scheme not in {"http", "https"} or not parts.host:
             shown = repr(bare) if "@" not in bare else "this"
-            raise ValueError(f"url: {shown} is not like https://events.example.com")
+            raise ValueError(f"url: {shown} must have the form https://events.example.com")
         return cls(bare, checked_key(key or os.environ.get("ACTIVITY_KEY")), basic)
 
     def options(self) -> dict[str, Any]:
-        """The address and the credentials, as httpx takes them.
+        """Return address and credentials as options for httpx.
 
         The user and password of a proxy take `Authorization`; then the key has its own header.
         """
@@ -61,12 +63,12 @@ class Address:
         return options
 
     def without_key(self, body: bytes) -> bytes:
-        """What somebody else answered, who may repeat what they were sent."""
+        """Return a text of another server, which may repeat the key, without the key."""
         return body if self.key is None else body.replace(self.key.encode(), HIDDEN.encode())
 
 
 def checked_key(key: str | None) -> str | None:
-    """The key, without the newline that files and secrets end with; None where there is none.
+    """Return the key without a trailing newline, as files and secrets have it; None if it is empty.
 
     Raises:
         ValueError: no header takes it. The message says where, and doesn't quote it.
@@ -75,15 +77,17 @@ def checked_key(key: str | None) -> str | None:
     for place, character in enumerate(stripped, 1):
         if not "!" <= character <= "~":
             raise ValueError(
-                f"key: character {place} of {len(stripped)} is none that a key or a token has "
-                "(printable ASCII, without spaces): was something else copied with it?"
+                f"key: character {place} of {len(stripped)} can't be part of a key or a token "
+                "(printable ASCII without spaces); check whether something else was copied with "
+                "it"
             )
     return stripped or None
 
 
 def reason_of(error: httpx.RequestError) -> str:
-    """Why no answer came. What HTTP refuses to send is not quoted: it may be the key."""
+    """Return why there was no response. What HTTP refuses to send is not quoted, because it may be
+    the key."""
     name = type(error).__name__
     if isinstance(error, httpx.LocalProtocolError):
-        return f"{name}: HTTP can't carry this request"
+        return f"{name}: it can't be sent over HTTP"
     return f"{name}: {error}"

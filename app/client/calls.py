@@ -1,4 +1,4 @@
-"""Every call of the clients, step by step, without doing any (see `app.client.steps`)."""
+"""All calls of the clients, as steps without I/O (see `app.client.retry`)."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.client.errors import ActivityError, InvalidRequest, Json, TooLarge
 from app.client.events import Encoded, batch_body, batches, encode, single_body
-from app.client.questions import (
+from app.client.queries import (
     PAGE_MAX_EVENTS,
     Context,
     Page,
@@ -14,8 +14,8 @@ from app.client.questions import (
     page_of,
     params_of,
 )
-from app.client.steps import Backoff, Request, Steps, Tools, as_it_is, exchange, get, post
-from app.client.verdicts import Verdict, verdict_of, verdicts_of
+from app.client.results import EventResult, verdict_of, verdicts_of
+from app.client.retry import Backoff, Request, Steps, Tools, as_it_is, exchange, get, post
 
 EVENTS = "/api/events"
 INSIGHTS = "/api/insights"
@@ -24,7 +24,7 @@ STANDUP_TIMEOUT_SECONDS = 90.0  # a language model may write it
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """`backoff` is that of a caller who waits."""
+    """All calls. `backoff` applies while a caller waits."""
 
     tools: Tools
     backoff: Backoff
@@ -32,7 +32,7 @@ class Calls:
     def encoded(self, event: Mapping[str, object]) -> Encoded:
         return encode(event, self.tools.now())
 
-    def log(self, event: Mapping[str, object]) -> Steps[Verdict]:
+    def log(self, event: Mapping[str, object]) -> Steps[EventResult]:
         encoded = self.encoded(event)
 
         def make() -> Request:
@@ -46,9 +46,9 @@ class Calls:
 
     def log_batch(
         self, events: Iterable[Mapping[str, object]], *, own_clock: bool
-    ) -> Steps[list[Verdict]]:
-        """In order. What can't be JSON is `rejected` here."""
-        verdicts: dict[int, Verdict] = {}
+    ) -> Steps[list[EventResult]]:
+        """Log events in order. An event that can't be encoded as JSON is `rejected` here."""
+        verdicts: dict[int, EventResult] = {}
         places: list[int] = []  # of those that can be sent
 
         def encoded() -> Iterator[Encoded]:
@@ -57,7 +57,7 @@ class Calls:
                     each = self.encoded(event)
                 except InvalidRequest as error:
                     event_id = error.details["event_id"]
-                    verdicts[place] = Verdict(
+                    verdicts[place] = EventResult(
                         event_id, "rejected", error.code, "event", error.message
                     )
                 else:
@@ -80,21 +80,23 @@ class Calls:
 
     def send(
         self, batch: list[Encoded], backoff: Backoff, *, own_clock: bool = True
-    ) -> Steps[list[Verdict]]:
-        """One batch, or its halves where it is too large: so that no event hinders another."""
+    ) -> Steps[list[EventResult]]:
+        """Send one batch, or its halves if it is too large, so that no event blocks another."""
 
         def make() -> Request:
             sent_at = self.tools.now() if own_clock else None
             return post(f"{EVENTS}/log/batch", batch_body(batch, sent_at))
 
-        def read(body: Json) -> list[Verdict]:
+        def read(body: Json) -> list[EventResult]:
             return verdicts_of(body, [each.event_id for each in batch])
 
         try:
             return (yield from exchange(make, read, self.tools, backoff))
         except TooLarge as error:
             if len(batch) == 1:
-                return [Verdict(batch[0].event_id, "rejected", error.code, "event", error.message)]
+                return [
+                    EventResult(batch[0].event_id, "rejected", error.code, "event", error.message)
+                ]
         middle = len(batch) // 2
         first = yield from self.send(batch[:middle], backoff, own_clock=own_clock)
         return first + (yield from self.send(batch[middle:], backoff, own_clock=own_clock))
@@ -104,7 +106,7 @@ class Calls:
         return (yield from exchange(lambda: request, page_of, self.tools, self.backoff))
 
     def recent(self, limit: int, filters: Mapping[str, object]) -> Steps[list[Json]]:
-        """As many as that, from as many pages as it takes."""
+        """Return that many events, from as many pages as needed."""
         events: list[Json] = []
         cursor: str | None = None
         while True:
@@ -132,7 +134,8 @@ class Calls:
         return self._ask(f"{INSIGHTS}/next-actions", {"user_email": user_email, "limit": limit})
 
     def standup(self, user_email: str, days: int | None, tz: str | None) -> Steps[Json]:
-        """Not again where no answer came: it is dear, and may still be being written."""
+        """Request a standup, without retry after a missing response: generation is expensive, and
+        may still be running."""
         given = {"user_email": user_email, "days": days, "tz": tz}
         body = {name: value for name, value in given.items() if value is not None}
         request = post(
@@ -151,5 +154,5 @@ class Calls:
         return (yield from exchange(lambda: request, as_it_is, self.tools, self.backoff))
 
 
-def _in_order(verdicts: Mapping[int, Verdict]) -> list[Verdict]:
+def _in_order(verdicts: Mapping[int, EventResult]) -> list[EventResult]:
     return [verdicts[place] for place in sorted(verdicts)]

@@ -1,4 +1,4 @@
-"""What both clients are set up with."""
+"""Configuration of both clients."""
 
 import logging
 import random
@@ -16,7 +16,7 @@ from app.client.drops import Drops, OnDrop
 from app.client.errors import ActivityError, InvalidRequest
 from app.client.events import Encoded, EventFields, make_event
 from app.client.outbox import Counts, Limits
-from app.client.steps import BACKGROUND, DIRECT, Answer, Backoff, Request, Silence, Tools
+from app.client.retry import BACKGROUND, DIRECT, Answer, Backoff, NoResponse, Request, Tools
 
 logger = logging.getLogger("activity_events.client")
 
@@ -29,7 +29,7 @@ CLOSE_TIMEOUT_SECONDS = 5.0
 
 
 class Sender(Protocol):
-    """What takes events for the background."""
+    """Sends events in the background."""
 
     def add(self, event: Encoded) -> bool: ...
 
@@ -42,20 +42,20 @@ S = TypeVar("S", bound=Sender)
 
 
 class Configured(Generic[S]):
-    """Says where the service is, who calls, how patiently, and how much may wait.
+    """Configuration of a client: address, credentials, retries and buffer.
 
     Args:
-        url: of the service; by default `ACTIVITY_URL`, or this machine's port 8000. A user and
-            password in it are those of a proxy in front of it.
-        key: a key or a user's token; by default `ACTIVITY_KEY`, or none.
-        timeout_seconds: for connecting, sending and each part of an answer.
-        backoff: how often a call is tried before it fails.
-        background_backoff: how often a batch of `track` is tried before it is dropped.
-        flush_at: events that make a batch of `track`.
-        flush_after_seconds: the longest that `track` waits for more.
-        buffer_max_events, buffer_max_bytes: what may wait; beyond that, `track` drops.
-        on_drop: is told of every event that `track` took and gave up, with its id and time, and of
-            the reason. `log_batch` may be given them again, later: nothing is counted twice.
+        url: URL of the service; by default `ACTIVITY_URL`, or port 8000 of this machine. A user
+            and password in it belong to a proxy in front of the service.
+        key: An API key or a user token; by default `ACTIVITY_KEY`, or none.
+        timeout_seconds: Timeout for connecting, sending and each part of a response.
+        backoff: Retries of a call before it fails.
+        background_backoff: Retries of a batch of `track` before it is dropped.
+        flush_at: Number of events that make a batch of `track`.
+        flush_after_seconds: Maximum time that `track` waits for more events.
+        buffer_max_events, buffer_max_bytes: Size of the buffer; beyond it, `track` drops events.
+        on_drop: Called with every event that `track` accepted and gave up, with its id and time,
+            and with the reason. You can pass them to `log_batch` later: none is counted twice.
 
     Raises:
         ValueError: the URL is none, or no header takes the key.
@@ -89,12 +89,12 @@ class Configured(Generic[S]):
         self._open()
 
     def _open(self) -> None:
-        """Makes what sends: `_sender`, and what asks."""
+        """Create the sender (`_sender`) and the HTTP client."""
         raise NotImplementedError
 
     def track(self, event_type: str, **fields: Unpack[EventFields]) -> str | None:
-        """Leaves an event to the background, and returns its id at once; None where it is dropped,
-        of which `on_drop` is told. Nothing that is in the event makes it fail."""
+        """Queue an event for the background and return its id at once; None if it is dropped, which
+        `on_drop` reports. No content of the event makes it fail."""
         event = make_event(event_type, **fields)
         try:
             encoded = self._calls.encoded(event)
@@ -106,14 +106,14 @@ class Configured(Generic[S]):
 
     @property
     def counts(self) -> Counts:
-        """What became of what was tracked."""
+        """Counts of tracked events, by outcome."""
         return self._sender.counts()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url}>"
 
     def _say(self, error: ActivityError, seconds: float) -> None:
-        logger.warning("%s: %s; again in %.1f s", self.url, error, seconds)
+        logger.warning("%s: %s; retrying in %.1f s", self.url, error, seconds)
 
     def _http_options(self) -> dict[str, Any]:
         options = self._address.options()
@@ -130,7 +130,7 @@ class Configured(Generic[S]):
         }
 
     def _request(self, request: Request) -> dict[str, Any]:
-        """A request as httpx takes it."""
+        """Build a request for httpx."""
         headers: Mapping[str, str] = positions.headers(self.url)
         if request.body is not None:
             headers = {**headers, "Content-Type": "application/json"}
@@ -157,5 +157,5 @@ class Configured(Generic[S]):
         return Answer(response.status_code, body, response.headers.get("retry-after"))
 
 
-def silence_of(error: httpx.RequestError) -> Silence:
-    return Silence(reason_of(error))
+def silence_of(error: httpx.RequestError) -> NoResponse:
+    return NoResponse(reason_of(error))

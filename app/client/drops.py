@@ -1,4 +1,4 @@
-"""Nothing is dropped silently: a warning in the log, and the owner's callback."""
+"""Reporting of dropped events: a warning in the log, and the owner's callback."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ OnDrop = Callable[[list[Json], str], None]
 
 
 class Drops:
-    """Reports what is given up. `on_drop` is told on whichever thread noticed."""
+    """Reports dropped events. `on_drop` is called on the thread that noticed."""
 
     def __init__(self, on_drop: OnDrop | None) -> None:
         self._on_drop = on_drop
@@ -38,7 +38,7 @@ class Drops:
             logger.exception("on_drop failed")
 
     def say_the_rest(self) -> None:
-        """What was held back of the warnings."""
+        """Log the warnings that were held back."""
         for reason in [reason for reason, count in self._unsaid.items() if count]:
             self._say(reason)
 

@@ -1,18 +1,18 @@
-"""The errors of a call. Each is raised only after retries did not help.
+"""Errors of a call. Each is raised only after retries did not help.
 
 ActivityError
-├── InvalidRequest   400, 404, 405, 409, 415, 422   the same again fails the same
-│   └── TooLarge     413                            less at a time may pass
-├── AccessDenied     401, 403                       no key, a wrong one, or another's data
-├── TooExpensive     503 too_expensive              ask for less
-├── RateLimited      429                            `retry_after` says when
-└── Unavailable      408, 5xx                       the same again, later, is safe
-    └── NoAnswer     -                              refused, cut, timed out, or not understood
+├── InvalidRequest   400, 404, 405, 409, 415, 422   don't retry: it fails again
+│   └── TooLarge     413                            send less at a time
+├── AccessDenied     401, 403                       no key, a wrong key, or another user's data
+├── TooExpensive     503 too_expensive              request less
+├── RateLimited      429                            retry after `retry_after`
+└── Unavailable      408, 5xx                       retrying later is safe
+    └── NoAnswer     -                              refused, cut off, timed out, or malformed
 """
 
 from typing import Any
 
-from app.client.verdicts import Verdict
+from app.client.results import EventResult
 
 Json = dict[str, Any]
 
@@ -21,15 +21,15 @@ class ActivityError(Exception):
     """A call failed.
 
     Attributes:
-        code: the service's stable code, or this client's: `no_answer`, `unreadable_answer`,
+        code: The service's stable code, or this client's: `no_answer`, `unreadable_answer`,
             `unexpected_answer`, `invalid_value`.
-        message: in words.
-        details: what the service tells besides.
-        status: of the last answer; None where there was none.
-        retry_after: in seconds, where the service said so.
-        events: of `log` and `log_batch`: what was not acknowledged, each with its id and time.
-            Given to `log_batch` again, nothing of it is counted twice.
-        verdicts: of `log_batch`: on the events before those.
+        message: The reason in plain words.
+        details: Further details from the service.
+        status: Status of the last response; None if there was no response.
+        retry_after: Seconds to wait, if the service requested it.
+        events: For `log` and `log_batch`: the events that were not acknowledged, with id and time.
+            Pass them to `log_batch` again; no event is counted twice.
+        verdicts: For `log_batch`: the results of the events before those.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ActivityError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.events: list[Json] = []
-        self.verdicts: list[Verdict] = []
+        self.verdicts: list[EventResult] = []
 
 
 class InvalidRequest(ActivityError):

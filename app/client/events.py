@@ -1,4 +1,4 @@
-"""An event on its way out: named once, timed once, turned into bytes once."""
+"""Encoding of events: each gets its id, its time and its bytes once."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any, Required, TypedDict
 from uuid import UUID
 
 from app.client.errors import InvalidRequest, Json
-from app.uuid7 import uuid7
+from app.formats.uuid7 import uuid7
 
 # The service's limits, as it comes. Where it is set up for less, its 413 has batches halved.
 BATCH_MAX_EVENTS = 1000
@@ -22,7 +22,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class EventFields(TypedDict, total=False):
-    """An event but for its type. What is left out, or None, the service has a default for."""
+    """Fields of an event without its type. For None, the service has a default."""
 
     user_email: Required[str]
     entity_type: str | None
@@ -41,7 +41,7 @@ class EventFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One event's JSON: the same bytes at every attempt."""
+    """The JSON of one event: the same bytes for every attempt."""
 
     event_id: str
     body: bytes
@@ -69,7 +69,7 @@ def make_event(
     session_seq: int | None = None,
     context_snapshot: Mapping[str, Any] | None = None,
 ) -> Json:
-    """An event for `log_batch`; its parameters are those of `log` and `track`.
+    """Return an event for `log_batch`; its parameters are those of `log` and `track`.
 
     Args:
         event_timestamp: when it happened, by this machine's clock; by default now. Without a time
@@ -96,7 +96,7 @@ def make_event(
 
 
 def encode(event: Mapping[str, object], now: datetime) -> Encoded:
-    """The event as it is sent, with an id and a time where it has none.
+    """Encode an event, and add an id and a time if it has none.
 
     Instants, dates, UUIDs and decimals become text, enums their values, sets lists.
 
@@ -118,7 +118,7 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(
-            f"the event can't be JSON: {error}",
+            f"the event can't be encoded as JSON: {error}",
             code="invalid_value",
             details={"event_id": str(event_id)},
         ) from error
@@ -126,8 +126,8 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
 
 
 def _utf8(text: str) -> bytes:
-    """The bytes of JSON. Half a character goes out escaped: the service replaces it where it
-    stands, and says so."""
+    """Encode JSON as UTF-8. An incomplete character is sent escaped: the service replaces it and
+    warns about it."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -146,16 +146,16 @@ def _as_json(value: object) -> object:
             return list(value)
         case Mapping():
             return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} can't be encoded as JSON")
 
 
 def single_body(event: Encoded, sent_at: datetime) -> bytes:
-    """The body of `POST /api/events/log`."""
+    """Return the body of `POST /api/events/log`."""
     return b'{"sent_at":"%b",%b' % (sent_at.isoformat().encode(), event.body[1:])
 
 
 def batch_body(events: Iterable[Encoded], sent_at: datetime | None) -> bytes:
-    """The body of `POST /api/events/log/batch`."""
+    """Return the body of `POST /api/events/log/batch`."""
     stamp = b"" if sent_at is None else b'"sent_at":"%b",' % sent_at.isoformat().encode()
     return b'{%b"events":[%b]}' % (stamp, b",".join(event.body for event in events))
 
@@ -166,7 +166,8 @@ def batches(
     events_max: int = BATCH_MAX_EVENTS,
     bytes_max: int = BATCH_MAX_BYTES,
 ) -> Iterator[list[Encoded]]:
-    """In order, each within the limits; an event that is too large for them is alone."""
+    """Yield batches in order, each within the limits; an event that is too large for them is sent
+    alone."""
     batch: list[Encoded] = []
     size = 0
     for event in events:

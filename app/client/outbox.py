@@ -1,6 +1,6 @@
-"""The events that wait to be sent in the background: a bounded queue, and its books.
+"""Events that wait to be sent in the background: a bounded queue, and its counts.
 
-It knows neither threads nor tasks: whoever has it lets one in at a time, and brings the clock.
+It knows neither threads nor tasks: its owner serializes access, and passes the clock.
 """
 
 from collections import deque
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.client.events import BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Encoded
-from app.client.verdicts import Verdict
+from app.client.results import EventResult
 
 FULL = "buffer_full"
 CLOSED = "closed"
@@ -19,9 +19,11 @@ INTERNAL = "internal"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A batch goes once it has `flush_at` events, or its first one is `flush_after_seconds` old.
+    """Limits of the outbox: a batch is due once it has `flush_at` events, or its first one is
+    `flush_after_seconds` old.
 
-    At most so many events, of so many bytes, wait or are being sent; what comes then is dropped.
+    The number and bytes of events that wait or are in flight are limited; further events are
+    dropped.
     """
 
     flush_at: int
@@ -32,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of what was tracked, each event is delivered, dropped or waiting."""
+    """Counts of tracked events: each one is delivered, dropped or waiting."""
 
     tracked: int
     delivered: int
@@ -42,14 +44,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Events that are given up, and why: the service's code, or one of those above."""
+    """Dropped events with the reason: the service's code, or one of those above."""
 
     events: list[Encoded]
     reason: str
 
 
 class Outbox:
-    """First in, first out, one batch at a time."""
+    """A queue, first in, first out, with one batch in flight."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -63,7 +65,7 @@ class Outbox:
         self._dropped = 0
 
     def add(self, event: Encoded, at: float) -> bool:
-        """False where there is no room; the event is counted as dropped then."""
+        """Add an event; return False if there is no room, and count the event as dropped."""
         held = len(self._waiting) + len(self._in_flight)
         size = self._bytes + len(event.body)
         if held >= self._limits.events_max or size > self._limits.bytes_max:
@@ -75,7 +77,7 @@ class Outbox:
         return True
 
     def refuse(self) -> None:
-        """Counts an event that never came in."""
+        """Count an event that was never accepted."""
         self._dropped += 1
 
     @property
@@ -84,7 +86,7 @@ class Outbox:
 
     @property
     def entered(self) -> int:
-        """How many came in so far. Once as many have left, those are settled."""
+        """Number of events accepted so far. Once as many have left, those are settled."""
         return self._entered
 
     @property
@@ -96,11 +98,11 @@ class Outbox:
         return Counts(self._delivered + self._dropped + held, self._delivered, self._dropped, held)
 
     def flush(self) -> None:
-        """What waits now is due."""
+        """Make all waiting events due."""
         self._flush_to = self._entered
 
     def due_in(self, now: float) -> float | None:
-        """Seconds until a batch is to be taken; None while nothing waits."""
+        """Return the seconds until a batch is due; None while nothing waits."""
         if not self._waiting:
             return None
         if len(self._waiting) >= self._limits.flush_at or self._left < self._flush_to:
@@ -108,11 +110,12 @@ class Outbox:
         return max(0.0, self._waiting[0][1] + self._limits.flush_after_seconds - now)
 
     def rouses(self, now: float) -> bool:
-        """Whether the event that was just added is one to wake the sender for."""
+        """Whether the event just added must wake the sender."""
         return len(self._waiting) == 1 or self.due_in(now) == 0
 
     def take(self) -> list[Encoded]:
-        """The next batch, as large as the service takes one: after an outage there is much."""
+        """Take the next batch, as large as the service allows: after an outage there can be many
+        events."""
         batch: list[Encoded] = []
         size = 0
         while self._waiting and len(batch) < BATCH_MAX_EVENTS:
@@ -123,8 +126,8 @@ class Outbox:
         self._in_flight = batch
         return batch
 
-    def settle(self, batch: list[Encoded], verdicts: list[Verdict]) -> list[Drop]:
-        """The batch in flight was answered; what was rejected of it, by the code."""
+    def settle(self, batch: list[Encoded], verdicts: list[EventResult]) -> list[Drop]:
+        """Settle the batch in flight, with its rejected events by code."""
         if not self._land(batch):
             return []
         rejected = [
@@ -141,14 +144,14 @@ class Outbox:
         ]
 
     def give_up(self, batch: list[Encoded], reason: str) -> list[Drop]:
-        """The batch in flight could not be sent."""
+        """Drop the batch in flight, which could not be sent."""
         if not self._land(batch):
             return []
         self._dropped += len(batch)
         return [Drop(batch, reason)]
 
     def abandon(self, reason: str) -> list[Drop]:
-        """Empties it, also of what is in flight: that may yet arrive."""
+        """Empty the outbox, including the batch in flight, which may still arrive."""
         events = self._in_flight + [event for event, _ in self._waiting]
         self._in_flight = []
         self._waiting.clear()
@@ -158,11 +161,12 @@ class Outbox:
         return [Drop(events, reason)] if events else []
 
     def leave(self, batch: list[Encoded]) -> None:
-        """The batch is settled, and what was dropped of it reported: nobody waits for it longer."""
+        """Mark the batch as settled and its drops as reported, so that `flush` no longer waits for
+        it."""
         self._left = min(self._entered, self._left + len(batch))
 
     def _land(self, batch: list[Encoded]) -> bool:
-        """False where it was abandoned meanwhile, and is in the books already."""
+        """Return False if the batch was abandoned meanwhile, and is already counted."""
         if self._in_flight is not batch:
             return False
         self._in_flight = []

@@ -1,7 +1,7 @@
-"""How far each service was when this process last wrote to it: so that it reads what it wrote, also
-where the service reads from a copy of its database that is a moment behind.
+"""Latest position of this process's writes by service, so that it can read its own writes, also if
+the service reads from a replica that is a moment behind.
 
-All clients of the process share it, as one with a key to write and one with a key to read do.
+All clients of the process share it, such as one with a write key and one with a read key.
 """
 
 import os
@@ -16,7 +16,7 @@ _latest: dict[str, str] = {}
 
 
 def _after_fork() -> None:
-    """In the child: a thread that is not there may hold the lock."""
+    """Reset the lock in the child: a thread that no longer exists may hold it."""
     global _lock
     _lock = threading.Lock()
 
@@ -26,13 +26,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def note(url: str, position: str | None) -> None:
-    """What the service at this URL has answered with; answers may come in any order."""
+    """Note the position of a response of the service at this URL; responses can come in any
+    order."""
     if position is not None and _POSITION.fullmatch(position):
         with _lock:
             _latest[url] = max(position, _latest.get(url, ""))
 
 
 def headers(url: str) -> dict[str, str]:
-    """What a request to it tells."""
+    """Return the headers of a request to it."""
     position = _latest.get(url)
     return {} if position is None else {HEADER: position}

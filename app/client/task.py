@@ -19,17 +19,17 @@ from app.client.outbox import (
     Limits,
     Outbox,
 )
-from app.client.steps import Pause, pause_ends_at
-from app.client.verdicts import Verdict
+from app.client.results import EventResult
+from app.client.retry import Pause, pause_ends_at
 
 logger = logging.getLogger("activity_events.client")
 
 # Sends a batch, and pauses with what it is given.
-Send = Callable[[list[Encoded], Callable[[Pause], Awaitable[None]]], Awaitable[list[Verdict]]]
+Send = Callable[[list[Encoded], Callable[[Pause], Awaitable[None]]], Awaitable[list[EventResult]]]
 
 
 class TaskSender:
-    """Of one event loop. Its task begins with the first event."""
+    """A sender for one event loop. Its task starts with the first event."""
 
     def __init__(self, send: Send, limits: Limits, drops: Drops) -> None:
         self._send = send
@@ -42,7 +42,7 @@ class TaskSender:
         self._closing_at: float | None = None
 
     def add(self, event: Encoded) -> bool:
-        """Returns at once; False where the event is dropped."""
+        """Add an event and return at once; False if the event is dropped."""
         closed = self._closing_at is not None
         if closed:
             self._outbox.refuse()
@@ -56,11 +56,11 @@ class TaskSender:
         return False
 
     def refuse(self) -> None:
-        """Counts an event that can't be sent at all."""
+        """Count an event that can't be sent at all."""
         self._outbox.refuse()
 
     async def flush(self, timeout_seconds: float | None) -> bool:
-        """Waits until all that was added before is delivered or dropped; False: not in time."""
+        """Wait until all events added before are delivered or dropped; return False on timeout."""
         target = self._outbox.entered
         self._outbox.flush()
         self._roused.set()
@@ -74,7 +74,7 @@ class TaskSender:
         return True
 
     async def close(self, timeout_seconds: float) -> None:
-        """Sends what it can in that time, and drops the rest."""
+        """Send what is possible in that time, and drop the rest."""
         if self._closing_at is None:
             self._closing_at = time.monotonic()
         self._closing.set()
@@ -128,7 +128,7 @@ class TaskSender:
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:
-    """Until then at most."""
+    """Wait until then at most."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

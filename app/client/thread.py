@@ -9,22 +9,22 @@ from app.client.drops import Drops
 from app.client.errors import ActivityError
 from app.client.events import Encoded
 from app.client.outbox import CLOSED, FULL, INTERNAL, NOT_IN_TIME, Counts, Drop, Limits, Outbox
-from app.client.steps import Pause, pause_ends_at
-from app.client.verdicts import Verdict
+from app.client.results import EventResult
+from app.client.retry import Pause, pause_ends_at
 
 logger = logging.getLogger("activity_events.client")
 
 # Sends a batch, and pauses with what it is given.
-Send = Callable[[list[Encoded], Callable[[Pause], None]], list[Verdict]]
+Send = Callable[[list[Encoded], Callable[[Pause], None]], list[EventResult]]
 
 
 class Abandoned(Exception):
-    """Leaves a call whose batch was given up meanwhile."""
+    """Ends a call whose batch was given up meanwhile."""
 
 
 class ThreadSender:
-    """Any thread may call it. Its own thread begins with the first event, and is a daemon: an
-    interpreter that ends doesn't wait for it, but for `close`."""
+    """A sender that any thread can call. Its own daemon thread starts with the first event: an
+    interpreter that exits waits for `close` instead of it."""
 
     def __init__(self, send: Send, limits: Limits, drops: Drops) -> None:
         self._send = send
@@ -36,7 +36,7 @@ class ThreadSender:
         self._abandoned = False
 
     def add(self, event: Encoded) -> bool:
-        """Returns at once; False where the event is dropped."""
+        """Add an event and return at once; False if the event is dropped."""
         with self._changed:
             closed = self._closing_at is not None
             if closed:
@@ -51,12 +51,12 @@ class ThreadSender:
         return taken
 
     def refuse(self) -> None:
-        """Counts an event that can't be sent at all."""
+        """Count an event that can't be sent at all."""
         with self._changed:
             self._outbox.refuse()
 
     def flush(self, timeout_seconds: float | None) -> bool:
-        """Waits until all that was added before is delivered or dropped; False: not in time."""
+        """Wait until all events added before are delivered or dropped; return False on timeout."""
         with self._changed:
             target = self._outbox.entered
             self._outbox.flush()
@@ -66,7 +66,8 @@ class ThreadSender:
             return self._changed.wait_for(lambda: self._outbox.left >= target, timeout_seconds)
 
     def close(self, timeout_seconds: float) -> bool:
-        """Sends what it can in that time, drops the rest; whether the thread has ended."""
+        """Send what is possible in that time, and drop the rest; return whether the thread has
+        ended."""
         with self._changed:
             if self._closing_at is None:
                 self._closing_at = time.monotonic()
@@ -102,7 +103,7 @@ class ThreadSender:
                 self._changed.notify_all()
 
     def _next(self) -> list[Encoded] | None:
-        """Waits for the next batch; None is the end."""
+        """Wait for the next batch; None means the end."""
         with self._changed:
             while (seconds := self._outbox.due_in(time.monotonic())) != 0:
                 if self._abandoned:

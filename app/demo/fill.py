@@ -1,7 +1,7 @@
-"""A team's days, streamed into the tables on the way of an import.
+"""Filling of a demo: a team's days, streamed into the tables like an import.
 
-A day's events hang on the seed, the person, the day and the storyline alone. So the same again adds
-nothing, however many days are asked for; and a later filling adds the days since.
+A day's events depend only on the seed, the person, the day and the storyline. So running it again
+adds nothing, whatever the number of days, and a later run adds the days since.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.db import Database
+from app.database.sessions import Database
 from app.demo.email_work import email_work
 from app.demo.other_work import other_work
 from app.demo.people import Person, team
@@ -27,8 +27,8 @@ from app.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What is to be made: `days` calendar days of the zone, of which the last one is that of `now`,
-    and nothing after `now`."""
+    """Options of a demo: `days` calendar days of the zone, up to and including that of `now`, and
+    nothing after `now`."""
 
     users: int
     days: int
@@ -96,14 +96,14 @@ async def fill(
     on_rejected: OnRejected,
     on_progress: Callable[[int], None],
 ) -> ImportCounts:
-    """Writes all events, and sums up the days that are over, so that reading is fast at once.
+    """Write all events, and sum up the days that are over, so that reading is fast at once.
 
     Args:
-        on_rejected: is told each event that the settings forbid, and why.
-        on_progress: is told of user-days that are done, in the end of all.
+        on_rejected: Called with each event that the settings forbid, and the reason.
+        on_progress: Called with the number of user-days that are done.
 
     Raises:
-        Unavailable: the database failed; the same again goes on.
+        Unavailable: the database failed; run it again to resume.
     """
     left = demo.user_days
 
@@ -126,4 +126,4 @@ async def fill(
 
 
 async def _no_privacy(_: list[PrivacyLine]) -> None:
-    """Nobody of the demo opts out."""
+    """Ignore privacy lines, because no user of the demo opts out."""

@@ -1,12 +1,11 @@
-"""How people of the team work: what is usual, and who does otherwise. This is the truth that the
-dashboard and the insights are to find again."""
+"""Habits of the demo team: what is usual, and which people differ. Dashboard and insights are
+expected to find them again."""
 
 from dataclasses import dataclass, replace
 from random import Random
 
 from app.demo.streams import chosen
 
-PRIORITIES = ("low", "medium", "high", "urgent")
 NEWSLETTER = "newsletter"
 
 Weights = tuple[tuple[str, float], ...]
@@ -14,8 +13,8 @@ Weights = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When in the day somebody works: local hours with their weights, in order. Hours from 24 on
-    are those after midnight, which still belong to the day before."""
+    """Working hours of a person: local hours with their weights, in order. Hours from 24 on are
+    those after midnight, which belong to the day before."""
 
     hours: tuple[tuple[int, float], ...]
 
@@ -71,7 +70,7 @@ class Habits:
         task_median_minutes: from `project_subtask_created` to `project_subtask_completed` of the
             same sub-task, where both are on one day; it is the `duration_ms` of the latter.
         tasks_later: of the finished sub-tasks, those finished on a later day.
-        tasks_finished: of all sub-tasks; the others stay open for good.
+        tasks_finished: of all sub-tasks; the others stay open forever.
         projects_finished: of all projects; the others are never archived, nor a goal reached.
         standup: of the days, those with a standup.
         morning_routine: each day begins with a standup and the first email, in this order.
@@ -107,8 +106,8 @@ USUAL = Habits()
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """Somebody with a habit of their own: its `key`, and the command that shows it, but for whom
-    and when it asks."""
+    """A person with a special habit: its `key`, and the command that shows it, without user and
+    window."""
 
     key: str
     first_name: str
@@ -120,7 +119,7 @@ class Character:
         return f"{self.first_name}@example.com"
 
 
-# In this order they come into the team, before everybody else.
+# In this order they join the team, before ordinary people.
 CHARACTERS: tuple[Character, ...] = (
     Character("night", "nadia", replace(USUAL, rhythm=NIGHT, standup=0.0), "analytics heatmap"),
     Character(
@@ -194,9 +193,9 @@ CHARACTERS: tuple[Character, ...] = (
 
 
 def character(key: str) -> Character:
-    """The one with this habit.
+    """Return the character with this habit.
 
     Raises:
-        KeyError: nobody has it.
+        KeyError: No character has it.
     """
     return {each.key: each for each in CHARACTERS}[key]

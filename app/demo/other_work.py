@@ -96,7 +96,7 @@ def _dialogs(day: Today) -> Iterator[Act]:
 
 
 def _suggestions(day: Today) -> Iterator[Act]:
-    """Of the launched feature: nothing before its day, then more and more."""
+    """Generate suggestions of the launched feature: none before its day, then more and more."""
     own = stream(day.person.seed, day.person.email, "adopts").randrange(LAUNCH.adopted_within_days)
     days = (day.on - day.storyline.launched_on).days - own
     if days < 0:

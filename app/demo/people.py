@@ -7,7 +7,7 @@ from app.demo.habits import CHARACTERS, USUAL, Habits, Rhythm
 from app.demo.storyline import A_MONDAY, Storyline
 from app.demo.streams import chosen, stream
 
-# Nobody here is called as the users of the README's examples are, who get erased there.
+# No name of a user in the documentation's examples, which erase that user.
 FIRST_NAMES = [
     "amira",
     "ben",
@@ -89,7 +89,7 @@ class Person:
     left_on: date | None = None
 
     def works_on(self, on: date) -> bool:
-        """Whether they are there that day; it hangs on nothing but them and the day."""
+        """Whether the person works that day; it depends only on person and day."""
         if self.joined_on is not None and on < self.joined_on:
             return False
         if self.left_on is not None and on > self.left_on:
@@ -107,7 +107,7 @@ class Person:
 
 
 def team(seed: int, users: int, storyline: Storyline) -> tuple[Person, ...]:
-    """So many people: first those with habits of their own, then everybody else."""
+    """Return a team of this size: first the characters, then ordinary people."""
     people = [
         Person(seed, number, each.email, each.habits) for number, each in enumerate(CHARACTERS, 1)
     ]
@@ -117,7 +117,7 @@ def team(seed: int, users: int, storyline: Storyline) -> tuple[Person, ...]:
 
 
 def team_emails() -> frozenset[str]:
-    """The addresses of everybody who can be in a team, of whatever size and seed."""
+    """Return the addresses of all people of any team, of any size and seed."""
     others = (_email_of(place) for place in range(USERS_MAX - len(CHARACTERS)))
     return frozenset([*(each.email for each in CHARACTERS), *others])
 

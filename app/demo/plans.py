@@ -1,5 +1,5 @@
-"""What goes over more than a day: projects and their sub-tasks, begun on one day and finished on
-another. A day's plans hang on that day alone, so that a later day can ask for them again."""
+"""Plans that take more than a day: projects and their sub-tasks, started on one day and finished on
+another. A day's plans depend on that day alone, so a later day can recompute them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -70,7 +70,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What somebody begins on one day, but for sub-tasks; `projects` are those made by hand."""
+    """Things that a person begins on one day, without sub-tasks; `projects` are those made
+    by hand."""
 
     projects: tuple[Project, ...] = ()
     attempts: tuple[Attempt, ...] = ()
@@ -90,7 +91,8 @@ class Plans:
         self.tasks: Callable[[Person, date], tuple[Task, ...]] = lru_cache(kept)(self._tasks)
 
     def open_projects(self, person: Person, on: date) -> list[Project]:
-        """Those that are worked on that day, the oldest first; but for those of the day itself."""
+        """Return the projects in progress that day, oldest first, without those of the day
+        itself."""
         return [
             project
             for days in range(max(PROJECT_DAYS), 0, -1)
@@ -186,8 +188,8 @@ def _serial(day: Today, place: str) -> str:
 
 
 def _next_day(person: Person, on: date, days: int) -> date:
-    """So many days later, or the last before that on which they work: things are finished by
-    somebody who is there."""
+    """Return the working day a number of days later, or the last one before: only people who work
+    finish things."""
     for each in range(days, 0, -1):
         if person.works_on(on + timedelta(days=each)):
             return on + timedelta(days=each)

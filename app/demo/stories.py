@@ -1,4 +1,4 @@
-"""What is to be found in a demo: who, what, when, and the command that shows it."""
+"""Stories of the demo: who, what, when, and the command that shows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ TEAM_LAUNCH = "analytics timeseries --bucket week --event-category ai --split-by
 
 
 def stories(demo: Demo, program: str = "activity-events") -> list[Story]:
-    """Those that the demo's people and days show, the team's own first.
+    """Return the stories that the demo's people and days show, the team's own first.
 
     Args:
         program: how the commands begin.

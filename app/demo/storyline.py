@@ -1,7 +1,7 @@
-"""What happens to the team as a whole, and when.
+"""Events that affect the whole team, and their dates.
 
-The days hang on an anchor that moves on every few weeks only: filled again within that time, a
-database gets what is new since, and nothing that it has is told differently.
+The dates depend on an anchor that moves only every few weeks: filling again within that time adds
+only new events, and changes none that exist.
 """
 
 from dataclasses import dataclass
@@ -54,26 +54,26 @@ class Storyline:
 
     @property
     def last_on(self) -> date:
-        """The last day to be told the same; on the next one, the anchor moves on."""
+        """The last day with this anchor; it moves on the next day."""
         return self.anchor_on + timedelta(weeks=ANCHORS_WEEKS, days=-1)
 
     def is_broken(self, on: date) -> bool:
         return self.broken_first_on <= on <= self.broken_last_on
 
     def completed_share(self, on: date) -> float:
-        """Of the wizards started on that day."""
+        """The share of wizards started on that day that are completed."""
         broken = self.is_broken(on)
         return BROKEN_FUNNEL.completed_when_broken if broken else BROKEN_FUNNEL.completed_usually
 
     def errors_share(self, on: date) -> float:
-        """Of the wizards cancelled on that day."""
+        """The share of wizards cancelled on that day because of errors."""
         return (
             BROKEN_FUNNEL.errors_when_broken if self.is_broken(on) else BROKEN_FUNNEL.errors_usually
         )
 
 
 def storyline_at(end_on: date) -> Storyline:
-    """The stories as they are told to somebody who looks on that day."""
+    """Return the storyline as of that day."""
     anchor_on = end_on - timedelta(days=(end_on - A_MONDAY).days % (7 * ANCHORS_WEEKS))
     broken_first_on = anchor_on - timedelta(weeks=BROKEN_FUNNEL.starts_weeks_before)
     return Storyline(

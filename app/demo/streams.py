@@ -50,7 +50,7 @@ def chosen(rng: Random, weighted: Sequence[tuple[T, float]]) -> T:
 
 
 def some(rng: Random, mean: float) -> int:
-    """How many there are of what happens `mean` times on average (Poisson)."""
+    """Draw a number of events with this `mean` (Poisson)."""
     limit, product, count = math.exp(-mean), rng.random(), 0
     while product > limit:
         product *= rng.random()

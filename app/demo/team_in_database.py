@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.database.sessions import Database
 from app.demo.people import team_emails
 from app.models import AppUser
-from app.privacy.cleanup import clean_up
+from app.privacy.delete_events import clean_up
 from app.privacy.idle_users import forget_idle_users
 from app.settings import Settings
 
 
 async def count_others(database: Database) -> int:
-    """How many users there are who are none of the team."""
+    """Count users who are not part of the team."""
     is_other = AppUser.email.not_in(team_emails())
     async with database.read() as session:
         statement = select(func.count()).where(AppUser.email.is_not(None), is_other)
@@ -22,7 +22,7 @@ async def count_others(database: Database) -> int:
 
 
 async def team_of(database: Database) -> list[str]:
-    """The addresses of the team's people who are there."""
+    """Return the addresses of the team's people in the database."""
     async with database.read() as session:
         statement = select(AppUser.email).where(AppUser.email.in_(team_emails()))
         return sorted(str(email) for email in await session.scalars(statement))
@@ -41,7 +41,7 @@ async def remove_team(
     They leave no tombstone, as an erasure does: the demo may be filled in again.
 
     Args:
-        on_removed: is told of each person.
+        on_removed: Called for each person.
     """
     events = 0
     for email in emails:

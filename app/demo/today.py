@@ -37,8 +37,8 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """A day of somebody who works on it. `visits` are the times that they are there, from and to,
-    in milliseconds after local midnight; they may overlap."""
+    """A day of a person who works on it. `visits` are the times of presence, from and to, in
+    milliseconds after local midnight; they can overlap."""
 
     person: Person
     on: date
@@ -53,7 +53,7 @@ class Today:
         return stream(self.person.seed, self.person.email, self.on, purpose)
 
     def moment_ms(self, rng: Random, before_ms: int | None = None) -> int:
-        """A moment at which they are there; if possible, before that one."""
+        """Return a moment of presence; if possible, before the given one."""
         for _ in range(DRAWS_MAX):
             start, end = rng.choice(self.visits)
             at = rng.randrange(start, end)

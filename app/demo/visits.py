@@ -16,7 +16,7 @@ APART_MS = 10
 LOOK_MS = (700, 3_500)
 STAY_MS = (4_000, 90_000)
 UPLOAD_MS = (200, 5_000)
-# No event is told of before it has come in.
+# No event is reported before it has arrived.
 UPLOAD_MAX = timedelta(milliseconds=max(UPLOAD_MS))
 
 DemoEvent = dict[str, Any]
@@ -57,7 +57,8 @@ def events_of(day: Today, acts: list[Act], zone: ZoneInfo) -> Iterator[DemoEvent
 
 
 def _midnight(day: Today, zone: ZoneInfo) -> datetime:
-    """Counted back from noon, as where the clocks change in the night the day goes on as usual."""
+    """Return local midnight, counted back from noon, so that a clock change in the night does not
+    move the day."""
     noon = datetime(day.on.year, day.on.month, day.on.day, 12, tzinfo=zone)
     return noon.astimezone(UTC) - timedelta(hours=12)
 
@@ -79,8 +80,8 @@ def _sessions(acts: list[Act]) -> Iterator[list[Act]]:
 
 
 def _with_pages(session: list[Act], day: Today, number: int) -> Iterator[Act]:
-    """With the pages that one goes over on the way. The last one is left at the end, but where
-    there was no more than a glance: whoever closes the window at once sends nothing any more."""
+    """Add the pages visited on the way. The last page is left at the end, unless the visit was a
+    glance: a window that closes at once sends nothing."""
     rng = day.stream(f"pages {number}")
     viewed: _Viewed | None = None
     last_ms = session[0].at_ms - IDLE_MS

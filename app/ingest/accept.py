@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
+from app.ingest.fast_parser import read_batch, read_single
 from app.ingest.pacing import paced
-from app.ingest.plain import read_batch, read_single
 from app.ingest.prepare import prepare_batch, prepare_single
+from app.ingest.results import BatchResult, EventResult, Warn, WriteOutcome, WriteOutcomes
 from app.ingest.rows import EventRow, Prepared
-from app.ingest.verdict import BatchResult, Outcome, Outcomes, Verdict, Warn
 from app.ingest.writer import GroupWriter
+from app.observability.metrics import count_events, count_redacted
 from app.settings import Settings
-from app.watch.metrics import count_events, count_redacted
 
 MISMATCH = Warn(
     "payload_mismatch",
@@ -34,8 +34,8 @@ Prepare = Callable[[bytes, datetime, Settings, str | None], Prepared]
 ReadPlain = Callable[[bytes, datetime, Settings, str | None], Prepared | None]
 
 SUPPRESSED = {
-    Outcome.OPTED_OUT: "the user has opted out",
-    Outcome.ERASED: "is not clearly later than the erasure of its user",
+    WriteOutcome.OPTED_OUT: "the user has opted out",
+    WriteOutcome.ERASED: "the event is not clearly later than the erasure of its user",
 }
 
 
@@ -47,7 +47,7 @@ async def accept_batch(
     own_email: str | None = None,
     caller: str | None = None,
 ) -> BatchResult:
-    """Writes a batch's body (the contract is in the README).
+    """Write a batch's body (docs/http-api.md has the contract).
 
     When this returns, every event that is `accepted` or `duplicate` is committed.
 
@@ -59,7 +59,7 @@ async def accept_batch(
         UnreadableBody, TooLarge: nothing of the body could be used.
         Forbidden: the batch is for another user.
         ShareExceeded: the caller has its share of the queue; nothing is committed.
-        Unavailable: nothing is known to be committed; the same again settles it.
+        Unavailable: It is unknown what is committed; a retry settles it.
     """
     prepared = await _prepared(prepare_batch, read_batch, body, received_at, settings, own_email)
     outcomes = await _write(writer, prepared, len(body), caller)
@@ -92,8 +92,8 @@ async def accept_single(
     settings: Settings,
     own_email: str | None = None,
     caller: str | None = None,
-) -> Verdict:
-    """Writes one event's body: a batch of one. Raises as `accept_batch` does."""
+) -> EventResult:
+    """Write one event's body: a batch of one. Raises as `accept_batch` does."""
     prepared = await _prepared(prepare_single, read_single, body, received_at, settings, own_email)
     outcomes = await _write(writer, prepared, len(body), caller)
     _count(prepared, outcomes)
@@ -113,7 +113,7 @@ async def _prepared(
     settings: Settings,
     own_email: str | None,
 ) -> Prepared:
-    """Prepares a body; what takes long in a thread, so that nobody else waits for it."""
+    """Prepare a body; long work runs in a thread, so that other requests don't wait."""
     if len(body) <= CAREFUL_IN_THREAD_FROM_BYTES:
         return prepare(body, received_at, settings, own_email)
     if len(body) <= IN_THREAD_FROM_BYTES and body.count(b",") <= IN_THREAD_FROM_COMMAS:
@@ -128,13 +128,13 @@ async def _prepared(
 
 async def _write(
     writer: GroupWriter, prepared: Prepared, size_bytes: int, caller: str | None
-) -> Outcomes:
+) -> WriteOutcomes:
     if not prepared.rows:
         return {}
     return await writer.write(prepared.rows, size_bytes, caller)
 
 
-def _count(prepared: Prepared, outcomes: Outcomes) -> None:
+def _count(prepared: Prepared, outcomes: WriteOutcomes) -> None:
     """Once for a request, whatever its number of events."""
     redacted = [row for row in prepared.rows if row.warnings]
     if redacted:
@@ -150,16 +150,16 @@ def _count(prepared: Prepared, outcomes: Outcomes) -> None:
     count_events("rejected", len(rejections), (each.code for each in rejections))
 
 
-def _with_fewer_warnings(verdicts: list[Verdict]) -> list[Verdict]:
+def _with_fewer_warnings(verdicts: list[EventResult]) -> list[EventResult]:
     """At most `WARNINGS_MAX` warnings in all; past that, an event says how many it has."""
     if sum(len(verdict.warnings) for verdict in verdicts) <= WARNINGS_MAX:
         return verdicts
-    kept: list[Verdict] = []
+    kept: list[EventResult] = []
     room = WARNINGS_MAX
     for verdict in verdicts:
         room -= len(verdict.warnings)
         if room < 0 and len(verdict.warnings) > 1:
-            message = f"has {len(verdict.warnings)} warnings; the batch has too many to name each"
+            message = f"has {len(verdict.warnings)} warnings, too many in this batch to list"
             verdict = replace(verdict, warnings=(Warn("more_warnings", "event", message),))
         kept.append(verdict)
     return kept
@@ -173,13 +173,13 @@ def _redacted(row: EventRow) -> set[str]:
     }
 
 
-def _verdict(row: EventRow, outcome: Outcome | None) -> Verdict:
+def _verdict(row: EventRow, outcome: WriteOutcome | None) -> EventResult:
     event_id = str(row.event_id)
     if outcome is None:
-        return Verdict(row.place, "accepted", event_id, warnings=row.warnings)
+        return EventResult(row.place, "accepted", event_id, warnings=row.warnings)
     if outcome.is_suppressed:
-        return Verdict(
+        return EventResult(
             row.place, "suppressed", event_id, code=outcome.value, message=SUPPRESSED[outcome]
         )
-    mismatch = (MISMATCH,) if outcome is Outcome.MISMATCH else ()
-    return Verdict(row.place, "duplicate", event_id, warnings=(*row.warnings, *mismatch))
+    mismatch = (MISMATCH,) if outcome is WriteOutcome.MISMATCH else ()
+    return EventResult(row.place, "duplicate", event_id, warnings=(*row.warnings, *mismatch))

@@ -65,7 +65,7 @@ def check_media_type(content_type: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """What one body may take. `limit` is what its size on the wire is bounded by."""
+    """Limits of one request body. `limit` names the setting that bounds its size as received."""
 
     limit: str
     max_bytes: int
@@ -75,7 +75,7 @@ class BodyLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> "BodyLimits":
-        """Those of a caller who is known."""
+        """Return the limits for an authenticated caller."""
         return cls(
             "body_max_bytes",
             settings.body_max_bytes,
@@ -85,7 +85,8 @@ class BodyLimits:
 
     @classmethod
     def of_beacon(cls, settings: Settings) -> "BodyLimits":
-        """Those of a caller whose key is in the body: one event of the largest size fits in."""
+        """Return the limits for a caller whose key is in the body: room for one event of the
+        maximum size."""
         size = min(settings.event_max_bytes + BEACON_ENVELOPE_BYTES, settings.body_max_bytes)
         return cls("beacon_max_bytes", size, size, settings.body_timeout_seconds, False)
 
@@ -98,14 +99,14 @@ async def read_body(
     *,
     is_here: bool = False,
 ) -> bytes:
-    """The whole body, unzipped, in UTF-8 where its charset is known.
+    """Return the whole body, decompressed, in UTF-8 if its charset is known.
 
     Args:
-        share: takes every byte, on the wire and unzipped.
+        share: Accounts for every byte, as received and decompressed.
         is_here: all of it has been received, so that it takes no time.
 
     Raises:
-        TooLarge: past the limit on the wire, or past a limit once unzipped; read no further.
+        TooLarge: It exceeds a limit, as received or decompressed; the rest is not read.
         UnsupportedMediaType: an encoding other than gzip, gzip where none is taken, or a form.
         UnreadableBody: broken gzip.
         IncompleteBody: the gzip ends too early.
@@ -146,7 +147,7 @@ def _check_values(body: bytes) -> None:
         BODY_VALUES_MAX
     ):
         raise TooLarge(
-            f"The body holds more than {BODY_VALUES_MAX} values. Send it in smaller batches.",
+            f"The body contains more than {BODY_VALUES_MAX} values. Send it in smaller batches.",
             details={"limit": "body_values_max", "value": BODY_VALUES_MAX},
         )
 
@@ -224,8 +225,8 @@ class _Reader:
     def _new_inflater(self) -> Inflater:
         if not self._limits.is_gzip_taken:
             raise UnsupportedMediaType(
-                "A body with its key inside cannot be gzip: send the key in the header X-API-Key "
-                "(or Authorization: Bearer), or send the body as it is."
+                "A body that contains the key can't be gzip. Send the key in the header "
+                "X-API-Key (or Authorization: Bearer), or send the body uncompressed."
             )
         return Inflater(self._limits.max_inflated_bytes, self._share)
 
@@ -242,8 +243,8 @@ def _check_encoding(body: bytes, content_encoding: str | None) -> None:
         return
     if names <= GZIP_NAMES:
         if GZIP_MAGIC.startswith(body):
-            raise IncompleteBody("The gzip ends too early: send the same again.")
-        raise UnreadableBody("The body is neither gzip nor JSON.", code="invalid_gzip")
+            raise IncompleteBody("The gzip data is incomplete. Retry the request.")
+        raise UnreadableBody("The body must be gzip or JSON.", code="invalid_gzip")
     raise UnsupportedMediaType(
         "Content-Encoding must be gzip or absent.", details={"content_encoding": content_encoding}
     )
@@ -259,7 +260,7 @@ def _is_json(body: bytes) -> bool:
 
 def _unsupported_type(content_type: str | None) -> UnsupportedMediaType:
     return UnsupportedMediaType(
-        "Send JSON in UTF-8, with the header Content-Type: application/json "
-        "(or text/plain, for a beacon).",
+        "The body must be JSON in UTF-8, with the header Content-Type: application/json (or "
+        "text/plain, for a beacon).",
         details={"content_type": content_type},
     )

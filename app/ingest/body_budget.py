@@ -7,11 +7,11 @@ from app.errors import Overloaded
 
 
 class BodyBudget:
-    """A bound on all bodies together.
+    """A bound on all request bodies of a process.
 
-    A caller may hold as much as is still free. So one alone gets half of it, two a third each, and
-    whoever comes next finds some left. (Switches share their buffers like this: "dynamic
-    thresholds", Choudhury and Hahne 1998.)
+    A caller can hold as much as is still free. So one caller alone gets half of it, two a third
+    each, and the next caller always finds some left. (Network switches share their buffers like
+    this: "dynamic thresholds", Choudhury and Hahne 1998.)
     """
 
     def __init__(self, total: int) -> None:
@@ -23,7 +23,7 @@ class BodyBudget:
         return self._free
 
     def share(self, caller: str) -> "BodyShare":
-        """What one body takes; given back at the end of its context."""
+        """Open the share of one body, which is released at the end of its context."""
         return BodyShare(self, caller)
 
     def take(self, caller: str, size: int) -> None:
@@ -33,7 +33,7 @@ class BodyBudget:
         """
         held = self._of_callers.get(caller, 0)
         if held + size > self._free - size:
-            raise Overloaded("Too many bodies are being received; send the same again.")
+            raise Overloaded("The service is receiving too many request bodies. Retry the request.")
         self._free -= size
         self._of_callers[caller] = held + size
 
@@ -45,7 +45,7 @@ class BodyBudget:
 
 
 class BodyShare:
-    """What one body takes of the budget, on the wire and unzipped."""
+    """The share of one body in the budget, as received and decompressed."""
 
     def __init__(self, budget: BodyBudget, caller: str) -> None:
         self._budget, self._caller = budget, caller

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import UnreadableBody
 from app.ingest.event_ids import hashed_event_id, parse_event_id
-from app.ingest.verdict import Rejected, Warn
+from app.ingest.results import Rejected, Warn
 from app.schemas.event import EVENT_ADAPTER, EventIn
 from app.schemas.instant import INSTANT_FORM, with_plain_times
 from app.schemas.names import NAME_FIELDS, normalise_name
@@ -45,7 +45,7 @@ WRAPPED_KEY = "value"  # of metadata that is no object
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
-# pydantic's kinds of error, by the codes that callers are told; all others are `invalid_value`.
+# pydantic's kinds of error and our codes; all others are `invalid_value`.
 _CODES = {
     "missing": "missing_field",
     "string_too_short": "empty",
@@ -129,7 +129,7 @@ def _coerced(name: str, value: Any, settings: Settings, warnings: list[Warn]) ->
     if name in NAMES:
         value = _name(name, value, warnings)
     elif UNSTORABLE.search(value) is not None:
-        _leave_out(name, "invalid_text", "holds characters that can't be stored", warnings)
+        _leave_out(name, "invalid_text", "contains characters that can't be stored", warnings)
         return None
     if not value.strip():
         return "" if name == "event_type" else None
@@ -142,7 +142,7 @@ def _coerced(name: str, value: Any, settings: Settings, warnings: list[Warn]) ->
 def _leave_out(name: str, code: str, message: str, warnings: list[Warn]) -> None:
     if name in REQUIRED:
         raise Rejected(Fault(code, name, message))
-    warnings.append(Warn(code, name, f"{message}; left out"))
+    warnings.append(Warn(code, name, f"{message}; ignored"))
 
 
 def _name(name: str, value: str, warnings: list[Warn]) -> str:
@@ -151,7 +151,9 @@ def _name(name: str, value: str, warnings: list[Warn]) -> str:
         warnings.append(Warn("replaced_text", name, REPLACED_TEXT))
     if _CONTROLS.search(text.strip()) is None:
         return text
-    warnings.append(Warn("replaced_text", name, "held control characters; replaced by spaces"))
+    warnings.append(
+        Warn("replaced_text", name, "contained control characters, which were replaced by spaces")
+    )
     return _CONTROLS.sub(" ", text)
 
 
@@ -161,7 +163,7 @@ def _event_id(value: object, warnings: list[Warn]) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        _leave_out("event_id", "invalid_value", "must be a UUID, or other text", warnings)
+        _leave_out("event_id", "invalid_value", "must be a UUID or other text", warnings)
         return None
     text = value.strip()
     if not text:
@@ -169,7 +171,7 @@ def _event_id(value: object, warnings: list[Warn]) -> str | None:
     event_id = parse_event_id(text)
     if event_id is None:
         event_id = hashed_event_id(text)
-        message = f"is no UUID; the event is kept as {event_id}, which is made of it"
+        message = f"is not a UUID; the event is stored as {event_id}, which is derived from it"
         warnings.append(Warn("hashed_id", "event_id", message))
     return str(event_id)
 
@@ -200,38 +202,40 @@ def _in_object(name: str, value: Any, warnings: list[Warn]) -> dict[str, Any]:
         except UnreadableBody:
             inner = None
         if isinstance(inner, dict):
-            warnings.append(Warn("invalid_value", name, "is text; the object in it is kept"))
+            warnings.append(
+                Warn("invalid_value", name, "is text; the JSON object in it was stored")
+            )
             return inner
-    message = f'is no JSON object; kept as {{"{WRAPPED_KEY}": ...}}'
+    message = f'is not a JSON object; stored as {{"{WRAPPED_KEY}": ...}}'
     warnings.append(Warn("invalid_value", name, message))
     return {WRAPPED_KEY: value}
 
 
 def _unknown_fields(of: str, names: set[str]) -> list[Warn]:
     """One warning for each, in order, and past a bound one for all the others."""
-    text = f"is not a field of {'an' if of == 'event' else 'a'} {of}; ignored"
+    text = f"is not a field of {('an' if of == 'event' else 'a')} {of}; ignored"
     warnings = [
         Warn("unknown_field", stored_text(name[:PATH_MAX_CHARS]), text)
         for name in sorted(names)[:UNKNOWN_FIELDS_NAMED_MAX]
     ]
     if more := len(names) - len(warnings):
-        warnings.append(Warn("unknown_field", of, f"{more} more fields are unknown; ignored"))
+        warnings.append(Warn("unknown_field", of, f"{more} more unknown fields; ignored"))
     return warnings
 
 
 def _faults(error: ValidationError) -> dict[str, Fault]:
-    """What pydantic found first in each field, in the caller's words."""
+    """Return pydantic's first error of each field, with the caller's field names."""
     by_field: dict[str, list[Any]] = {}
     for each in error.errors(include_url=False, include_input=False, include_context=False):
         by_field.setdefault(str(each["loc"][0]) if each["loc"] else "event", []).append(each)
     faults: dict[str, Fault] = {}
     for name, errors in by_field.items():
-        # A union has an error for each of its branches; "is no string" says the least of a text.
+        # A union has an error for each of its branches; "not a string" helps the least.
         telling = (each for each in errors if not each["type"].endswith("_type"))
         first = next(telling, errors[0])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "string_pattern_mismatch":
-            message = "must not hold control characters"
+            message = "must not contain control characters"
         elif first["type"].startswith("datetime_"):
             message = INSTANT_FORM
         faults[name] = Fault(_CODES.get(first["type"], "invalid_value"), name, message)

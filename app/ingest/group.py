@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from app.db_connection import Connection
-from app.db_writer import write_transaction
-from app.ingest.arrivals import announce
+from app.database.connection import Connection
+from app.database.rollup_kinds import DayKind, RollupKindCache
+from app.database.transaction import write_transaction
 from app.ingest.identity import (
     Identity,
     StoredAt,
@@ -16,11 +16,11 @@ from app.ingest.identity import (
     record_strays,
 )
 from app.ingest.insert import copy_events, insert_new_events
-from app.ingest.rollups import Tally
+from app.ingest.outbox import publish
+from app.ingest.results import WriteOutcome, WriteOutcomes
+from app.ingest.rollups import RollupDelta
 from app.ingest.rows import EventRow
-from app.ingest.users import KnownUsers, Users, users_are_current
-from app.ingest.verdict import Outcome, Outcomes
-from app.rollup_kinds import DayKind, KnownKinds
+from app.ingest.users import UserCache, Users, users_are_current
 
 # A transaction with a number waits for its commit's record, and with it for all before it, even if
 # it writes nothing.
@@ -36,21 +36,21 @@ class UsersChanged(Exception):
 async def write_group(
     connection: Connection,
     requests: Sequence[Sequence[EventRow]],
-    known: KnownUsers,
+    known: UserCache,
     *,
     expect_new: bool,
     announced: bool = True,
     settles: bool = False,
-    kinds: KnownKinds | None = None,
-) -> list[Outcomes]:
-    """Writes the rows of several requests; the outcomes of each.
+    kinds: RollupKindCache | None = None,
+) -> list[WriteOutcomes]:
+    """Write the rows of several requests, and return the outcomes of each.
 
-    When this returns, all is committed: the events, and the totals of those really inserted.
+    When this returns, everything is committed: the events, and the rollups of the inserted ones.
 
     Args:
         expect_new: copy the rows, which fails where one of them is stored already; otherwise
             insert those that are not stored.
-        announced: whoever listens to what arrives is told of it.
+        announced: Publish the events to the outbox.
         settles: a commit of the same rows may have been made. Whatever is found to be stored is
             then kept as safely as what is written now: by a standby that commits wait for, too.
         kinds: which kinds the rollups are known to count separately.
@@ -59,10 +59,10 @@ async def write_group(
         UsersChanged: try again; the users will be looked up anew.
         asyncpg.PostgresError: the server refused; nothing is committed.
         TimeoutError: it took too long; nothing is committed.
-        app.db_errors.CommitUnknown: the connection was lost during the commit.
+        app.database.errors.CommitUnknown: the connection was lost during the commit.
     """
-    outcomes: list[Outcomes] = [{} for _ in requests]
-    kinds = kinds or KnownKinds()
+    outcomes: list[WriteOutcomes] = [{} for _ in requests]
+    kinds = kinds or RollupKindCache()
     added: set[DayKind] = set()
     given = [row for rows in requests for row in rows]
     async with write_transaction(connection):
@@ -91,10 +91,10 @@ async def write_group(
             if doubtful.strays:
                 strays = find_doubtful(row for _, row in fresh).strays
                 newly_redated = await record_strays(connection, strays, users)
-            tally = Tally()
+            tally = RollupDelta()
             tally.add((row for _, row in fresh), users)
             if announced:
-                await announce(connection, [row for _, row in fresh], users)
+                await publish(connection, [row for _, row in fresh], users)
             added = await tally.write(connection, kinds)
         await _note_duplicates(connection, duplicates, stored_at, users, outcomes)
     known.remember(looked_up)
@@ -106,8 +106,8 @@ async def write_group(
 def _admitted(
     requests: Sequence[Sequence[EventRow]],
     users: Users,
-    known: KnownUsers,
-    outcomes: list[Outcomes],
+    known: UserCache,
+    outcomes: list[WriteOutcomes],
 ) -> list[Placed]:
     """The rows that may be recorded; the others' outcomes are noted."""
     placed = [(number, row) for number, rows in enumerate(requests) for row in rows]
@@ -117,9 +117,9 @@ def _admitted(
     for number, row in placed:
         user = users[row.user_email]
         if user.opted_out:
-            outcomes[number][row.place] = Outcome.OPTED_OUT
+            outcomes[number][row.place] = WriteOutcome.OPTED_OUT
         elif user.not_before is not None and known.earliest_time(row) <= user.not_before:
-            outcomes[number][row.place] = Outcome.ERASED
+            outcomes[number][row.place] = WriteOutcome.ERASED
         else:
             admitted.append((number, row))
     return admitted
@@ -130,14 +130,16 @@ async def _note_duplicates(
     placed: list[Placed],
     stored_at: StoredAt,
     users: Users,
-    outcomes: list[Outcomes],
+    outcomes: list[WriteOutcomes],
 ) -> None:
-    """Notes the duplicates of each request, and which of them differ from what is stored."""
+    """Note the duplicates of each request, and which of them differ from what is stored."""
     if not placed:
         return
     differ = await find_mismatched(connection, [row for _, row in placed], stored_at, users)
     for number, (position, row) in enumerate(placed):
-        outcomes[position][row.place] = Outcome.MISMATCH if number in differ else Outcome.DUPLICATE
+        outcomes[position][row.place] = (
+            WriteOutcome.MISMATCH if number in differ else WriteOutcome.DUPLICATE
+        )
 
 
 def _fresh(

@@ -17,10 +17,10 @@ from uuid import UUID
 
 import asyncpg
 
+from app.database.locks import LOCK_ALL_SHARED, LOCK_EACH, USER_LOCK_CLASS, user_lock
+from app.formats.uuid7 import EPOCH, TIME_SHIFT, VERSION_SHIFT, time_of_uuid7
 from app.ingest.rows import EventRow, TimeBasis
 from app.ingest.users import Users
-from app.locks import USER_LOCK_CLASS, user_lock
-from app.uuid7 import EPOCH, TIME_SHIFT, VERSION_SHIFT, time_of_uuid7
 
 Identity = tuple[int, UUID]
 StoredAt = dict[Identity, datetime]  # the time under which each is stored
@@ -29,13 +29,6 @@ StoredAt = dict[Identity, datetime]  # the time under which each is stored
 UNDATED_RANGE = timedelta(days=32)
 # Around a month's end, two processes may disagree on which month it is.
 MONTH_END_MARGIN = timedelta(hours=1)
-
-LOCK_USERS_SHARED = "SELECT pg_advisory_xact_lock_shared($1, key) FROM unnest($2::int[]) AS key"
-LOCK_USERS = """
-SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock($1, key)
-  ELSE pg_advisory_xact_lock_shared($1, key) END
-FROM unnest($2::int[], $3::bool[]) AS given (key, exclusive)
-"""
 
 SELECT_STRAYS = """
 SELECT stray.user_id, stray.event_id, stray.event_timestamp FROM stray_event AS stray
@@ -114,7 +107,7 @@ def _ids_of(year: int, month: int) -> tuple[int, int]:
 
 
 def find_doubtful(rows: Iterable[EventRow]) -> Doubtful:
-    """Sorts out what the unique index of its own month is not enough for."""
+    """Sort out what the unique index of its own month is not enough for."""
     doubtful = Doubtful()
     for row in rows:
         event_id, at = row.event_id.int, row.event_timestamp
@@ -130,7 +123,7 @@ def find_doubtful(rows: Iterable[EventRow]) -> Doubtful:
 async def lock_users(
     connection: asyncpg.Connection, users: Users, doubtful: Doubtful, now: datetime
 ) -> None:
-    """Locks the users of a group until the transaction ends.
+    """Lock the users of a group until the transaction ends.
 
     Shared, where the unique index of one month settles everything: that of the id, or, of an id
     without a time, the current one. Exclusively otherwise.
@@ -147,17 +140,17 @@ async def lock_users(
     keys = sorted({user_lock(user.id) for user in users.values() if user.exists})
     if exclusive:
         modes = [key in exclusive for key in keys]
-        await connection.execute(LOCK_USERS, USER_LOCK_CLASS, keys, modes)
+        await connection.execute(LOCK_EACH, USER_LOCK_CLASS, keys, modes)
     else:
-        await connection.execute(LOCK_USERS_SHARED, USER_LOCK_CLASS, keys)
+        await connection.execute(LOCK_ALL_SHARED, USER_LOCK_CLASS, keys)
 
 
 async def find_stored(
     connection: asyncpg.Connection, rows: Iterable[EventRow], doubtful: Doubtful, users: Users
 ) -> StoredAt:
-    """Which of these rows are stored already where their own month does not tell, and when.
+    """Return which of these rows are stored in another month than their own, and their times.
 
-    To be asked once their users are locked.
+    Call it once their users are locked.
     """
     found: StoredAt = {}
     asked = list(doubtful.strays)
@@ -186,7 +179,7 @@ async def find_stored(
 async def record_strays(
     connection: asyncpg.Connection, strays: Sequence[EventRow], users: Users
 ) -> set[str]:
-    """Keeps the ids of strays that were just written; the users, by email, who had none before."""
+    """Keep the ids of strays that were just written; the users, by email, who had none before."""
     if not strays:
         return set()
     times = [row.event_timestamp for row in strays]
@@ -200,9 +193,9 @@ async def record_strays(
 async def find_mismatched(
     connection: asyncpg.Connection, rows: Sequence[EventRow], stored_at: StoredAt, users: Users
 ) -> set[int]:
-    """Which of these duplicates, by their places in `rows`, differ from what is stored.
+    """Return the places in `rows` of duplicates that differ from the stored event.
 
-    One id for two events is a fault of its client, which is told.
+    One id for two events is a bug of the client, which gets a warning.
     """
     times = [
         stored_at.get((users[row.user_email].id, row.event_id), row.event_timestamp) for row in rows

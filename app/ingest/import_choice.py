@@ -1,4 +1,4 @@
-"""Which field of a file is which field of an event, by a sample of its records."""
+"""Choice of a mapping from a file's fields to an event's fields, by a sample of records."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ NEEDED = ("user_email", "event_type", "event_timestamp")
 
 @dataclass(frozen=True, slots=True)
 class MappingOptions:
-    """What the command line says: `moves` are pairs of a path and a field.
+    """Mapping options of the command line: `moves` are pairs of a path and a field.
 
-    Several of them may be `user_email`: a record has the first one that holds an address.
+    Several of them can be `user_email`: each record uses the first one that holds an address.
     """
 
     moves: tuple[tuple[str, str], ...] = ()
@@ -120,8 +120,9 @@ def _unseen(sample: Sample, options: MappingOptions, *, has_header: bool) -> fro
         is_reversed = source in FIELDS and target not in FIELDS and target in sample.paths
         if has_header and not is_reversed:
             raise InvalidRequest(
-                f"--map {source}={target}: the file has no field {source}"
-                f"{_close(source, list(sample.paths))}. It has: {_shown(sample.names)}."
+                f"--map {source}={target}: the file has no field "
+                f"{source}{_close(source, list(sample.paths))}. Its fields are "
+                f"{_shown(sample.names)}."
             )
         sample.paths[source] = tuple(source.split("."))
     return frozenset(unseen)
@@ -137,24 +138,24 @@ def _explicit(sample: Sample, options: MappingOptions) -> dict[str, str]:
         if not is_known:
             if source in FIELDS and target in sample.paths:
                 raise InvalidRequest(
-                    f"--map {source}={target}: the file's field comes first: "
-                    f"--map {target}={source}."
+                    f"--map {source}={target}: the order is FIELD=EVENT_FIELD; use --map "
+                    f"{target}={source}."
                 )
             raise InvalidRequest(
-                f"--map {source}={target}: {target} is no field of an event"
-                f"{_close(target, sorted(FIELDS))}. Fields: {', '.join(sorted(FIELDS))}, "
-                "metadata.ANY."
+                f"--map {source}={target}: {target} is not a field of an "
+                f"event{_close(target, sorted(FIELDS))}. Event fields are "
+                f"{', '.join(sorted(FIELDS))}, metadata.ANY."
             )
         if target == "user_email":
             continue
         if target in chosen:
-            raise InvalidRequest(f"--map: {target} is given twice.")
+            raise InvalidRequest(f"--map: {target} is set twice.")
         chosen[target] = source
     return chosen
 
 
 def _common(sample: Sample, target: str, chosen: dict[str, str]) -> str | None:
-    """By common names; those that are taken for another field are none."""
+    """Find a field by common names; fields that are already mapped don't count."""
     for tier in COMMON_NAMES.get(target, ()):
         paths = [path for name in tier if (path := sample.find(name))]
         paths = [path for path in paths if path not in chosen.values() and path not in FIELDS]
@@ -164,8 +165,8 @@ def _common(sample: Sample, target: str, chosen: dict[str, str]) -> str | None:
             paths = [path for path in paths if _are_mostly(sample, path, str | int)]
         if len(paths) > 1 and target in NEEDED:
             raise InvalidRequest(
-                f"Several fields may be {target}: {', '.join(paths)}. Name the right one: "
-                f"--map {paths[0]}={target}."
+                f"Several fields could be {target}: {', '.join(paths)}. Choose one: --map "
+                f"{paths[0]}={target}."
             )
         if len(paths) == 1:
             return paths[0]
@@ -210,10 +211,10 @@ def _choose_users(
     if path is not None and is_of_ids and not options.user_domain and not is_own:
         example = str(values[path][0])[:64]
         raise InvalidRequest(
-            f"The users of the file are in {path}, whose values are no email addresses (the first "
-            f"is {example!r}). Users are known by their email address: name the field that has it, "
-            f"like --map traits.email=user_email, or make addresses of the ids: --user-domain "
-            f"users.example.com makes {example}@users.example.com of {example}."
+            f"The users of the file are in {path}, whose values are not email addresses (the "
+            f"first is {example!r}). Users are identified by email address. Map the field that "
+            "holds it, such as --map traits.email=user_email, or turn the ids into addresses: "
+            f"--user-domain users.example.com turns {example} into {example}@users.example.com."
         )
     if paths and known is not None and not explicit:
         paths = _with_late(paths, sample, known, columns)
@@ -225,7 +226,7 @@ def _choose_users(
 def _with_late(
     paths: list[str], sample: Sample, known: KnownFormat, columns: Sequence[str] | None
 ) -> list[str]:
-    """With the product's own fields of addresses that later records may have."""
+    """Add the product's own address fields, which only later records may have."""
     seen = {normalised(path) for path in paths}
     late = [path for path in known.emails if normalised(path) not in seen]
     for path in late:
@@ -249,15 +250,15 @@ def _require_needed(
     taken = set(chosen.values())
     free = [name for name in sample.names if name not in taken]
     maps = " ".join(f"--map {_guess(target, free)}={target}" for target in missing)
-    advice = f"Name the fields that have other names: {maps}."
-    where = "Its header names" if has_header else "It has"
+    advice = f"Map the fields that have other names: {maps}."
+    where = "Its header has" if has_header else "It has"
     for name in LISTS:
         if name in sample.paths and _are_mostly(sample, name, list):
-            advice = f"Import what is inside: jq -c '.{name}[]' FILE | activity-events import -"
+            advice = f"Import the list inside: jq -c '.{name}[]' FILE | activity-events import -"
     raise InvalidRequest(
-        f"The file has no field for {', '.join(missing)}. {where}: {_shown(sample.names)}. "
-        "Expected: user_email, event_type, event_timestamp, and, where there are, event_id, "
-        f"metadata, session_id, entity_type, entity_id, device_type, duration_ms. {advice}"
+        f"The file has no field for {', '.join(missing)}. {where} {_shown(sample.names)}. "
+        "Expected user_email, event_type, event_timestamp, and optionally event_id, metadata, "
+        f"session_id, entity_type, entity_id, device_type, duration_ms. {advice}"
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from app.errors import InvalidRequest
-from app.ingest.verdict import Rejected
+from app.ingest.results import Rejected
 from app.schemas.export_fields import EXPORT_FIELDS
 from app.schemas.strict_json import Fault
 
@@ -16,7 +16,7 @@ DELIMITERS = ",;\t|"
 # How other tools write a cell without a value. Not in exports of this service, where only an empty
 # cell is null and these are texts.
 NULLS = frozenset({r"\N", "NaN", "nan", "NaT", "None", "null", "NULL", "<NA>"})
-# A record of more than one line that goes on for longer has a quote that nothing closes.
+# A record of several lines that is longer than this has an unclosed quote.
 RECORD_MAX_CHARS = 1024 * 1024
 SHOWN_CHARS = 64 * 1024  # of a record that can't be read
 NAMES_SHOWN_MAX = 20  # of columns, in a message
@@ -95,7 +95,7 @@ class _Lines:
         if self._is_cut(line):
             raise csv.Error(f"the line has more than {self._line_max_chars} characters")
         if self._size > RECORD_MAX_CHARS and len(self.of_record) > 1:
-            raise csv.Error(f"no quote closes it within {RECORD_MAX_CHARS} characters")
+            raise csv.Error(f"a quoted cell is not closed within {RECORD_MAX_CHARS} characters")
         if not line.isascii():
             try:
                 line.encode()
@@ -116,7 +116,7 @@ class _Lines:
 
 
 def _delimiter_of(line: str) -> str:
-    """What the line has most of, outside of quotes; a comma where it has none."""
+    """Return the most frequent delimiter outside of quotes; a comma if there is none."""
     unquoted = "".join(line.split('"')[::2])
     return max(DELIMITERS, key=unquoted.count)
 
@@ -125,13 +125,13 @@ def _header(reader: Any) -> tuple[str, ...]:
     try:
         names = tuple(name.strip() for name in next(reader, []))
     except csv.Error as error:
-        raise InvalidRequest(f"The first line is no header of a CSV: {error}.") from error
+        raise InvalidRequest(f"The first line is not a valid CSV header: {error}.") from error
     if not names:
         raise InvalidRequest("The file is empty: its first line must name the columns.")
     twice = sorted(name for name, times in Counter(names).items() if name and times > 1)
     if twice:
         shown = ", ".join(name[:SHOWN_NAME_CHARS] for name in twice[:NAMES_SHOWN_MAX])
-        raise InvalidRequest(f"The header names a column twice: {shown}.")
+        raise InvalidRequest(f"The header repeats a column: {shown}.")
     return names
 
 
@@ -153,13 +153,13 @@ def _records(
         if not record:
             continue
         if len(record) != len(names):
-            message = f"has {len(record)} cells, the header {len(names)}"
+            message = f"has {len(record)} cells, but the header has {len(names)}"
             if _holds_records(lines, len(names), delimiter):
-                message += "; a quote in it is not closed, and the lines after it are read alone"
+                message += "; a quote in it is not closed, and the next lines are read separately"
                 lines.read_again_after_first()
             yield _rejected(first, Fault("invalid_csv", "line", message), lines)
         elif lines.has_invalid:
-            message = "is not UTF-8; give the file's --encoding"
+            message = "is not UTF-8; set the file's --encoding"
             yield _rejected(first, Fault("invalid_utf8", "line", message), lines)
         else:
             # A column without a name is the row's number, as pandas writes it.

@@ -14,15 +14,15 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest
 from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import LINE_MAX_BYTES, Entry
 from app.ingest.import_formats import FileTimeUnit
 from app.ingest.import_mapping import NATIVE, FieldMapping
 from app.ingest.import_prepare import FileOrder, prepare_entry
+from app.ingest.results import Rejected, Warn, WriteOutcome
 from app.ingest.rows import EventRow
-from app.ingest.verdict import Outcome, Rejected, Warn
 from app.ingest.writer import GroupWriter
 from app.schemas.privacy_lines import PrivacyLine, UserLine
 from app.schemas.strict_json import Fault
@@ -47,9 +47,9 @@ OnPrivacy = Callable[[list[PrivacyLine]], Awaitable[None]]
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What became of a file. `mismatched` are those of the duplicates that say something else than
-    what is stored; `ignored` names fields that are not kept, each with how often it was there;
-    `warnings` has for each code how often it was given, and the first line and warning."""
+    """Counts of an import. `mismatched` counts duplicates that differ from the stored event;
+    `ignored` counts ignored fields by name; `warnings` has for each code its count, and the first
+    line and warning."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -76,7 +76,7 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What is written at once, after what its privacy lines say holds."""
+    """Events that are written together, after the privacy lines before them."""
 
     rows: list[EventRow] = field(default_factory=list)
     lines: list[PrivacyLine] = field(default_factory=list)
@@ -85,7 +85,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How the entries of one file are read."""
+    """How to read the entries of one file."""
 
     settings: Settings
     now: datetime
@@ -145,14 +145,14 @@ async def import_events(
     on_privacy: OnPrivacy,
     on_progress: Callable[[int], None],
 ) -> None:
-    """Write all of a file's events, in groups; the same file again adds nothing.
+    """Write all events of a file, in groups; the same file imported again adds nothing.
 
-    When this returns, everything but what was rejected is committed. Where it raises, what it had
-    written stays and is in `counts`, and the same file again goes on.
+    When this returns, everything but the rejected entries is committed. If it raises, the written
+    events stay and are in `counts`, and importing the same file again resumes.
 
     Args:
         on_privacy: applies lines about users. Events after them in the file are written after it.
-        on_progress: is told how much of the file is done, in the sizes of its entries.
+        on_progress: Called with the progress in the file, in the sizes of its entries.
 
     Raises:
         InvalidRequest: the file breaks off; what is before is written.
@@ -216,11 +216,11 @@ async def _write(
     if rows:
         outcomes = await writer.write(rows, size)
         found = Counter(outcomes.values())
-        suppressed = found[Outcome.OPTED_OUT] + found[Outcome.ERASED]
+        suppressed = found[WriteOutcome.OPTED_OUT] + found[WriteOutcome.ERASED]
         counts.accepted += len(rows) - len(outcomes)
         counts.duplicates += len(outcomes) - suppressed
         counts.suppressed += suppressed
-        counts.mismatched += found[Outcome.MISMATCH]
+        counts.mismatched += found[WriteOutcome.MISMATCH]
     on_progress(size)
 
 

@@ -16,7 +16,7 @@ from app.errors import InvalidRequest, UnreadableBody
 from app.ingest.import_csv import csv_records
 from app.ingest.import_json import json_values
 from app.ingest.import_source import PARQUET_MAGIC, Source, open_source
-from app.ingest.verdict import Rejected
+from app.ingest.results import Rejected
 from app.schemas.strict_json import Fault, parse_json
 
 # `ndjson` is also an array of JSON, or values over several lines: the first bytes tell them apart.
@@ -113,7 +113,7 @@ def _raising(error: InvalidRequest) -> Iterator[Entry]:
 
 
 def _format_of(source: Source) -> FileFormat:
-    """What the file's first bytes say, else its name."""
+    """Detect the format from the file's first bytes, else from its name."""
     head = source.head()
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
@@ -128,8 +128,8 @@ def _format_of(source: Source) -> FileFormat:
     first_line = head.split(b"\n", 1)[0]
     if b"\0" in head or not any(mark in first_line for mark in (b",", b";", b"\t", b"|")):
         raise InvalidRequest(
-            "The format of the file can't be told from its name or its first line. Give "
-            "--format ndjson, csv or parquet."
+            "The file's name and first line don't show its format. Set --format ndjson, csv or "
+            "parquet."
         )
     return "csv"
 
@@ -174,7 +174,7 @@ def parse_text(text: bytes) -> object | Rejected:
         text.decode()
         return parse_json(text)
     except UnicodeDecodeError as error:
-        message = f"is not UTF-8: byte {error.start} can't be read; give the file's --encoding"
+        message = f"is not UTF-8: byte {error.start} can't be decoded; set the file's --encoding"
         return Rejected(Fault("invalid_utf8", "line", message))
     except UnreadableBody as error:
         message = error.message.replace("The body is", "is", 1).rstrip(".")
@@ -194,7 +194,7 @@ def _parquet(source: Source, spooled: Any) -> Any:
     try:
         return parquet.ParquetFile(spooled)
     except pa.ArrowInvalid as error:
-        raise InvalidRequest(f"The file is no Parquet, or not a whole one: {error}.") from error
+        raise InvalidRequest(f"The file is not a complete Parquet file: {error}.") from error
 
 
 def _rows(parquet: Any) -> Iterator[Entry]:
@@ -212,7 +212,7 @@ def _rows(parquet: Any) -> Iterator[Entry]:
                 present = {name: _plain(row[name]) for name in row if not _is_null(row[name])}
                 yield Entry(number, present, size)
     except pa.ArrowException as error:
-        raise InvalidRequest(f"The file is broken after row {number}: {error}.") from error
+        raise InvalidRequest(f"The file is damaged after row {number}: {error}.") from error
 
 
 def _python_rows(batch: Any) -> Iterator[dict[str, Any] | Rejected]:
@@ -241,7 +241,7 @@ def _is_null(value: object) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it: times as text, and so all that it has no form for."""
+    """Convert to JSON types: times, and everything else that JSON lacks, become text."""
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -16,13 +16,13 @@ Sources = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class KnownFormat:
-    """What a product exports.
+    """The export format of a product.
 
-    A file is of it where it has all paths of one of the `signatures`. `sources` has for each field
-    of an event the paths that may hold it, the best first. `type_by_kind` gives the type of events
-    that have none, by the record's `type`; those of `no_events` are about users alone. `emails`
-    are fields that have a user's address in some records, which may come late in the file.
-    `ignored` says of fields that have an event's names what else they are.
+    A file has this format if it has all paths of one of the `signatures`. `sources` lists for each
+    field of an event the paths that can hold it, best first. `type_by_kind` gives the type of
+    events without one, by the record's `type`; records of `no_events` are only about users.
+    `emails` are fields that hold a user's address in some records, which may come late in the file.
+    `ignored` explains fields that share the name of an event's field, but have another meaning.
     """
 
     name: str
@@ -81,7 +81,7 @@ KNOWN_FORMATS = (
         time_unit="ms",  # of `time`, as their HTTP API takes it; exports have text
         null_session=-1,
         emails=("user_properties.email",),
-        ignored={"event_id": "it is a per-device counter"},
+        ignored={"event_id": "it is a counter per device"},
     ),
     KnownFormat(
         "Google Analytics 4",

@@ -59,7 +59,7 @@ def json_values(stream: io.BufferedReader, value_max_bytes: int) -> Iterator[byt
             start, is_oversized = position, True
         if len(buffer) - position > value_max_bytes:
             raise InvalidRequest(
-                f"After entry {values}: a text of more than {value_max_bytes} bytes."
+                f"After entry {values}: a text has more than {value_max_bytes} bytes."
             )
         more = stream.read1(CHUNK_BYTES)
         if not more:
@@ -69,7 +69,7 @@ def json_values(stream: io.BufferedReader, value_max_bytes: int) -> Iterator[byt
                 yield rest
             if is_array:
                 raise InvalidRequest(
-                    f"The file is cut off: its JSON array does not end after entry {values}."
+                    f"The file is incomplete: its JSON array does not end after entry {values}."
                 )
             return
         buffer = buffer[start:] + more
@@ -80,6 +80,6 @@ def json_values(stream: io.BufferedReader, value_max_bytes: int) -> Iterator[byt
         if last or is_oversized:
             yield None if is_oversized else last
         if (buffer[position:] + stream.read(CHUNK_BYTES)).strip():
-            raise InvalidRequest("Something follows the JSON array at the end of the file.")
+            raise InvalidRequest("The file has content after the end of its JSON array.")
     else:
-        raise InvalidRequest(f"After entry {values}: a bracket closes that was never opened.")
+        raise InvalidRequest(f"After entry {values}: a closing bracket has no opening bracket.")

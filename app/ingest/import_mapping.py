@@ -23,7 +23,7 @@ NUMBER_TEXT_MAX_CHARS = 15
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From where to where. `path` is `source` as keys, one inside of the other."""
+    """A move from a source to a field. `path` is `source` as nested keys."""
 
     source: str
     path: tuple[str, ...]
@@ -41,12 +41,12 @@ class UserField:
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """How the records of one file become events.
+    """Mapping from the records of one file to events.
 
-    Without `moves` they are events already. `users` are the fields that may name the user, the best
-    first: each record takes the first of them that holds an address. Without one, `user_domain`
-    makes an address of the first id, which is preferred where it is no field of addresses.
-    `left_out` are names of an event's fields that mean something else in this file; `unseen` are
+    Without `moves` they are events already. `users` are the fields that can hold the user, best
+    first: each record uses the first of them that holds an address. Otherwise `user_domain` turns
+    the first id into an address, preferably an id from a field that is not for addresses.
+    `left_out` are names of event fields that have another meaning in this file; `unseen` are
     sources that no record had so far.
     """
 
@@ -99,7 +99,7 @@ class FieldMapping:
 
     @cached_property
     def _moved_from_metadata(self) -> frozenset[str]:
-        """What has a field of its own."""
+        """Move metadata that has a field of its own."""
         source = self._metadata_path
         return frozenset(
             move.path[-1]
@@ -118,7 +118,8 @@ class FieldMapping:
         return frozenset(path[0] for path in paths if len(path) > 1)
 
     def _with_objects(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Objects that are there as text, as in a cell of CSV, where something in them is moved."""
+        """Parse objects that are stored as text, such as in a CSV cell, if something in them is
+        moved."""
         opened = dict(record)
         for key in self._opened:
             if isinstance(head := opened.get(key), str):

@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.ingest.careful import prepare_event
-from app.ingest.clock import FUTURE_MAX, require_in_range
+from app.formats.uuid7 import time_of_uuid7
+from app.ingest.clock_skew import FUTURE_MAX, require_in_range
 from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import Entry
 from app.ingest.import_formats import FileTimeUnit
 from app.ingest.import_mapping import NATIVE, FieldMapping
 from app.ingest.import_values import flag_of, left_out, time_text, typed_event
+from app.ingest.results import Rejected, Warn
 from app.ingest.rows import EventRow, TimeBasis
-from app.ingest.verdict import Rejected, Warn
+from app.ingest.strict_parser import prepare_event
 from app.schemas.email import normalise_email
 from app.schemas.event import EVENT_FIELDS, EventIn
 from app.schemas.instant import INSTANT_FORM, parse_utc
@@ -27,17 +28,16 @@ from app.schemas.privacy_lines import (
 )
 from app.schemas.strict_json import DuplicateKeys, Fault, repaired
 from app.settings import Settings
-from app.uuid7 import time_of_uuid7
 
 # An event without an id of its own gets one of its content.
 WITHOUT_ID = "not_retry_safe"
 # Deep enough for any setting, so that the setting does not make other ids.
 CONTENT_DEPTH_MAX = 100
 MICROSECOND = timedelta(microseconds=1)
-USER_MISSING = "is missing: no field of the file names the user; use --map FIELD=user_email"
+USER_MISSING = "is required, but no field of the file holds the user; use --map FIELD=user_email"
 USER_ADVICE = (
-    "name the field that holds the address with --map FIELD=user_email, or make addresses of ids "
-    "with --user-domain DOMAIN"
+    "map the field that holds the address with --map FIELD=user_email, or turn ids into "
+    "addresses with --user-domain DOMAIN"
 )
 VALUE_SHOWN_MAX_CHARS = 64
 # So many moments are remembered for the order of a file.
@@ -104,7 +104,7 @@ def prepare_entry(
 
 
 def _receipt(given: object, now: datetime, warnings: list[Warn]) -> datetime | None:
-    """When the file says that it was received; none where that can't be."""
+    """Return the time of receipt that the file states; None if it is not plausible."""
     try:
         return None if given is None else _instant(given, "received_at", now, now)
     except Rejected as rejected:
@@ -117,7 +117,7 @@ def _with_advice(fault: Fault, user: object) -> Fault:
     if fault.field != "user_email" or not isinstance(user, str | int | float) or "@" in str(user):
         return fault
     shown = repr(user)[:VALUE_SHOWN_MAX_CHARS]
-    message = f"{shown} is no email address: {USER_ADVICE}"
+    message = f"{shown} is not an email address; {USER_ADVICE}"
     return Fault(fault.code, fault.field, message)
 
 
@@ -128,10 +128,9 @@ def _require_storable(line: dict[str, Any]) -> None:
 
 
 def _content(event: dict[str, Any], row: EventRow, received_at: datetime | None) -> dict[str, Any]:
-    """What makes two events equal: fields, user and time as the file has them, in one spelling.
+    """Return what makes two events equal: fields, user and time as in the file, in one spelling.
 
-    As they are before personal data is taken out, so that another setting or rule does not make
-    other ids.
+    Personal data is still included, so that another setting or rule does not change the ids.
     """
     plain, _ = repaired(event, "", CONTENT_DEPTH_MAX)
     content = {
@@ -159,7 +158,7 @@ def _own_time(given: EventIn, now: datetime, settings: Settings) -> tuple[dateti
     if timestamp is None and event_id is not None and event_id.version == 7:
         timestamp = time_of_uuid7(event_id)
     if timestamp is None:
-        raise Rejected(Fault("missing_field", name, "is missing: nothing tells when it happened"))
+        raise Rejected(Fault("missing_field", name, "is required, but the entry has no time"))
     timestamp = _utc(timestamp, name)
     require_in_range(timestamp, now, settings)
     return timestamp, TimeBasis.GIVEN
@@ -216,7 +215,7 @@ def _instant(given: Any, name: str, now: datetime, otherwise: datetime) -> datet
     except (ValueError, AttributeError, TypeError):
         raise Rejected(Fault("invalid_value", name, INSTANT_FORM)) from None
     if instant > now + FUTURE_MAX:
-        raise Rejected(Fault("in_future", name, "lies more than a day in the future"))
+        raise Rejected(Fault("in_future", name, "is more than a day in the future"))
     return instant
 
 
@@ -226,7 +225,7 @@ def _utc(instant: datetime, name: str) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError:
-        raise Rejected(Fault("invalid_value", name, "is at the end of the calendar")) from None
+        raise Rejected(Fault("invalid_value", name, "is beyond the end of the calendar")) from None
 
 
 class FileOrder:

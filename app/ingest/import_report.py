@@ -8,7 +8,7 @@ from typing import IO
 from app.ingest.import_events import ImportCounts
 from app.ingest.import_files import Entry
 from app.ingest.import_mapping import FieldMapping
-from app.ingest.verdict import Rejected
+from app.ingest.results import Rejected
 from app.schemas.strict_json import Fault
 
 LINES_SHOWN = 3
@@ -58,7 +58,7 @@ class RejectionReport:
 
 
 def described(mapping: FieldMapping) -> Iterator[str]:
-    """Which fields are taken for which, a line each; none of a file of this service."""
+    """Yield a line per mapped field; none for a file of this service."""
     if mapping.known is not None:
         yield f"The file is an export of {mapping.known.name}."
     if mapping.users:
@@ -67,30 +67,30 @@ def described(mapping: FieldMapping) -> Iterator[str]:
         if move.source != move.target:
             yield f"{move.source} -> {move.target}"
     for name in sorted(mapping.unseen):
-        yield f"{name} is in none of the first entries"
+        yield f"{name} is missing in the first entries"
     for name in sorted(mapping.left_out):
         yield _ignored(name, mapping)
 
 
 def summary(counts: ImportCounts, report: RejectionReport) -> Iterator[str]:
-    """What became of entries and fields that were not simply taken."""
+    """Yield the lines about entries and fields that were not simply imported."""
     if counts.rejected:
         yield f"{counts.rejected:,} rejected:"
         yield from (f"  {line}" for line in report.lines())
     for code, (times, number, warning) in sorted(counts.warnings.items()):
         first = f"{report.unit} {number}: {warning.field} {warning.message}"
-        yield f"{code}: {times:,} times, the first in {first}"
+        yield f"{code}: {times:,} times, first in {first}"
     if counts.suppressed:
-        yield f"{counts.suppressed:,} suppressed: of users who opted out or were erased"
+        yield f"{counts.suppressed:,} suppressed: their users opted out or were erased"
     if counts.mismatched:
-        yield (f"{counts.mismatched:,} duplicates are stored with other content, which was kept")
+        yield (f"{counts.mismatched:,} duplicates differ from the stored events, which were kept")
     names = sorted(counts.ignored, key=lambda name: (-counts.ignored[name], name))
     if names:
         shown = ", ".join(f"{name} ({counts.ignored[name]:,})" for name in names[:NAMES_SHOWN])
         more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
         yield (
-            f"Left out, as these are no fields of an event: {shown}{more}. "
-            "--rest-to-metadata keeps them, --map NAME=metadata.NAME one of them."
+            f"Ignored, because they are not fields of an event: {shown}{more}. --rest-to-metadata "
+            "stores all of them, --map NAME=metadata.NAME one of them."
         )
 
 
@@ -103,8 +103,8 @@ def _ignored(name: str, mapping: FieldMapping) -> str:
     if mapping.users:
         sources["user_email"] = mapping.users[0].source
     if name in sources:
-        return f"`{name}` of the file is ignored: {sources[name]} is taken for it."
-    return f"`{name}` of the file is ignored: it is something else than an event's {name}."
+        return f"`{name}` of the file is ignored: {sources[name]} is used instead."
+    return f"`{name}` of the file is ignored: it has another meaning than an event's {name}."
 
 
 def _line(entry: Entry, fault: Fault) -> bytes:
@@ -128,5 +128,5 @@ def _line(entry: Entry, fault: Fault) -> bytes:
 
 
 def _spelled(mark: object) -> str:
-    """What `parse_json` put in place of a number that is none."""
+    """Return how `parse_json` spells a value that is not a valid number."""
     return str(getattr(mark, "text", mark))

@@ -13,7 +13,7 @@ PATH_DEPTH = 4
 
 @dataclass
 class Sample:
-    """Some records of a file, and all paths in them by their compared names."""
+    """Some records of a file, and all their paths by normalised name."""
 
     records: list[dict[str, Any]]
     names: list[str]

@@ -1,4 +1,4 @@
-"""A file or the standard input -> a stream of UTF-8, unzipped and decoded."""
+"""A file or the standard input as a stream of UTF-8, decompressed and decoded."""
 
 import codecs
 import gzip
@@ -22,7 +22,7 @@ FOREIGN_MAGIC = {
     b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
     b"\xfd7zXZ\x00": ("xz", "xz -dc"),
     b"BZh": ("bzip2", "bzip2 -dc"),
-    b"PK\x03\x04": ("ZIP (or a spreadsheet: save it as CSV)", "unzip -p"),
+    b"PK\x03\x04": ("ZIP (or a spreadsheet; save it as CSV)", "unzip -p"),
 }
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -51,7 +51,7 @@ class Source:
 
 
 class Readable(Protocol):
-    """What can be read from as it comes."""
+    """A stream that can be read once."""
 
     def read1(self, size: int, /) -> bytes: ...
 
@@ -76,8 +76,8 @@ def open_source(file: str, encoding: str | None) -> Iterator[Source]:
         for magic, (tool, command) in FOREIGN_MAGIC.items():
             if head.startswith(magic):
                 raise InvalidRequest(
-                    f"The file is compressed as {tool}. Unpack it: "
-                    f"`{command} FILE | activity-events import -`."
+                    f"The file is compressed with {tool}. Decompress it: `{command} FILE | "
+                    "activity-events import -`."
                 )
         if head.startswith(GZIP_MAGIC):
             unzipped = stack.enter_context(gzip.GzipFile(fileobj=stream))
@@ -109,7 +109,8 @@ def _require_encoding(encoding: str) -> None:
         "".encode(encoding)
     except LookupError:
         raise InvalidRequest(
-            f"--encoding: {encoding} is no encoding. Usual ones: utf-8, utf-16, latin-1, cp1252."
+            f"--encoding: {encoding} is not a known encoding. Common ones are utf-8, utf-16, "
+            "latin-1, cp1252."
         ) from None
 
 
@@ -159,8 +160,8 @@ class _Unzipped:
             part = self._unzipped.read1(size)
         except (EOFError, OSError, zlib.error) as error:
             raise InvalidRequest(
-                f"The gzip file is broken or cut off, after {self._read} bytes of its content: "
-                f"{error}."
+                f"The gzip file is damaged or incomplete, after {self._read} bytes of its "
+                f"content: {error}."
             ) from error
         self._read += len(part)
         return part
@@ -189,8 +190,8 @@ class _Recoded(io.RawIOBase):
                 reason = getattr(error, "reason", str(error))
                 at = self._read + getattr(error, "start", 0)
                 raise InvalidRequest(
-                    f"The file is not {self._encoding}: {reason}, near byte {at}. Name its "
-                    "encoding with --encoding."
+                    f"The file is not encoded in {self._encoding}: {reason}, near byte {at}. Set "
+                    "its encoding with --encoding."
                 ) from error
             self._read += len(part)
             self._ready = text.encode("utf-8", "surrogatepass")

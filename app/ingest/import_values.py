@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from app.errors import UnreadableBody
+from app.formats.uuid7 import EPOCH
 from app.ingest.import_formats import FileTimeUnit
-from app.ingest.verdict import Rejected, Warn
+from app.ingest.results import Rejected, Warn
 from app.schemas.email import normalise_email
 from app.schemas.strict_json import Fault, Mark, parse_text
-from app.uuid7 import EPOCH
 
 JSON_FIELDS = ("metadata", "event_metadata", "context_snapshot")
 NUMBER_FIELDS = ("session_seq", "duration_ms")
@@ -26,10 +26,10 @@ _WHOLE_NUMBER = re.compile(r"-?\d{1,300}", re.ASCII)
 def typed_event(
     event: dict[str, Any], time_unit: FileTimeUnit | None, warnings: list[Warn]
 ) -> dict[str, Any]:
-    """JSON, numbers and times that are there as text, as what they mean; empty text as null.
+    """Convert JSON, numbers and times that are stored as text; empty text becomes null.
 
-    Text of metadata that is not JSON, and text that is not a number, stay as they are: the rules
-    of all events keep them or leave them out (`app.ingest.event_fields`).
+    Metadata text that is not JSON, and text that is not a number, stay as they are: the general
+    rules keep or ignore them (`app.ingest.event_fields`).
 
     Raises:
         Rejected: the event's time is a number of an unknown unit.
@@ -60,7 +60,7 @@ def typed_event(
 
 def left_out(fault: Fault) -> Warn:
     """The warning that an optional field with this fault is left out."""
-    return Warn(fault.code, fault.field, f"{fault.message}; left out")
+    return Warn(fault.code, fault.field, f"{fault.message}; ignored")
 
 
 def parsed_text(text: str, otherwise: object) -> object:
@@ -100,7 +100,7 @@ def time_text(value: object, name: str, unit: FileTimeUnit | None) -> object:
     else:
         return value
     if unit is None:
-        message = "is a number: give its unit with --time-unit s, ms, us or ns"
+        message = "is a number; set its unit with --time-unit s, ms, us or ns"
         raise Rejected(Fault("unknown_time_unit", name, message))
     if unit == "s_or_ms":
         unit = "ms" if abs(number) >= MILLISECONDS_FROM else "s"
@@ -108,7 +108,9 @@ def time_text(value: object, name: str, unit: FileTimeUnit | None) -> object:
         micros = number // 1000 if unit == "ns" else number * MICROSECONDS[unit]
         return (EPOCH + timedelta(microseconds=micros)).isoformat()
     except (OverflowError, ValueError):  # of a NaN
-        raise Rejected(Fault("invalid_value", name, f"is no time in {unit} since 1970")) from None
+        raise Rejected(
+            Fault("invalid_value", name, f"is not a time in {unit} since 1970")
+        ) from None
 
 
 def flag_of(value: object) -> object:
@@ -129,7 +131,7 @@ def flattened(value: object) -> object:
 
 
 def parse_object(value: object) -> object:
-    """An object that is there as text; anything else is itself."""
+    """Parse an object that is stored as text; return anything else unchanged."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         parsed = parsed_text(value, value)
         return parsed if isinstance(parsed, dict) else value

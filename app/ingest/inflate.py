@@ -1,4 +1,4 @@
-"""gzip, unzipped as it arrives, within the bounds of what its size on the wire may become."""
+"""gzip, decompressed as it arrives, within the limits for its compressed size."""
 
 import zlib
 
@@ -50,7 +50,7 @@ class Inflater:
                 data = self._stream.decompress(chunk, limit - self._inflated + 1)
             except zlib.error as error:
                 raise UnreadableBody(
-                    f"The gzip is broken: {error}.", code="invalid_gzip"
+                    f"The gzip data is invalid: {error}.", code="invalid_gzip"
                 ) from error
             self._inflated += len(data)
             if self._inflated > limit:
@@ -62,13 +62,14 @@ class Inflater:
 
     def close(self) -> None:
         if not self._stream.eof:
-            raise IncompleteBody("The gzip ends too early: send the same again.")
+            raise IncompleteBody("The gzip data is incomplete. Retry the request.")
 
     def _begin_member(self) -> None:
         self._members += 1
         if self._members > GZIP_MEMBERS_MAX:
             raise UnreadableBody(
-                f"The gzip has more than {GZIP_MEMBERS_MAX} members: compress the body as one.",
+                f"The gzip data has more than {GZIP_MEMBERS_MAX} members. Compress the body as "
+                "one member.",
                 code="invalid_gzip",
             )
         self._stream = zlib.decompressobj(GZIP_WINDOW)
@@ -77,8 +78,8 @@ class Inflater:
         if self._inflated > self._limit:
             return too_large("body_max_inflated_bytes", self._limit)
         return TooLarge(
-            f"The body unzips to more than {INFLATION_MAX} times its size. Send it in smaller "
-            "batches, or as it is.",
+            f"The body decompresses to more than {INFLATION_MAX} times its size. Send it in "
+            "smaller batches, or uncompressed.",
             details={"limit": "inflation_max", "value": INFLATION_MAX},
         )
 

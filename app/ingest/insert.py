@@ -10,7 +10,7 @@ import asyncpg
 from app.ingest.identity import Identity
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
-from app.watch.traces import span
+from app.observability.traces import span
 
 # Column -> the type of its array, in the order of `record`.
 EVENT_COLUMNS = {
@@ -48,7 +48,7 @@ def record(row: EventRow, user_id: int) -> tuple[object, ...]:
 async def copy_events(
     connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
 ) -> None:
-    """Copies rows of which none is expected to be stored.
+    """Copy rows of which none is expected to be stored.
 
     Raises:
         asyncpg.PostgresError: one is, or can't be; the transaction is of no more use.
@@ -63,7 +63,7 @@ async def copy_events(
 async def insert_new_events(
     connection: asyncpg.Connection, rows: Sequence[EventRow], users: Users
 ) -> set[Identity]:
-    """Inserts what its month does not hold yet; the identities of what was really inserted.
+    """Insert what its month does not hold yet; the identities of what was really inserted.
 
     Sorted by identity, as two transactions that insert the same retried events in different orders
     would deadlock.

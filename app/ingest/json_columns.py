@@ -6,7 +6,7 @@ from typing import Any
 
 from app.ingest.pii_event import without_pii
 from app.ingest.pii_finders import BatchBudget
-from app.ingest.verdict import Rejected, Warn
+from app.ingest.results import Rejected, Warn
 from app.schemas.event import EventIn
 from app.schemas.strict_json import PATH_MAX_CHARS, Fault, dump_json
 from app.settings import Settings
@@ -59,7 +59,7 @@ def json_columns(
     value = given.get("metadata")
     other = given.get("event_metadata")
     if value and other:
-        message = "is another name of metadata, which is there, too; the keys of both are kept"
+        message = "is an alias of metadata, which is also present; the keys of both were stored"
         warnings.append(Warn("invalid_value", "event_metadata", message))
     value = {**(other or {}), **(value or {})}
     metadata = dump_json(value)
@@ -94,18 +94,18 @@ def _context_text(
 
 
 def excess_of_context(defaults: dict[str, Any], events: int, settings: Settings) -> str | None:
-    """What is too much of a batch's context, which each of its events holds."""
+    """Return the excess of a batch's context, which every event of the batch stores."""
     context = defaults.get("context_snapshot")
     size = 0 if context is None else len(dump_json(context))
     if size > settings.event_max_bytes:
         return _size_text("batch", size, settings)
     if size * events > settings.body_max_inflated_bytes:
         return (
-            f"{events} events would hold {size} bytes each; a body may have "
+            f"{events} events would have {size} bytes each; a body can have at most "
             f"{settings.body_max_inflated_bytes} bytes"
         )
     return None
 
 
 def _size_text(what: str, size: int, settings: Settings) -> str:
-    return f"the {what} has {size} bytes of JSON; {settings.event_max_bytes} are the limit"
+    return f"the {what} has {size} bytes of JSON; the limit is {settings.event_max_bytes}"

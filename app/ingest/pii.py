@@ -1,8 +1,9 @@
-"""Personal data in an event: found by its shape or by the name of its key, and taken out.
+"""Personal data in an event: detected by its shape or by the name of its key, and redacted.
 
-Nothing here knows who is meant: an address, a number with a valid checksum or a secret of a known
-form is personal wherever it stands, however it is spelt. Shapes that ordinary values share (ids,
-times, versions, amounts) are told apart by checksum, context or library; what is doubtful stays.
+Detection does not depend on who is meant: an address, a number with a valid checksum or a secret of
+a known form is personal wherever it occurs, in any spelling. Shapes that ordinary values share
+(ids, times, versions, amounts) are distinguished by checksum, context or library; doubtful values
+are kept.
 """
 
 from collections.abc import Iterable
@@ -182,7 +183,8 @@ class PiiScanner:
         return text, kinds
 
     def kinds_in_id(self, identifier: str) -> list[str]:
-        """Whether the id of an entity or a session is somebody's address, account or secret."""
+        """Return the kinds of personal data in the id of an entity or a session: an address, an
+        account or a secret."""
         if identifier in self.clean_ids:
             return []
         kinds: list[str] = []
@@ -236,7 +238,7 @@ class PiiScanner:
         return self.known(key).promise is not None
 
     def known(self, key: str) -> Known:
-        """What the key promises, and the key without what is personal in itself."""
+        """Return the promise of a key, and the key without its own personal parts."""
         found = self._known.get(key)
         if found is None:
             shown, _ = self._clean_alone(key, "")

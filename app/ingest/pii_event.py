@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from app.ingest.pii import scanner
 from app.ingest.pii_finders import BatchBudget
+from app.ingest.results import Rejected, Warn
 from app.ingest.rows import as_text
-from app.ingest.verdict import Rejected, Warn
 from app.schemas.event import EventIn
 from app.schemas.names import NAME_MAX_CHARS
 from app.schemas.strict_json import Fault, dump_json
@@ -19,7 +19,7 @@ _KINDS = {
     "iban": "a bank account number",
     "ip": "an IP address",
     "token": "a token or key",
-    "key": "the name of the key says so",
+    "key": "the key name indicates it",
 }
 _IDENTIFIERS = frozenset({"entity_id", "session_id"})
 PSEUDONYM_HEX_DIGITS = 16
@@ -49,7 +49,7 @@ def without_pii(
     for finding in findings.named:
         _warn(finding.kind, finding.path, settings, warnings)
     if findings.more:
-        message = f"held personal data at {findings.more} more places"
+        message = f"contained personal data in {findings.more} more places"
         warnings.append(Warn("pii_redacted", field, message))
     return dump_json(redacted)
 
@@ -107,8 +107,8 @@ def names_without_pii(given: EventIn, settings: Settings, warnings: list[Warn]) 
 
 
 def _pseudonym(identifier: str, kind: str, settings: Settings) -> str:
-    """Without a secret of the operator's only a mark: a hash that anybody can compute of a guessed
-    address is that address."""
+    """Return a pseudonym; without the operator's secret only a mark, because anyone could compute
+    the hash of a guessed address."""
     if settings.erasure_secret is None:
         return f"[redacted:{kind}]"
     secret = settings.erasure_secret.get_secret_value().encode()
@@ -118,6 +118,6 @@ def _pseudonym(identifier: str, kind: str, settings: Settings) -> str:
 
 def _warn(kind: str, field: str, settings: Settings, warnings: list[Warn]) -> None:
     if settings.pii_mode == "reject":
-        raise Rejected(Fault("pii", field, f"holds personal data: {_KINDS[kind]}"))
-    message = f"held personal data, which is not kept: {_KINDS[kind]}"
+        raise Rejected(Fault("pii", field, f"contains personal data: {_KINDS[kind]}"))
+    message = f"contained personal data, which was replaced: {_KINDS[kind]}"
     warnings.append(Warn("pii_redacted", field, message))

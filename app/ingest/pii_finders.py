@@ -1,4 +1,4 @@
-"""How a shape is looked for in a text, and what that may cost."""
+"""Search for a shape in a text, with bounded cost."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ class SpentError(Exception):
 
 @dataclass(slots=True)
 class BatchBudget:
-    """Of the work that all events of a batch share: many events, each within its own bounds, would
-    together hold up everybody else's."""
+    """Budget for the work of all events of a batch: many events, each within its own limits, would
+    together delay other requests."""
 
     work: int = WORK_MAX
     new_names: int = NEW_NAMES_MAX
@@ -43,7 +43,7 @@ class BatchBudget:
 
 @dataclass(slots=True)
 class Budget:
-    """Of the checks in one event that cost more than the text they are about."""
+    """Budget for checks in one event that cost more than the length of their text."""
 
     phone_checks: int = PHONE_CHECKS_MAX
     candidates: int = CANDIDATES_MAX
@@ -57,8 +57,8 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text is: its key in snake case after that of the object around, and what it may
-    cost."""
+    """The place of a text: its key in snake case, prefixed by that of the surrounding object, and
+    its budget."""
 
     keys: str
     budget: Budget

@@ -19,7 +19,7 @@ LIGATURE_MAX_CHARS = 4  # some signs are a whole sentence, and no address
 TIMES_MAX = 3  # percent-encoded twice, and whatever was encoded before
 
 _WORD_IN_BRACKETS = r"\s{0,2}[(\[{<]\s?(?:at|dot)\s?[)\]}>]\s{0,2}"
-# Characters that nobody sees, dashes and spaces of other kinds, digits of other scripts.
+# Invisible characters, dashes and spaces of other kinds, digits of other scripts.
 _UNSEEN = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0001-\U000e007f"
@@ -49,20 +49,20 @@ class Form:
     ends: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """In the original, of what is from `start` to `end` in this text."""
+        """Return the range in the original text for `start` to `end` in this text."""
         return self.starts[start], self.ends[end - 1]
 
 
 def is_odd(text: str) -> bool:
-    """Whether there is a character in it that reads as another, or that nobody sees."""
+    """Whether the text has a look-alike or invisible character."""
     return not text.isascii() and (
         _ODD.search(text) is not None or not unicodedata.is_normalized("NFKC", text)
     )
 
 
 def forms(text: str, budget: Budget) -> Iterator[Form]:
-    """The text as it is, then decoded once, twice, ...; each time is linear in its length, and
-    none goes on once the budget is spent."""
+    """Yield the text as it is, then decoded once, twice, and so on; each step is linear in its
+    length, and stops once the budget is spent."""
     form = Form(text, range(len(text)), range(1, len(text) + 1))
     yield form
     odd = is_odd(text)
@@ -115,7 +115,7 @@ def _replaced(
     replace: Callable[["re.Match[str]"], str],
     budget: Budget,
 ) -> Form | None:
-    """With what the pattern matches replaced; None where that changes nothing."""
+    """Return the text with the matches replaced; None if nothing changes."""
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -11,7 +11,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 class Promise(Enum):
-    """What a key promises of its value."""
+    """The kind of value that a key promises."""
 
     EMAIL = auto()
     PHONE = auto()

@@ -1,4 +1,4 @@
-"""Which keys say that their value is personal, and what such a value looks like.
+"""Keys that indicate personal values, and the shapes of such values.
 
 A thing may share a person's key: a count of `mobile` visits, an `email` object with an id, the
 `name` of a repository. So a key alone decides nothing: its value must have the shape of what the
@@ -77,7 +77,7 @@ def pair_name(value: Mapping[str, object]) -> str | None:
 
 
 class KeyRules:
-    """What keys promise: by the setting, and for secrets always."""
+    """Rules for keys: by the setting, and for secrets always."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         given = {"".join(words(key)): key for key in keys}
@@ -89,7 +89,7 @@ class KeyRules:
         self._persons_names = "fullname" in rules or "username" in rules
 
     def promise(self, key: str) -> Promise | None:
-        """What the key promises; None where nothing personal."""
+        """Return what the key promises; None if nothing personal."""
         return self._of_words(words(key))
 
     def parameters_promise(self, key: str) -> Promise | None:
@@ -118,7 +118,7 @@ class KeyRules:
         return self._of_secret(named)
 
     def _of_secret(self, named: Sequence[str]) -> Promise | None:
-        """Of a key with a password in it, or that begins with a secret's."""
+        """Whether a key contains a password's name, or begins with a secret's."""
         if any(word in NO_PART or word in ABOUT_SECRET for word in named):
             return None
         has_password = any(
@@ -157,7 +157,7 @@ class KeyRules:
 
 
 def below(promise: Promise, key: str) -> Promise | None:
-    """What is left of the promise of an object's key for the value under one of its own keys."""
+    """Return what an object's promise means for the value under one of its own keys."""
     named = words(key)
     if promise is Promise.ANY:
         return promise

@@ -1,4 +1,4 @@
-"""What personal data looks like: shapes, and the checks that tell them from what only looks so.
+"""Shapes of personal data, and the checks that distinguish them from look-alikes.
 
 Every search is linear in the text: a pattern either starts only where a word does, or reads no
 further than a bound, or takes what it has read.
@@ -134,7 +134,7 @@ def _is_email(match: "re.Match[str]", place: Place) -> bool:
 
 
 def _ibans(text: str, place: Place) -> Iterator[Span]:
-    """By the length that its country gives it, and its check digits (ISO 13616)."""
+    """Find IBANs by the length of their country and their check digits (ISO 13616)."""
     done = 0
     for match in _IBAN.finditer(text):
         if place.budget.candidates < 0:

@@ -40,7 +40,7 @@ def clean_text(
 
 
 def find(text: str, rules: KeyRules, place: Place, shapes: Shapes) -> list[tuple[int, int, str]]:
-    """Where personal data is, in any spelling, in order and without overlaps."""
+    """Find personal data in any spelling, in order and without overlaps."""
     spans: list[tuple[int, int, str]] = []
     taken: list[tuple[int, int]] = [match.span() for match in MARK.finditer(text)]
     for form in forms(text, place.budget):
@@ -72,7 +72,7 @@ def find(text: str, rules: KeyRules, place: Place, shapes: Shapes) -> list[tuple
 
 
 def _union(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Those that overlap as one, of the kind that was found first, a shape's before a key's."""
+    """Merge overlapping findings; the first kind wins, and a shape's before a key's."""
 
     def rank(index: int) -> tuple[bool, int]:
         return spans[index][2] == KEY_KIND, index

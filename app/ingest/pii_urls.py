@@ -77,7 +77,7 @@ def _numbered(promise: Promise, value: str) -> str | int:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Of a parameter that may be harmless: `code=404`, `key=name`."""
+    """Whether a parameter that can be harmless (`code=404`, `key=name`) is a secret."""
     last = re.split(r"[^A-Za-z0-9]+", name)[-1].lower()
     if last.endswith("token") or last in {"authorization", "cookie", "jwt", "samlresponse"}:
         return value != ""

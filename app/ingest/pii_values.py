@@ -1,4 +1,4 @@
-"""What the value of a key that promises personal data looks like."""
+"""Shapes of values under keys that indicate personal data."""
 
 import re
 

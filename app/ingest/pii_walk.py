@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found: the first ones, and how many more."""
+    """Findings: the first ones, and the number of the others."""
 
     named: list[Finding]
     more: int
@@ -125,8 +125,8 @@ class Walk:
         return found
 
     def _promises_of_pair(self, name: str, promises: dict[str, Promise]) -> dict[str, Promise]:
-        """Of an object that is a name and its value: what the name promises of the value. Such a
-        name is none of a person."""
+        """Return the promise of a name for its value, in an object that is such a pair. The name
+        itself is not a person's."""
         self._budget.batch.work -= WORK_OF_A_KEY
         promised = self._known(name).promise
         if promised is None or promised is Promise.WEAK_NAME:
@@ -173,7 +173,8 @@ class Walk:
         return text
 
     def _clean_number(self, value: int, key: str) -> Any:
-        """Of a number, only a card's: a phone's has no shape of its own without a key."""
+        """Redact a number if it is a card number; a phone number has no shape of its own without a
+        key."""
         if not 10**12 <= value < 10**19:
             return value
         self._budget.batch.work -= WORK_OF_AN_ITEM
@@ -184,7 +185,7 @@ class Walk:
         return "[redacted:card]"
 
     def _kind_of(self, value: str | float) -> str:
-        """Of a value that goes for its key: what it looks like, where it is that as a whole."""
+        """Return the kind of a value that matches its key as a whole."""
         is_whole = isinstance(value, float) and value.is_integer()
         text = str(int(value)) if is_whole else str(value)
         for start, end, kind in find(text, self._rules, Place("", self._budget), SHAPES):

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from app.errors import UnreadableBody
-from app.ingest.careful import prepare_with_care
-from app.ingest.plain import read_batch, read_single
+from app.ingest.fast_parser import read_batch, read_single
+from app.ingest.results import EventResult
 from app.ingest.rows import Prepared
-from app.ingest.verdict import Verdict
+from app.ingest.strict_parser import prepare_with_care
 from app.schemas.lenient_json import read_batch_json, read_event_json
 from app.settings import Settings
 
@@ -19,7 +19,7 @@ _ESCAPE_BYTES = 6  # of what may be one byte
 def prepare_batch(
     body: bytes, received_at: datetime, settings: Settings, own_email: str | None = None
 ) -> Prepared:
-    """Sorts a batch's body into rows and rejections.
+    """Sort a batch's body into rows and rejections.
 
     Args:
         received_at: when the request came, aware UTC.
@@ -40,7 +40,7 @@ def prepare_batch(
 def prepare_single(
     body: bytes, received_at: datetime, settings: Settings, own_email: str | None = None
 ) -> Prepared:
-    """Sorts one event's body: a batch of one, with `sent_at` and `key` beside its own fields.
+    """Sort one event's body: a batch of one, with `sent_at` and `key` beside its own fields.
 
     Raises:
         UnreadableBody: it is no JSON object.
@@ -56,7 +56,7 @@ def prepare_single(
         raise UnreadableBody("The body must be a JSON object.", code="invalid_envelope")
     if isinstance(event.get("events"), list) and "event_type" not in event:
         raise UnreadableBody(
-            "The body is a batch: POST it to /api/events/log/batch.", code="invalid_envelope"
+            "The body is a batch. Send it to POST /api/events/log/batch.", code="invalid_envelope"
         )
     batch: dict[str, object] = {"events": [event]}
     for name in SINGLE_ENVELOPE_FIELDS:
@@ -68,17 +68,17 @@ def prepare_single(
 
 
 def _least_size(body: bytes) -> int:
-    """How many bytes a body has as compact JSON, at least: it is not parsed for that."""
+    """Return a lower bound of a body's size as compact JSON, without parsing it."""
     return len(body.translate(None, _SPACE)) - (_ESCAPE_BYTES - 1) * body.count(b"\\")
 
 
-def _too_large(size: int, settings: Settings) -> Verdict:
-    return Verdict(
+def _too_large(size: int, settings: Settings) -> EventResult:
+    return EventResult(
         index=0,
         status="rejected",
         event_id=None,
         code="event_too_large",
         field="event",
-        message=f"has {size} bytes as JSON or more; an event may have {settings.event_max_bytes} "
-        "(POST a batch to /api/events/log/batch)",
+        message=f"has {size} bytes as JSON or more; an event can have at most "
+        f"{settings.event_max_bytes} (send a batch to POST /api/events/log/batch)",
     )

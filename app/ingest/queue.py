@@ -7,12 +7,12 @@ from time import monotonic
 
 from opentelemetry.context import Context
 
+from app.database.slots import refusal
 from app.errors import Unavailable
+from app.ingest.results import WriteOutcomes
 from app.ingest.rows import EventRow
-from app.ingest.verdict import Outcomes
+from app.observability.traces import here
 from app.settings import Settings
-from app.slots import refusal
-from app.watch.traces import here
 
 WAITING = "events waiting to be written"
 
@@ -23,12 +23,12 @@ class QueuedRequest:
 
     rows: list[EventRow]
     size_bytes: int
-    done: asyncio.Future[Outcomes]
+    done: asyncio.Future[WriteOutcomes]
     queued_at: float  # by the monotonic clock
     context: Context | None  # of its trace
     caller: str | None
 
-    def succeed(self, outcomes: Outcomes) -> None:
+    def succeed(self, outcomes: WriteOutcomes) -> None:
         if not self.done.done():  # its client may have gone
             self.done.set_result(outcomes)
 
@@ -65,7 +65,7 @@ class RequestQueue:
             Unavailable: the service is stopping.
         """
         if self._closed:
-            raise Unavailable("The service is stopping. Send the same again.")
+            raise Unavailable("The service is shutting down. Retry the request.")
         if self._requests and not self._has_room(len(rows), size_bytes, caller):
             raise refusal("queue", WAITING, 0 if caller is None else self._events_of[caller])
         request = QueuedRequest(
@@ -95,7 +95,7 @@ class RequestQueue:
         )
 
     def _add(self, request: QueuedRequest, sign: int) -> None:
-        """Counts a request in, or out again."""
+        """Count a request in, or out again."""
         caller, events, size_bytes = request.caller, len(request.rows), request.size_bytes
         self.events += sign * events
         self.size_bytes += sign * size_bytes
@@ -106,11 +106,11 @@ class RequestQueue:
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the first one has waited; 0 where there is none."""
+        """Age of the oldest request; 0 if the queue is empty."""
         return monotonic() - self._requests[0].queued_at if self._requests else 0.0
 
     async def take(self) -> list[QueuedRequest]:
-        """What is there, up to the bound of a group; waits for some. Nothing, once closed."""
+        """Wait for requests, and return those that fit into one group; none once closed."""
         while not self._requests:
             if self._closed:
                 return []
@@ -128,6 +128,6 @@ class RequestQueue:
         return group
 
     def close(self) -> None:
-        """Takes nothing more in. What is there can still be taken."""
+        """Accept no more requests. Those in the queue can still be taken."""
         self._closed = True
         self._work.set()

@@ -1,8 +1,8 @@
-"""What is kept beside the events, counted from the rows that were really inserted.
+"""Rollups, counted from the rows that were actually inserted.
 
-`activity_rollup` counts events per 15 minutes of UTC, of which every time zone's hours and days
-are made; `activity_user_day` marks the quarter-hours of a UTC day in which a user was active;
-`activity_session` has each session's ends.
+`activity_rollup` counts events per 15 minutes of UTC, from which the hours and days of every time
+zone are composed; `activity_user_day` marks the quarter-hours of a UTC day in which a user was
+active; `activity_session` stores start and end of each session.
 """
 
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from operator import itemgetter
 
 import asyncpg
 
+from app.database.rollup_kinds import OTHER, DayKind, RollupKindCache, add_kinds, midnight
+from app.database.rollup_sql import ADD_TO_ROLLUPS, GROW_SESSION, GROW_USER_DAY
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
-from app.rollup_kinds import OTHER, DayKind, KnownKinds, add_kinds, midnight
-from app.totals import ADD_TO_ROLLUPS, GROW_SESSION, GROW_USER_DAY
 
 SLOTS_PER_DAY = 96
 SLOT_MINUTES = 15
@@ -54,7 +54,7 @@ FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::
 
 @dataclass(slots=True)
 class Session:
-    """What a set of rows says of one session."""
+    """Data about one session from a set of rows."""
 
     started_at: datetime
     ended_at: datetime
@@ -62,8 +62,8 @@ class Session:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a set of rows adds to the totals."""
+class RollupDelta:
+    """Changes of the rollups by a set of rows."""
 
     rollups: dict[RollupKey, list[int]] = field(default_factory=dict)
     user_days: dict[tuple[int, date], int] = field(default_factory=dict)
@@ -104,8 +104,8 @@ class Tally:
             elif at < session.started_at:
                 session.started_at = at
 
-    async def write(self, connection: asyncpg.Connection, known: KnownKinds) -> set[DayKind]:
-        """Adds the tally to the tables, last before the commit. Returns kinds that have a row of
+    async def write(self, connection: asyncpg.Connection, known: RollupKindCache) -> set[DayKind]:
+        """Add the tally to the tables, last before the commit. Returns kinds that have a row of
         their own once it is committed, and were not known to have one.
 
         In sorted order, as two transactions that upsert the same keys in different orders would
@@ -138,9 +138,9 @@ class Tally:
         return added
 
     async def _sort_out_kinds(
-        self, connection: asyncpg.Connection, known: KnownKinds
+        self, connection: asyncpg.Connection, known: RollupKindCache
     ) -> set[DayKind]:
-        """Counts as `other` what its day has no room for (`app/rollup_kinds.py`)."""
+        """Count as `other` what its day has no room for (`app/database/rollup_kinds.py`)."""
         kinds = {key: (midnight(key[0]), *key[1:]) for key in self.rollups}
         missing = known.missing(kinds.values())
         if not missing:

@@ -1,4 +1,4 @@
-"""What preparation makes of a batch: rows to write, and rejections to report."""
+"""The prepared form of a batch: rows to write, and rejections to report."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
 
-from app.ingest.verdict import Verdict, Warn
+from app.ingest.results import EventResult, Warn
 from app.schemas.event import BATCH_EVENTS_MAX
 
 # Of a batch, each event is received a microsecond after the one before it: of events of one moment,
@@ -15,7 +15,7 @@ PLACES = tuple(timedelta(microseconds=place) for place in range(BATCH_EVENTS_MAX
 
 
 class TimeBasis(Enum):
-    """Where the time of an event comes from."""
+    """The source of an event's time."""
 
     GIVEN = "given"  # by the client, in the event or in its UUIDv7
     CORRECTED = "corrected"  # the client's clock is ahead of ours: moved back
@@ -54,7 +54,7 @@ class Prepared:
 
     batch_id: str
     rows: list[EventRow]
-    rejections: list[Verdict]
+    rejections: list[EventResult]
     warnings: tuple[Warn, ...]
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from app.db import Database
-from app.totals import LOCK_USER_DAYS, SLOT_OF_DAY, of_each_user
+from app.database.rollup_sql import LOCK_USER_DAYS, SLOT_OF_DAY, of_each_user
+from app.database.sessions import Database
 
 # Below this, the events themselves are read as fast.
 EVENTS_MIN = 32
@@ -89,9 +89,9 @@ SUM_UP = text(
 
 
 async def sum_up_days(database: Database, now: datetime) -> int:
-    """Sums up all user-days that are over and have no summary; how many there were.
+    """Summarize all past user-days that have no summary; return their number.
 
-    In transactions of bounded size, which wait for whoever writes to one of their days.
+    It runs in transactions of bounded size, which wait for writers of their days.
     """
     done = 0
     while some := await _sum_up_some(database, now):

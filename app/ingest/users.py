@@ -7,16 +7,15 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.database.erasure_hash import FINGERPRINT, OWN_SECRET, email_hash, fingerprint
+from app.database.locks import EMAIL_LOCK_CLASS, LOCK_ALL_SHARED, email_lock
 from app.errors import Unavailable
 from app.ingest.rows import EventRow, TimeBasis
-from app.locks import EMAIL_LOCK_CLASS, email_lock
-from app.models import email_hash
 from app.schemas.email import earlier_forms
 from app.settings import Settings
-from app.tombstones import FINGERPRINT, OWN_SECRET, fingerprint
 
 USERS_MAX = 50_000
-# A clock that is known to be wrong may be more so: a request can be under way for long.
+# A clock that is known to be wrong may be worse than it seems: a request can take long.
 WRONG_CLOCK_DOUBT = timedelta(days=1)
 # So far ahead of ours a right clock may seem to be.
 RIGHT_CLOCK = timedelta(seconds=1)
@@ -55,9 +54,6 @@ SELECT id, redated, analytics_opt_out, not_before
 FROM app_user WHERE id = ANY($1::bigint[]) AND email IS NOT NULL
 """
 
-# Against an erasure of the same person, which takes it exclusively.
-LOCK_EMAILS = "SELECT pg_advisory_xact_lock_shared($1, key) FROM unnest($2::int[]) AS key"
-
 SELECT_SECRETS = "SELECT name, value FROM service_secret WHERE name = ANY($1::text[])"
 
 SELECT_ERASURES = """
@@ -67,7 +63,7 @@ FROM erasure WHERE email_hash = ANY($1::bytea[]) ORDER BY email_hash, erased_at 
 """
 
 
-class KnownUsers:
+class UserCache:
     """A bounded memory of what was true once. Another process may have changed or erased a user
     since, so that a transaction checks what it used (`users_are_current`) before it commits.
     """
@@ -82,7 +78,7 @@ class KnownUsers:
     async def resolve(
         self, connection: asyncpg.Connection, rows: Sequence[EventRow]
     ) -> tuple[Users, Users]:
-        """Returns the users of these rows, and, of these, those who had to be looked up.
+        """Return the users of these rows, and, of these, those who had to be looked up.
 
         They may have been made by this very transaction: `remember` them after its commit.
         """
@@ -101,7 +97,7 @@ class KnownUsers:
         return found | looked_up, looked_up
 
     def earliest_time(self, row: EventRow) -> datetime:
-        """Returns when the event happened at the earliest, whatever its client's clock says.
+        """Return when the event happened at the earliest, whatever its client's clock says.
 
         Decides at the border of an erasure: what is not surely later counts as earlier.
         """
@@ -131,7 +127,8 @@ class KnownUsers:
         if not missing:
             return found
         keys = sorted(email_lock(email) for email in missing)
-        await connection.execute(LOCK_EMAILS, EMAIL_LOCK_CLASS, keys)
+        # An erasure of the same person takes it exclusively.
+        await connection.execute(LOCK_ALL_SHARED, EMAIL_LOCK_CLASS, keys)
         erased = await self._erased(connection, missing)
         new: list[tuple[str, datetime | None, bool, bool]] = []
         for email in missing:
@@ -148,9 +145,10 @@ class KnownUsers:
         return found
 
     async def _current_secret(self, connection: asyncpg.Connection) -> bytes | None:
-        """The secret of the tombstones; None where there is none yet.
+        """Return the secret of the tombstones; None if there is none yet.
 
-        Another process may have made the first one since this one started, with another secret.
+        Another process may have created the first tombstone since this one started, with another
+        secret.
 
         Raises:
             Unavailable: the settings name another one: who was erased can't be told.
@@ -161,8 +159,7 @@ class KnownUsers:
         secret = self._configured_secret or stored.get(OWN_SECRET)
         if kept is not None and (secret is None or fingerprint(secret) != kept):
             raise Unavailable(
-                "ACTIVITY_ERASURE_SECRET is not the one that this database's erasures were made "
-                "with.",
+                "ACTIVITY_ERASURE_SECRET differs from the erasure secret of this database.",
                 code="erasure_secret_changed",
             )
         return secret
@@ -170,8 +167,8 @@ class KnownUsers:
     async def _erased(
         self, connection: asyncpg.Connection, emails: Sequence[str]
     ) -> dict[str, tuple[datetime | None, bool, bool, bool]]:
-        """When they were erased last, and what they had opted out of by then: in any form of their
-        address that an earlier version may have known."""
+        """Return the time of their last erasure and their opt-outs at that time, under any form of
+        their address that an earlier version may have used."""
         secret = await self._current_secret(connection)
         if secret is None:
             return {}
@@ -194,10 +191,10 @@ NEVER_ERASED = (None, False, False, False)
 
 
 async def users_are_current(connection: asyncpg.Connection, users: Iterable[User]) -> bool:
-    """Whether each is still there and as remembered: another process may have erased one.
+    """Whether all users still exist unchanged: another process may have erased one.
 
-    To be asked once the transaction has written: whoever erases a user afterwards can see that it
-    is under way, and wait for it.
+    Call it once the transaction has written: an erasure that starts afterwards can see this
+    transaction, and wait for it.
     """
     expected = {user for user in users if user.exists}
     rows = await connection.fetch(SELECT_USERS_BY_ID, [user.id for user in expected])

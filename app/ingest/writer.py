@@ -1,6 +1,6 @@
 """Group commit: while one transaction commits, the requests of the next gather.
 
-A request puts its rows on the queue and waits. A writer takes what is there, writes it in one
+A request puts its rows on the queue and waits. A writer takes the queued rows, writes them in one
 transaction, and answers once the commit has returned. There is no timer: alone, a request is
 written at once; under load, groups grow by themselves.
 """
@@ -12,9 +12,8 @@ from time import monotonic
 
 import asyncpg
 
-from app.db import Database
-from app.db_connection import Connection
-from app.db_errors import (
+from app.database.connection import Connection
+from app.database.errors import (
     FAILURES,
     CommitUnknown,
     is_elsewhere,
@@ -23,16 +22,17 @@ from app.db_errors import (
     sqlstate_of,
     translate,
 )
+from app.database.rollup_kinds import RollupKindCache
+from app.database.sessions import Database
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.queue import QueuedRequest, RequestQueue
+from app.ingest.results import WriteOutcomes
 from app.ingest.rows import EventRow
-from app.ingest.users import KnownUsers
-from app.ingest.verdict import Outcomes
-from app.rollup_kinds import KnownKinds
+from app.ingest.users import UserCache
+from app.observability import metrics
+from app.observability.database_errors import count_database_error
+from app.observability.traces import flush_span
 from app.settings import Settings
-from app.watch import metrics
-from app.watch.database_errors import count_database_error
-from app.watch.traces import flush_span
 
 # Of one group: for users who were changed, a connection that died in idleness or leads to a server
 # that takes no writes, a deadlock. None of these commits, so that another attempt repeats nothing.
@@ -61,7 +61,7 @@ class GroupWriter:
     def __init__(self, database: Database, settings: Settings, *, announced: bool = True) -> None:
         self.stats = WriterStats()
         self.queue = RequestQueue(settings)
-        known, kinds = KnownUsers(settings), KnownKinds(settings.rollup_kinds_per_day)
+        known, kinds = UserCache(settings), RollupKindCache(settings.rollup_kinds_per_day)
         self._writers = [
             _Writer(database, self.queue, known, kinds, self.stats, announced=announced)
             for _ in range(settings.writer_tasks)
@@ -72,14 +72,14 @@ class GroupWriter:
         self._tasks = [asyncio.create_task(writer.run()) for writer in self._writers]
 
     async def close(self) -> None:
-        """Takes nothing more in, writes what is queued, and ends."""
+        """Take nothing more in, writes what is queued, and ends."""
         self.queue.close()
         await asyncio.gather(*self._tasks)
 
     async def write(
         self, rows: list[EventRow], size_bytes: int, caller: str | None = None
-    ) -> Outcomes:
-        """Writes a request's rows; when this returns, they are committed, but for what the
+    ) -> WriteOutcomes:
+        """Write a request's rows; when this returns, they are committed, but for what the
         outcomes say.
 
         Args:
@@ -100,8 +100,8 @@ class _Writer:
         self,
         database: Database,
         queue: RequestQueue,
-        known: KnownUsers,
-        kinds: KnownKinds,
+        known: UserCache,
+        kinds: RollupKindCache,
         stats: WriterStats,
         *,
         announced: bool,
@@ -136,7 +136,7 @@ class _Writer:
         await self._disconnect()
 
     async def _write(self, group: list[QueuedRequest]) -> bool:
-        """Writes a group and answers all of it, whatever happens. Whether all was committed."""
+        """Write a group and answers all of it, whatever happens. Whether all was committed."""
         try:
             try:
                 await self._commit(group, expect_new=True)
@@ -186,7 +186,7 @@ class _Writer:
                     raise
                 count_database_error(error, None)
             except FAILURES as error:
-                # One that took its time is not begun again: whoever sent it waits already.
+                # A slow one is not retried: its caller has waited long already.
                 again = is_known and is_lost(error) and not isinstance(error, TimeoutError)
                 if is_read_only(error):
                     self._database.freshness.renew()

@@ -1,1 +1,1 @@
-"""What AI features read and learn: pure functions over what `read` returns."""
+"""Insights for AI features: pure functions over what `read` returns."""

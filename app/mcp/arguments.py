@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import ErrorDetails
 
-from app.insights.quoting import quoted
+from app.insights.generation.escaping import quoted
 
-# A host may say "nothing" in many ways; of a user it never means everybody.
+# Hosts spell "nothing" in many ways; for a user it never means all users.
 NOTHING = frozenset({"", "null", "none", "undefined"})
 CURSOR_MAX_CHARS = 512
 WRONG_MAX = 5
@@ -16,7 +16,7 @@ _KINDS = {
     "integer": "a whole number",
     "number": "a number",
     "string": "text",
-    "array": "a list of texts",
+    "array": "a list of strings",
     "object": "a JSON object",
 }
 _TOO_LONG = frozenset({"string_too_short", "string_too_long", "too_long"})
@@ -35,21 +35,23 @@ def _as_id(value: object) -> object:
 
 User = Annotated[
     str | None,
-    Field(description="Whose, by email; not needed with a user's own token.", max_length=320),
+    Field(description="Email address of the user; not needed with a user token.", max_length=320),
 ]
-Days = Annotated[int | None, Field(ge=1, le=3660, description="The last so many days.")]
+Days = Annotated[
+    int | None, Field(ge=1, le=3660, description="Length of a window that ends now, in days.")
+]
 Zone = Annotated[
     str | None,
-    Field(max_length=64, description="The IANA time zone of days and hours; UTC by default."),
+    Field(max_length=64, description="IANA time zone of days and hours; UTC by default."),
 ]
 Types = Annotated[
     list[str] | None,
     BeforeValidator(_as_list),
-    Field(max_length=50, description="Only of these types, like email_opened."),
+    Field(max_length=50, description="Only events of these types, such as email_opened."),
 ]
 Cursor = Annotated[
     str | None,
-    Field(max_length=CURSOR_MAX_CHARS, description="The `next_cursor` of the answer before."),
+    Field(max_length=CURSOR_MAX_CHARS, description="`next_cursor` of the previous result."),
 ]
 # Of an event to log: any JSON, as the API takes an event with a field that is wrong, and says what
 # it left out. What is said of them is for assistants.
@@ -59,7 +61,7 @@ LoggedUser = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "description": "Whose, by email; not needed with a user's own token.",
+            "description": "Email address of the user; not needed with a user token.",
             "maxLength": 320,
         }
     ),
@@ -67,11 +69,14 @@ LoggedUser = Annotated[
 LoggedId = Annotated[
     Any,
     WithJsonSchema(
-        {"type": "string", "description": "A UUID: the same again is not counted twice."}
+        {"type": "string", "description": "A UUID; an event with the same id is stored only once."}
     ),
 ]
 LoggedTime = Annotated[
-    Any, WithJsonSchema({"type": "string", "description": "ISO 8601; now by default."})
+    Any,
+    WithJsonSchema(
+        {"type": "string", "description": "Time of the event, ISO 8601; now by default."}
+    ),
 ]
 LoggedDuration = Annotated[Any, WithJsonSchema({"type": "number", "minimum": 0})]
 LoggedObject = Annotated[Any, WithJsonSchema({"type": "object", "description": "A JSON object."})]
@@ -115,7 +120,7 @@ def wrong(errors: list[ErrorDetails], properties: Mapping[str, Any]) -> str:
 
 
 def _expected(error: ErrorDetails, field: Mapping[str, Any]) -> str:
-    """What a value must be; of one that is of the right kind, its range alone."""
+    """Describe the expected value; if the type is right, only its range."""
     if "enum" in field:
         return f"one of {', '.join(field['enum'])}"
     kind = _KINDS[field["type"]]

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.insights.tokens import tokens_at_most
+from app.insights.generation.token_estimate import tokens_at_most
 
 RESULT_MAX_TOKENS = 7_000
 # For the note about what was left out.
@@ -59,8 +59,9 @@ def _shows(char: str) -> bool:
 
 
 class Shape:
-    """What of an answer may be left out: whole items of lists and entries of maps, but for lists of
-    a fixed length. Only free text is shortened, so that what is left still has its schema."""
+    """The parts of a result that can be omitted: whole items of lists and entries of maps, except
+    in lists of a fixed length. Only free text is shortened, so that the rest still matches its
+    schema."""
 
     def __init__(self, models: Iterable[type[BaseModel]]) -> None:
         self._free: set[str] = set()

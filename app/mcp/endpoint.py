@@ -1,8 +1,8 @@
-"""`/mcp`: the tools over streamable HTTP, for whoever has a key or a token.
+"""`/mcp`: the tools over streamable HTTP, for callers with a key or a token.
 
-Each request stands alone, so that any process behind a load balancer can answer it. A tool's
-questions go to the application itself, with the credentials that its call came with. What is needed
-for all this is loaded when somebody comes for it first.
+Requests are independent of each other, so any process behind a load balancer can answer them. A
+tool calls the application itself, with the credentials of its call. The required modules are loaded
+with the first request.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import NotFound
 from app.mcp.request_body import invalid_id, readable_body
-from app.routers.access import GuardedRoute, replaying
+from app.routers.access import GuardedRoute, access, replaying
 from app.routers.responses import JsonResponse
 
 VERSION_HEADER = b"mcp-protocol-version"
@@ -40,14 +40,15 @@ class McpService:
         self._loading = asyncio.Lock()
 
     async def handler(self) -> ASGIApp:
-        """What answers a request.
+        """Return the handler of requests.
 
         Raises:
             NotFound: the package isn't installed.
         """
         if find_spec("mcp") is None:
             raise NotFound(
-                "This service has no MCP server: pip install 'activity-events[ai]', and restart it."
+                "The MCP server is not installed. Run pip install 'activity-events[ai]', and "
+                "restart the service."
             )
         async with self._loading:
             if self._handler is None:
@@ -120,6 +121,7 @@ class Handled(Response):
 
 
 @router.post("/mcp", include_in_schema=False)
+@access(users=True, any_scope=True)
 async def mcp_endpoint(request: Request) -> Response:
     """The Model Context Protocol."""
     service: McpService = request.app.state.mcp
@@ -143,7 +145,7 @@ def _invalid_request(message: object) -> Response | None:
 
 
 def _unknown_version(headers: Headers) -> Response | None:
-    """The refusal of a version of the protocol that nobody here speaks, as JSON-RPC has errors."""
+    """Return the JSON-RPC error for an unsupported protocol version."""
     from mcp_types.jsonrpc import UNSUPPORTED_PROTOCOL_VERSION
     from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
@@ -152,7 +154,7 @@ def _unknown_version(headers: Headers) -> Response | None:
         return None
     error = {
         "code": UNSUPPORTED_PROTOCOL_VERSION,
-        "message": f"MCP-Protocol-Version: {version[:40]} is not spoken here; leave it out, or "
+        "message": f"MCP-Protocol-Version {version[:40]} is not supported; omit the header, or "
         f"send one of {', '.join(KNOWN_PROTOCOL_VERSIONS)}.",
         "data": {"requested": version[:40], "supported": list(KNOWN_PROTOCOL_VERSIONS)},
     }

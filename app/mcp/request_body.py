@@ -34,7 +34,7 @@ def readable_body(body: bytes) -> tuple[bytes, object]:
 
 def invalid_id(message: object) -> str | None:
     """Return why a request's `id` is none that JSON-RPC allows. The package would take such a
-    request for a notification, to which nobody is answered."""
+    request for a notification, which gets no response."""
     if not isinstance(message, dict) or "id" not in message or "method" not in message:
         return None
     id_ = message["id"]
@@ -48,6 +48,6 @@ def invalid_id(message: object) -> str | None:
 
 
 def _no_number(_: object) -> float:
-    """What stands for a number that JSON can't carry (`app.schemas.strict_json.Mark`): a route
-    that stores it says so."""
+    """Return the mark for a number that JSON can't carry (`app.schemas.strict_json.Mark`); a route
+    that stores it warns about it."""
     return float("nan")

@@ -1,4 +1,4 @@
-"""From the API's answers to the tools' results: bounded, text and structure alike."""
+"""Conversion of API responses to tool results, with bounded text and structure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import httpx
 from mcp_types import CallToolResult, TextContent
 
 from app.client.address import reason_of
-from app.insights.quoting import quoted
-from app.insights.tokens import tokens_at_most
+from app.insights.generation.escaping import quoted
+from app.insights.generation.token_estimate import tokens_at_most
 from app.mcp.arguments import given
 from app.mcp.bounds import (
     NOTE_TOKENS,
@@ -19,38 +19,38 @@ from app.mcp.bounds import (
     tokens_of,
     visible,
 )
-from app.mcp.spoken import CURSOR, spoken
-from app.schemas.analytics import SummaryAnswer
-from app.schemas.answers import EventPageAnswer, SessionAnswer, SingleAnswer
-from app.schemas.insights import ContextAnswer, PatternsAnswer
-from app.schemas.next_actions import NextActionsAnswer
+from app.mcp.render import CURSOR, spoken
+from app.schemas.analytics import SummaryResponse
+from app.schemas.insights import ContextResponse, PatternsResponse
+from app.schemas.next_actions import NextActionsResponse
+from app.schemas.responses import EventPageResponse, SessionResponse, SingleResponse
 
 CONTEXT = "/api/insights/context"
-OPTED_OUT = "This user doesn't want assistants to read what they did (opt-out `ai_context`)."
+OPTED_OUT = "This user has opted out of assistants reading their activity (opt-out `ai_context`)."
 MESSAGE_MAX_CHARS = 300
 # Events that come meanwhile may make a shorter page too long again.
 PAGES_MAX = 3
 # The text of a context, and its lines with the ids of their events.
 CONTEXT_PARTS = 2
-HOW_TO_PAGE = "Call again with `cursor` set to `next_cursor` for what follows."
-HOW_TO_NARROW = "Ask for fewer days, or for one user, to see more of it."
+HOW_TO_PAGE = "For the next page, call again with `cursor` set to `next_cursor`."
+HOW_TO_NARROW = "To see all of it, request fewer days or one user."
 
 SHAPE = Shape(
     (
-        EventPageAnswer,
-        SummaryAnswer,
-        SessionAnswer,
-        PatternsAnswer,
-        ContextAnswer,
-        NextActionsAnswer,
-        SingleAnswer,
+        EventPageResponse,
+        SummaryResponse,
+        SessionResponse,
+        PatternsResponse,
+        ContextResponse,
+        NextActionsResponse,
+        SingleResponse,
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What the API answered: a JSON object, and whether it is a refusal that has a body."""
+    """A response of the API: a JSON object, and whether it is an error with a body."""
 
     body: dict[str, Any]
     is_error: bool
@@ -107,11 +107,12 @@ def _context(body: dict[str, Any], max_tokens: int) -> CallToolResult:
     room = max(NOTE_TOKENS, tokens - tokens_of(text))
     shown, missing = _bounded(_with_fewer_ids(rest, room), room)
     shown |= {"text": text, **_note(missing)}
-    return _result(text or "There is nothing.", shown)
+    return _result(text or "No results.", shown)
 
 
 def _with_fewer_ids(rest: dict[str, Any], room: int) -> dict[str, Any]:
-    """As many ids of each line as let all lines stay, one at least; `events` counts them all."""
+    """Keep as many ids per line as let all lines stay, at least one; `events` counts all of
+    them."""
     shown = rest
     most = max((len(line["event_ids"]) for line in rest["lines"]), default=0)
     while most > 1 and max(tokens_of(shown), tokens_at_most(spoken(shown))) > room - NOTE_TOKENS:
@@ -140,7 +141,7 @@ def failed(message: str) -> CallToolResult:
 def _bounded(
     body: dict[str, Any], tokens: int = RESULT_MAX_TOKENS
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """As much of an answer as there is room for, and how many items of what are missing."""
+    """Return as much of a response as fits, and the number of omitted items by kind."""
     room = tokens - NOTE_TOKENS
     shown = SHAPE.fit(body, room)
     # What is escaped takes more.
@@ -157,17 +158,19 @@ async def _ask(
         answer = await client.request(method, path, **options)
         body = answer.json()
     except httpx.InvalidURL:
-        return failed("invalid_request: The arguments are too long for one request; give fewer.")
+        return failed("invalid_request: The arguments are too long for one request; shorten them.")
     except httpx.RequestError as error:
         return failed(f"The service can't be reached: {reason_of(error)}.")
     except ValueError:
-        return failed("The answer is not the service's: is the URL right, is a proxy in between?")
+        return failed(
+            "The response is not from the service. Check the URL and any proxy in between."
+        )
     if not isinstance(body, dict):
-        return failed(f"The service answered with status {answer.status_code}.")
+        return failed(f"The service responded with status {answer.status_code}.")
     if answer.is_error and "error" in body:
         return failed(_told(body["error"]))
     if answer.is_error and "status" not in body:
-        return failed(f"The service answered with status {answer.status_code}.")
+        return failed(f"The service responded with status {answer.status_code}.")
     return _Reply(body, answer.is_error)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from app.schemas.fields import is_self_explanatory
+
 ANY_KEY = {"additionalProperties": True}
 
 
@@ -18,7 +20,7 @@ def input_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 def output_schema(schema: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return what a tool answers with. What may be null says so in its `type`, if that will do."""
-    return None if schema is None else _with_types(_plain(schema))
+    return None if schema is None else _with_types(_without_obvious(_plain(schema)))
 
 
 def _plain(schema: Any, *, names: bool = False) -> Any:
@@ -37,6 +39,19 @@ def _plain(schema: Any, *, names: bool = False) -> Any:
             continue
         kept[key] = _plain(each, names=key in {"properties", "$defs"} and not names)
     return kept
+
+
+def _without_obvious(schema: Any) -> Any:
+    """Remove the descriptions of fields whose names say enough (`app.schemas.fields.plain`)."""
+    if isinstance(schema, list):
+        return [_without_obvious(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_obvious(value)
+        for key, value in schema.items()
+        if not (key == "description" and is_self_explanatory(value))
+    }
 
 
 def _without_null(field: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 60
 
 
 async def serve_stdio(address: Address) -> None:
-    """Answers until stdin ends."""
+    """Answer until stdin ends."""
     options = address.options()
     async with httpx.AsyncClient(
         base_url=address.url, timeout=TIMEOUT_SECONDS, **options

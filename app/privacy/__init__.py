@@ -1,1 +1,1 @@
-"""What is kept, for how long, and how it goes: partitions and cleanup."""
+"""Retention, erasure and opt-outs: what is stored, for how long, and how it is deleted."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import CursorResult, text
 
-from app.db import WriteSession
-from app.rollup_kinds import add_kinds, midnight
+from app.database.rollup_kinds import add_kinds, midnight
+from app.database.sessions import WriteSession
 
 _NUMBERED = re.compile(r"\$(\d)")
 KINDS_OF_USER = text(
@@ -21,7 +21,7 @@ KINDS_OF_USER = text(
 
 async def add_kinds_of(session: WriteSession, user_id: int, per_day: int) -> None:
     """Let all kinds of a user's events count separately where their day has room. Those that
-    don't are counted as `other` in the same transaction, by `app.totals.SHARE`."""
+    don't are counted as `other` in the same transaction, by `app.database.rollup_sql.SHARE`."""
 
     async def fetch(statement: str, *values: object) -> Sequence[Any]:
         given = {f"p{number}": value for number, value in enumerate(values, 1)}

@@ -1,8 +1,10 @@
-"""Erasing a user: everything of theirs, then counted again; the proof doesn't say whose it was.
+"""Erasure of a user: all their data is deleted and counts are corrected; the receipt does not
+reveal the user.
 
-First the row loses its email, in the transaction that leaves the tombstone: from then on nothing of
-the user can be read, and nothing more be written under that id. What is left is deleted in
-transactions of bounded size, so that a huge user holds nobody up; whoever is cut off goes on there.
+First the row loses its email address, in the transaction that writes the tombstone: from then on
+the user's data can't be read, and nothing more can be written under that id. The rest is deleted in
+transactions of bounded size, so that a huge user blocks nobody else; an interrupted erasure resumes
+where it stopped.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db import Database, WriteSession
+from app.database.sessions import Database, WriteSession
 from app.errors import Unavailable
 from app.models import (
     ActivityEvent,
@@ -22,14 +24,15 @@ from app.models import (
     ActivityUserDay,
     AppUser,
     Erasure,
+    PredictionScore,
+    ServedPrediction,
     StrayEvent,
 )
-from app.models_insights import PredictionScore, ServedPrediction
-from app.privacy.cleanup import delete_some
+from app.privacy.delete_events import delete_some
 from app.privacy.erasure_secret import remember_secret
-from app.privacy.join_users import other_rows
+from app.privacy.merge_users import other_rows
 from app.privacy.opt_out import UNFINISHED_OPT_OUT
-from app.privacy.persons import (
+from app.privacy.user_locks import (
     count_change,
     hash_of,
     last_erasure,
@@ -54,8 +57,8 @@ DERIVED = tuple(table for table in TABLES if table not in {"activity_event", "ap
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What was cut off, and is finished by a running service within a minute or two; of the
-    erasures, since when the oldest is."""
+    """Interrupted erasures and opt-outs, which a running service finishes within a minute or two;
+    for erasures, with the time of the oldest."""
 
     erasures: int
     opt_outs: int
@@ -64,7 +67,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That somebody was erased: what was deleted, and what was then still found (nothing)."""
+    """Proof of an erasure: what was deleted, and what was found afterwards (nothing)."""
 
     receipt_id: UUID
     erased_at: datetime
@@ -86,13 +89,13 @@ async def erase_user(
 ) -> Receipt:
     """Erases a user; events of theirs from until `now` that arrive later are suppressed.
 
-    Somebody who isn't known is erased, too: what a client of theirs still holds must not come back.
+    An unknown user is erased, too: events that a client of theirs still holds must not come back.
 
     Args:
         on_deleted: told of each transaction's number of events, for a progress bar.
 
     Raises:
-        Unavailable: the same again goes on where it was; the user can't be read by then.
+        Unavailable: Run it again to resume; the user is already hidden.
     """
     erasure_ids = await begin_erasure(database, settings, email, now)
     receipts = [
@@ -109,11 +112,11 @@ async def erase_user(
 async def begin_erasure(
     database: Database, settings: Settings, email: str, now: datetime
 ) -> list[UUID]:
-    """Takes the user out of sight: from the return on, they can't be found, nor written to.
+    """Hide the user: from the return on, they can't be found, nor written to.
 
     Returns:
         The ids of the person's erasures to be finished, the oldest first: those that were cut off,
-        and a new one, unless nobody of this email has come since the last.
+        and a new one, unless no user with this email has existed since the last.
     """
     async with database.transaction() as session:
         user = await lock_person(session, email)
@@ -150,7 +153,7 @@ async def begin_erasure(
 async def finish_erasure(
     database: Database, erasure_id: UUID, *, on_deleted: Callable[[int], None] = lambda _: None
 ) -> Receipt:
-    """Deletes what is left of the user, and counts again. Several may be at it at once."""
+    """Delete what is left of the user, and counts again. Several may be at it at once."""
     user_id = await _user_of(database, erasure_id)
     if user_id is not None:
         await wait_for_writers(database)
@@ -178,7 +181,7 @@ async def finish_erasure(
                 count = select(func.count()).where(column == erasure.user_id)
                 remaining[table] = (await session.scalars(count)).one()
             if any(remaining.values()):
-                raise Unavailable("Something of this user was still there. Send the same again.")
+                raise Unavailable("Some data of this user is still stored. Retry the request.")
             erasure.deleted = {**erasure.deleted, "app_user": 1}
         if erasure.finished_at is None:
             erasure.finished_at = datetime.now(UTC)
@@ -209,7 +212,7 @@ async def finish_erasures(database: Database) -> None:
 
 
 async def find_unfinished(database: Database) -> Unfinished:
-    """Counts the erasures and opt-outs that were begun and are not done."""
+    """Count the erasures and opt-outs that were begun and are not done."""
     erasures = select(func.count(), func.min(Erasure.erased_at)).where(
         Erasure.finished_at.is_(None)
     )
@@ -220,7 +223,7 @@ async def find_unfinished(database: Database) -> Unfinished:
 
 
 async def count_events(database: Database, email: str) -> int:
-    """How many events a user has, for a progress bar."""
+    """Count the events of a user, for a progress bar."""
     async with database.read() as session:
         user_id = (
             await session.scalars(select(AppUser.id).where(AppUser.email == email))
@@ -240,7 +243,8 @@ async def _count(database: Database, column: InstrumentedAttribute[int], user_id
 
 
 async def _note_derived(database: Database, erasure_id: UUID, user_id: int) -> None:
-    """How much there was of it before any of it went; one that goes on finds less."""
+    """Record the number of derived rows before the first is deleted; a resumed erasure finds
+    fewer."""
     found = {table: await _count(database, TABLES[table], user_id) for table in DERIVED}
     async with database.transaction() as session:
         erasure = await session.get_one(Erasure, erasure_id, with_for_update=True)

@@ -1,7 +1,7 @@
-"""The secret under which erased people are known again, and the proof that it is still the same.
+"""The secret that recognizes erased people, and the check that it is still the same.
 
-A tombstone is a keyed hash of an email. Under another secret it is known to nobody: the late events
-of everybody who was erased would be accepted. So the database keeps a fingerprint of the secret as
+A tombstone is a keyed hash of an email address. Under another secret it matches nothing: late
+events of all erased people would be accepted. So the database stores a fingerprint of the secret as
 long as it has a tombstone, and a service with another secret does not start.
 """
 
@@ -11,23 +11,23 @@ import secrets
 from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Database, ReadSession, WriteSession
+from app.database.erasure_hash import FINGERPRINT, OWN_SECRET, fingerprint
+from app.database.sessions import Database, ReadSession, WriteSession
 from app.errors import ServeError, Unavailable
 from app.models import Erasure, ServiceSecret
 from app.settings import Settings
-from app.tombstones import FINGERPRINT, OWN_SECRET, fingerprint
 
 SECRET_BYTES = 32
 MIGRATED = text("SELECT to_regclass('erasure') IS NOT NULL")
 
 REMEDY = (
-    "Whoever was erased is known again by this secret alone, and events of theirs that arrive late "
-    "would be accepted. "
+    "Erased users are recognized only with this secret; without it, late events of theirs would "
+    "be accepted. "
 )
 
 
 async def erasure_secret(session: WriteSession, settings: Settings) -> bytes:
-    """Returns the secret of the settings, or the database's own, made when it is first needed.
+    """Return the secret of the settings, or the database's own, made when it is first needed.
 
     Raises:
         Unavailable: tombstones were made with another one.
@@ -40,19 +40,20 @@ async def erasure_secret(session: WriteSession, settings: Settings) -> bytes:
     kept = stored.get(FINGERPRINT)
     if kept is not None and not hmac.compare_digest(kept, fingerprint(secret)):
         raise Unavailable(
-            "ACTIVITY_ERASURE_SECRET is not the one that this database's erasures were made with.",
+            "ACTIVITY_ERASURE_SECRET differs from the erasure secret of this database. Set it to "
+            "its former value.",
             code="erasure_secret_changed",
         )
     return secret
 
 
 async def remember_secret(session: WriteSession, settings: Settings) -> None:
-    """Keeps the fingerprint of the secret, in the transaction that leaves a tombstone."""
+    """Keep the fingerprint of the secret, in the transaction that leaves a tombstone."""
     await _keep(session, FINGERPRINT, fingerprint(await erasure_secret(session, settings)))
 
 
 async def require_erasure_secret(database: Database, settings: Settings) -> None:
-    """Checks that the secret of the settings is the one that the tombstones were made with.
+    """Check that the secret of the settings is the one that the tombstones were made with.
 
     Raises:
         ServeError: it is another one, or there is none any more.
@@ -74,17 +75,17 @@ async def require_erasure_secret(database: Database, settings: Settings) -> None
         return
     if configured is None:
         raise ServeError(
-            "ACTIVITY_ERASURE_SECRET is not set, and this database's erasures were made with one. "
-            f"{REMEDY}Set it to the former value."
+            "ACTIVITY_ERASURE_SECRET is not set, but this database has erasures that used it. "
+            f"{REMEDY}Set it to its former value."
         )
     if own is not None and (kept is None or hmac.compare_digest(kept, fingerprint(own))):
         raise ServeError(
-            "ACTIVITY_ERASURE_SECRET was set after this database's erasures were made with a "
-            f"secret of its own. {REMEDY}Unset it."
+            "ACTIVITY_ERASURE_SECRET is set, but this database has erasures that used the "
+            f"database's own secret. {REMEDY}Unset it."
         )
     raise ServeError(
-        "ACTIVITY_ERASURE_SECRET is not the one that this database's erasures were made with. "
-        f"{REMEDY}Set it to the former value."
+        "ACTIVITY_ERASURE_SECRET differs from the erasure secret of this database. "
+        f"{REMEDY}Set it to its former value."
     )
 
 
@@ -102,7 +103,7 @@ async def _stored(session: ReadSession | WriteSession) -> dict[str, bytes]:
 
 
 async def _keep(session: WriteSession, name: str, value: bytes) -> None:
-    """Keeps a value, unless there is one of this name."""
+    """Keep a value, unless there is one of this name."""
     await session.execute(
         insert(ServiceSecret).values(name=name, value=value).on_conflict_do_nothing()
     )

@@ -1,17 +1,17 @@
-"""When a user was first active, kept beside them before the events of then are removed.
+"""The time of a user's first activity, stored before the events of that time are deleted.
 
-Without it, whoever was there long ago would become new again, in all that was ever asked.
+Otherwise users with old activity would count as new again in all analytics.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import text
 
-from app.db import Database, WriteSession
+from app.database.rollup_sql import QUARTER_HOUR
+from app.database.sessions import Database, WriteSession
 
 USERS_AT_ONCE = 1000
-SLOT = timedelta(minutes=15)
 
 # Of the user-days that go: the first quarter-hour of each user.
 FIRST_SLOTS = text(
@@ -56,10 +56,10 @@ def first_of_each(events: Iterable[tuple[int, datetime]]) -> dict[int, datetime]
 
 
 async def keep_first_seen_before(database: Database, before: date) -> None:
-    """Keep the first activity of everybody who was active before a day (UTC), in transactions of
-    bounded size. It is true at any time: whoever is cut off does it again.
+    """Store the first activity of all users who were active before a day (UTC), in transactions of
+    bounded size. The result is correct at any time, so an interrupted run can simply start again.
 
-    To the quarter-hour, which is what the questions about users go by.
+    Times are stored to the quarter-hour, which is what queries about users use.
     """
     async with database.read() as session:
         last = (await session.execute(LAST_USER)).scalar_one()
@@ -68,7 +68,7 @@ async def keep_first_seen_before(database: Database, before: date) -> None:
         async with database.transaction() as session:
             rows = (await session.execute(FIRST_SLOTS, given)).all()
             firsts = {
-                row.user_id: datetime.combine(row.day, time(), UTC) + (row.slot - 1) * SLOT
+                row.user_id: datetime.combine(row.day, time(), UTC) + (row.slot - 1) * QUARTER_HOUR
                 for row in rows
                 if row.slot
             }

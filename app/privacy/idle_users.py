@@ -1,17 +1,17 @@
-"""Users who have no event left: retention takes their addresses, too.
+"""Users who have no events left: retention deletes their email addresses, too.
 
-What they have opted out of goes on holding: it is kept with a tombstone, as of somebody who was
-erased, which does not say whose it is.
+Their opt-outs stay in force: they are stored with a tombstone, like those of an erased user, which
+does not reveal the user.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
-from app.db import Database, ReadSession, WriteSession
-from app.locks import USER_LOCK_CLASS, user_lock
+from app.database.locks import LOCK_ALL, USER_LOCK_CLASS, user_lock
+from app.database.sessions import Database, ReadSession, WriteSession
 from app.models import (
     ActivityEvent,
     ActivityUserDay,
@@ -20,27 +20,22 @@ from app.models import (
 )
 from app.privacy.erase import DERIVED, TABLES
 from app.privacy.erasure_secret import remember_secret
-from app.privacy.persons import count_change, hash_of
+from app.privacy.user_locks import count_change, hash_of
 from app.settings import Settings
 
 USERS_AT_ONCE = 500
-
-# An ingest holds its users' locks, shared, from before it writes until it ends.
-LOCK_USERS = text(
-    "SELECT pg_advisory_xact_lock(:class, key) FROM unnest(CAST(:keys AS int[])) AS key"
-)
 
 
 async def forget_idle_users(
     database: Database, settings: Settings, before: datetime, now: datetime
 ) -> int:
-    """Deletes the users who have no event, whatever else is kept of them; how many there were.
+    """Delete the users who have no events, with all other data about them; return their number.
 
     Args:
-        before: their opt-outs are kept as of somebody who was erased then.
+        before: Their opt-outs are stored like those of a user erased then.
 
     Raises:
-        Unavailable: somebody's ingest takes too long.
+        Unavailable: A concurrent ingestion takes too long.
     """
     forgotten = after = 0
     while True:
@@ -63,7 +58,7 @@ async def forget_idle_users(
 
 
 async def _without_days(session: ReadSession, user_ids: Sequence[int]) -> list[int]:
-    """Those who are likely to have no event: there is no day of theirs."""
+    """Return users who probably have no events, because no user-day exists."""
     active = await session.scalars(
         select(ActivityUserDay.user_id).where(ActivityUserDay.user_id.in_(user_ids)).distinct()
     )
@@ -77,9 +72,10 @@ async def _forget(
     before: datetime,
     now: datetime,
 ) -> int:
-    """Whoever writes an event of theirs has committed it before this, or finds the user gone."""
+    """Delete users; a concurrent writer has either committed before, or finds the user gone."""
     keys = sorted({user_lock(user_id) for user_id in user_ids})
-    await session.execute(LOCK_USERS, {"class": USER_LOCK_CLASS, "keys": keys})
+    # An ingest holds its users' locks, shared, from before it writes until it ends.
+    await session.execute(LOCK_ALL, {"class": USER_LOCK_CLASS, "keys": keys})
     active = await session.scalars(
         select(ActivityEvent.user_id).where(ActivityEvent.user_id.in_(user_ids)).distinct()
     )

@@ -5,17 +5,21 @@ from typing import Any
 
 from sqlalchemy import Row, delete, text
 
-from app.db import WriteSession
-from app.locks import USER_LOCK_CLASS, user_lock
-from app.models import ActivityEvent, AppUser
-from app.models_insights import PredictionScore, ServedPrediction
-from app.privacy.cleanup import ROWS_PER_TRANSACTION, delete_rows
+from app.database.locks import LOCK, USER_LOCK_CLASS, user_lock
+from app.database.rollup_sql import (
+    ADD_TO_ROLLUPS,
+    BUCKET,
+    GROW_SESSION,
+    GROW_USER_DAY,
+    SHARE,
+    SLOT_BIT,
+)
+from app.database.sessions import WriteSession
+from app.models import ActivityEvent, AppUser, PredictionScore, ServedPrediction
 from app.privacy.counted_kinds import add_kinds_of
-from app.totals import ADD_TO_ROLLUPS, BUCKET, GROW_SESSION, GROW_USER_DAY, SHARE, SLOT_BIT
+from app.privacy.delete_events import ROWS_PER_TRANSACTION, delete_rows
 
-# Against an ingest of the same event at another time (`ingest/identity`).
-LOCK_USER = text("SELECT pg_advisory_xact_lock(:class, :key)")
-# Against an erasure, and an opt-out: whose events they are, and whether they are in the totals.
+# Against an erasure, and an opt-out: whose events they are, and whether they are in the rollups.
 LOCK_PAIR = text(
     "SELECT id, email, counted FROM app_user WHERE id = ANY(CAST(:users AS bigint[]))"
     " ORDER BY id FOR NO KEY UPDATE"
@@ -117,12 +121,13 @@ MOVE_ARRIVALS = text(
 async def move_some(
     session: WriteSession, source: int, target: int, form: str, kinds_per_day: int
 ) -> bool:
-    """Moves events; of the same event id on both, the one that was received first stays. Whether
+    """Move events; of the same event id on both, the one that was received first stays. Whether
     there is more to do: with the last of them, the user goes.
 
-    Locks are taken in the order of an ingest: sessions, user-days, and the totals last.
+    Locks are taken in the order of an ingest: sessions, user-days, and the rollups last.
     """
-    await session.execute(LOCK_USER, {"class": USER_LOCK_CLASS, "key": user_lock(target)})
+    # Against an ingest of the same event at another time (`ingest/identity`).
+    await session.execute(LOCK, {"class": USER_LOCK_CLASS, "key": user_lock(target)})
     pair = {"users": sorted((source, target))}
     users = {row.id: row for row in await session.execute(LOCK_PAIR, pair)}
     given: dict[str, Any] = {"user_id": source, "at_most": ROWS_PER_TRANSACTION}
@@ -166,7 +171,7 @@ def _keys(source: int, target: int, rows: Sequence[Row[Any]]) -> dict[str, Any]:
 
 
 async def _remove(session: WriteSession, source: int, target: int) -> None:
-    """What is left of a user without events goes to the other, then the user."""
+    """Move the remaining data of a user without events to the other one, then delete the user."""
     pair = {"source": source, "target": target}
     await session.execute(ADD_SCORES, pair)
     await session.execute(MOVE_ARRIVALS, pair)

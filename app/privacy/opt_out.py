@@ -1,24 +1,23 @@
-"""Opting out, purpose by purpose.
+"""Opt-outs by purpose.
 
-- `analytics`: nothing is recorded any more, and what was is hidden from all analytics. The user's
-  share is taken off the totals, and put back when they opt in again.
-- `ai_context`: hidden from what assistants read.
-- `learning`: hidden from what is learned; what was foretold is forgotten.
+- `analytics`: nothing is recorded, and earlier activity is hidden from all analytics. The user's
+  share is subtracted from the rollups, and added again when they opt in.
+- `ai_context`: hidden from assistants.
+- `learning`: hidden from training; stored predictions are deleted.
 """
 
 from dataclasses import dataclass, fields
 
 from sqlalchemy import and_, delete, select, text
 
-from app.db import Database, WriteSession
-from app.models import AppUser, Erasure
-from app.models_insights import PredictionScore, ServedPrediction
+from app.database.rollup_sql import ADD_TO_ROLLUPS, BUCKET, SHARE
+from app.database.sessions import Database, WriteSession
+from app.models import AppUser, Erasure, PredictionScore, ServedPrediction
 from app.privacy.counted_kinds import add_kinds_of
-from app.privacy.persons import count_change, last_erasure, lock_person, wait_for_writers
+from app.privacy.user_locks import count_change, last_erasure, lock_person, wait_for_writers
 from app.settings import Settings
-from app.totals import ADD_TO_ROLLUPS, BUCKET, SHARE
 
-# A user's events into the totals, or with -1 out of them.
+# Adds a user's events to the rollups, or with -1 subtracts them.
 ADD_SHARE = text(
     f"""
     WITH counted AS (
@@ -39,7 +38,7 @@ UNFINISHED_OPT_OUT = and_(AppUser.analytics_opt_out, AppUser.counted, AppUser.em
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """What a user has opted out of."""
+    """Opt-outs of a user."""
 
     analytics: bool = False
     ai_context: bool = False
@@ -48,7 +47,7 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to change; None leaves it as it is."""
+    """Changes of opt-outs; None leaves one unchanged."""
 
     analytics: bool | None = None
     ai_context: bool | None = None
@@ -56,19 +55,20 @@ class Change:
 
 
 async def get_opt_out(database: Database, settings: Settings, email: str) -> OptOut:
-    """What this user has opted out of; also one who is not known, or was erased."""
+    """Return the opt-outs of a user, also of an unknown or an erased one."""
     async with database.transaction() as session:
         return _of(await _holder(session, settings, email))
 
 
 async def set_opt_out(database: Database, settings: Settings, email: str, change: Change) -> OptOut:
-    """Changes it; when this returns, it holds for everything that is acknowledged from now on.
+    """Change opt-outs; when this returns, they apply to everything that is acknowledged from now
+    on.
 
-    Somebody who isn't known becomes so, as their wish has to be kept somewhere; of somebody who was
-    erased it is kept with the tombstone.
+    An unknown user is created, because the opt-out has to be stored; for an erased user it is
+    stored with the tombstone.
 
     Raises:
-        Unavailable: the database, or a transaction that takes too long; the same again goes on.
+        Unavailable: the database, or a transaction that takes too long; retry to resume.
     """
     async with database.transaction() as session:
         holder = await _holder(session, settings, email)
@@ -97,7 +97,7 @@ async def set_opt_out(database: Database, settings: Settings, email: str, change
 
 
 async def _take_off(database: Database, email: str) -> None:
-    """The user's share goes from the totals, once nobody writes more of it."""
+    """Subtract the user's share from the rollups, once no transaction adds to it."""
     async with database.transaction() as session:
         user = await lock_person(session, email)
         if user is not None and user.analytics_opt_out and user.counted:
@@ -107,7 +107,7 @@ async def _take_off(database: Database, email: str) -> None:
 
 
 async def finish_opt_outs(database: Database) -> None:
-    """What a process that ended in the middle of it has left undone."""
+    """Finish opt-outs that a process left unfinished when it ended."""
     statement = select(AppUser.email).where(UNFINISHED_OPT_OUT)
     async with database.read() as session:
         emails = list(await session.scalars(statement))

@@ -1,4 +1,4 @@
-"""Signed receipts of erasures: this service can check its own, and nobody else can forge one.
+"""Signed receipts of erasures: this service can verify its own, and nobody else can forge one.
 
 The signature is an HMAC-SHA256 under a key that is derived from the erasure secret, over the other
 fields of the receipt as JSON with sorted keys and instants in UTC.
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.db import Database
+from app.database.sessions import Database
 from app.privacy.erase import Receipt
 from app.privacy.erasure_secret import erasure_secret
 from app.settings import Settings

@@ -1,8 +1,8 @@
-"""Retention: events past their time go, by themselves.
+"""Retention: events past the retention period are deleted automatically.
 
-A month that is wholly past goes with its partition; what is left is deleted row by row, in bounded
-transactions. The totals of a month go in the transaction that takes its partition out, so that they
-equal the events at every moment.
+A month that is wholly past is dropped with its partition; the rest is deleted row by row, in
+bounded transactions. The rollups of a month are subtracted in the transaction that detaches its
+partition, so that they equal the events at every moment.
 """
 
 import asyncio
@@ -12,29 +12,29 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, not_, select, text
 
-from app.db import Database
-from app.ddl import alter_politely
+from app.database.lock_retry import with_lock_retry
+from app.database.partitions import (
+    PARENT,
+    Month,
+    existing_partitions,
+    tables_of_months,
+)
+from app.database.rollup_sql import Level
+from app.database.sessions import Database
 from app.models import (
     ActivityEvent,
     ActivityRollup,
     ActivitySession,
     ActivityUserDay,
     AppUser,
-    Duty,
+    BackgroundTaskRun,
+    PredictionScore,
     StrayEvent,
 )
-from app.models_insights import PredictionScore
-from app.privacy.cleanup import clean_up, lock_sessions, recount_sessions
+from app.privacy.delete_events import clean_up, lock_sessions, recount_sessions
 from app.privacy.first_seen import keep_first_seen_before
 from app.privacy.idle_users import forget_idle_users
-from app.privacy.partitions import (
-    PARENT,
-    Month,
-    existing_partitions,
-    tables_of_months,
-)
 from app.settings import Settings
-from app.totals import Level
 
 DUTY = "retention"
 # A month is dropped so long after its last event could be logged: none of it is on its way then.
@@ -46,8 +46,8 @@ PAUSE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """What was removed, or with `dry_run` would have been. `events_deleted` has the events of the
-    dropped partitions, too."""
+    """The result of enforcing retention, or with `dry_run` its preview. `events_deleted` includes
+    the events of dropped partitions."""
 
     events_deleted: int
     partitions_dropped: tuple[str, ...]
@@ -71,10 +71,10 @@ async def enforce_retention(
     dry_run: bool = False,
     on_deleted: Callable[[int], None] = lambda _: None,
 ) -> Enforced:
-    """Removes everybody's events from before a time, and then whoever has none left; one that is
-    cut off goes on where it stopped.
+    """Delete all users' events from before a time, and then users without events; an interrupted
+    run resumes where it stopped.
 
-    Partitions are dropped only where no event may be logged into them any more.
+    Partitions are dropped only if no event can be logged into them any more.
 
     Args:
         before: exclusive; by default what the retention setting says.
@@ -113,15 +113,15 @@ async def enforce_retention(
 
 
 async def _detach(database: Database, months: Sequence[Month]) -> int:
-    """One transaction: the totals of the oldest months, and then their partitions. Returns how
-    many events these held.
+    """Subtract the rollups of the oldest months and detach their partitions, in one transaction;
+    return their number of events.
 
-    The table is locked last, for as long as a detaching takes, which moves no row; nobody who
-    writes waits for anything before that, as nobody writes into those months any more.
+    The table is locked last, for the short time of detaching, which moves no row; writers don't
+    wait before that, because they don't write to those months any more.
     """
     end = months[-1].plus(1).start
     async with database.transaction() as session:
-        # The totals know how many there were, but for users who are not in them.
+        # The rollups have their number, except for users who are not in them.
         uncounted = select(AppUser.id).where(not_(AppUser.counted))
         of_uncounted = await session.scalars(
             select(func.count()).where(
@@ -153,9 +153,9 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
                     ActivityUserDay.day < end.date(),
                 )
             )
-            # What was written of this has to reach the disk before anybody else's next commit.
+            # These writes have to reach the disk before the next commit of others.
             await asyncio.sleep(PAUSE_SECONDS)
-        await alter_politely(
+        await with_lock_retry(
             await session.connection(),
             *(f"ALTER TABLE {PARENT} DETACH PARTITION {month.partition}" for month in months),
         )
@@ -164,17 +164,20 @@ async def _detach(database: Database, months: Sequence[Month]) -> int:
 
 
 async def _drop(database: Database, name: str) -> None:
-    """A month that is no part of the table any more: nobody waits for this. Where a process ended
-    between the two, the next run finds it."""
+    """Drop a detached month, which blocks nobody. If a process ends between the two, the next run
+    finds it."""
     async with database.transaction() as session:
         # The name is that of a month.
         await session.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
 async def retention_state(database: Database, settings: Settings, now: datetime) -> RetentionState:
-    """How retention stands. The oldest event is read off the partitions' indexes on their times."""
+    """Return the state of retention. The oldest event is read from the time indexes of the
+    partitions."""
     async with database.read() as session:
-        found = await session.scalars(select(Duty.last_success_at).where(Duty.name == DUTY))
+        found = await session.scalars(
+            select(BackgroundTaskRun.last_success_at).where(BackgroundTaskRun.name == DUTY)
+        )
         last = found.one_or_none()
         oldest = (await session.scalars(select(func.min(ActivityEvent.event_timestamp)))).one()
     past = oldest is not None and oldest < now - timedelta(days=settings.retention_days) - OVERDUE

@@ -12,15 +12,15 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db import Database, ReadSession, WriteSession
-from app.models import AppUser, Erasure, ServiceSecret, email_hash
+from app.database.erasure_hash import OWN_SECRET, email_hash, fingerprint
+from app.database.sessions import Database, ReadSession, WriteSession
+from app.models import AppUser, Erasure, ServiceSecret
 from app.privacy.erase import TABLES
 from app.privacy.erasure_secret import remember_secret
 from app.privacy.opt_out import Change, set_opt_out
-from app.privacy.persons import count_change, wait_for_writers
+from app.privacy.user_locks import count_change, wait_for_writers
 from app.schemas.privacy_lines import ErasureLine, PrivacyLine, SecretLine, UserLine
 from app.settings import Settings
-from app.tombstones import OWN_SECRET, fingerprint
 
 PAGE_ROWS = 1000
 CHECK_BYTES = 8  # of the fingerprint, to tell one secret from another
@@ -34,11 +34,11 @@ RAISE_BORDERS = text(
 
 @dataclass(slots=True)
 class PrivacyCounts:
-    """What became of the lines of a file.
+    """Counts of the lines of a file.
 
-    `foreign` erasures are of another secret: nothing can be done with them. `still_here` are users
-    of this database who were erased in the other one. `is_secret_new`: another secret was in use
-    until now, and services that are running may remember it.
+    `foreign` erasures use another secret and can't be imported. `still_here` are users of this
+    database who were erased in the other one. `is_secret_new` says that another secret was in use
+    until now, which running services may remember.
     """
 
     opt_outs: int = 0
@@ -87,9 +87,10 @@ async def privacy_lines(
 async def apply_privacy_lines(
     database: Database, settings: Settings, lines: Sequence[PrivacyLine], counts: PrivacyCounts
 ) -> None:
-    """Apply the lines. When this returns, they hold for every event that is written from then on.
+    """Apply the lines. When this returns, they apply to every event that is written from then on.
 
-    The same lines again change nothing. A secret is taken only where nobody was erased yet.
+    Applying the same lines again changes nothing. A secret is only imported if no user was erased
+    yet.
     """
     for line in lines:
         if isinstance(line, SecretLine) and settings.erasure_secret is None:
@@ -165,7 +166,7 @@ async def _add_tombstones(
 async def _raise_borders(
     database: Database, secret: bytes, lines: Sequence[ErasureLine], counts: PrivacyCounts
 ) -> None:
-    """Of those who are users here, nothing from before their erasure is taken any more."""
+    """Reject events from before their erasure for those who are users here."""
     erased_at: dict[bytes, datetime] = {}
     for line in lines:
         last = erased_at.get(line.email_hash, line.erased_at)

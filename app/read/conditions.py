@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.database.rollup_sql import Level
 from app.errors import InvalidRequest
 from app.models import (
     ActivityEvent,
@@ -38,7 +39,6 @@ from app.read.order import EVENT_ORDER, order_of
 from app.read.window import Window
 from app.schemas.names import normalise_name
 from app.schemas.strict_json import dump_json
-from app.totals import Level
 
 Direction = Literal["after", "before"]
 # The order of sessions.
@@ -90,7 +90,9 @@ def parse_step(given: str) -> Step:
         return Step(normalise_name(given.strip()))
     step = json_object(given, "step")
     if not isinstance(step.get("event_type"), str) or not step.keys() <= {"event_type", "metadata"}:
-        raise InvalidRequest.of("step", "a JSON object has an event_type, and may have metadata")
+        raise InvalidRequest.of(
+            "step", "a JSON object must have an event_type, and can have metadata"
+        )
     wanted = step.get("metadata")
     if wanted is not None and not isinstance(wanted, dict):
         raise InvalidRequest.of("step", "metadata must be a JSON object")

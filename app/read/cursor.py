@@ -1,6 +1,7 @@
-"""Where a page ended: a keyset, so that pages neither skip nor repeat while events arrive.
+"""Cursors: keyset pagination, so that pages neither skip nor repeat events while others arrive.
 
-A cursor also keeps its first page's window: `days=7` would otherwise mean another one each time.
+A cursor also stores the window of its first page, because `days=7` would mean another window each
+time.
 """
 
 import base64
@@ -136,7 +137,7 @@ def _unpacked(text: str) -> list[Any]:
 
 
 def _not_ours() -> BadCursor:
-    return BadCursor("cursor: give next_cursor of the page before, unchanged.")
+    return BadCursor("cursor: set next_cursor of the previous page, unchanged.")
 
 
 def _instant(text: str) -> datetime:

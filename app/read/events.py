@@ -18,18 +18,16 @@ from sqlalchemy import (
     select,
 )
 
-from app.db import ReadSession
+from app.database.sessions import ReadSession
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor, Order, decode_cursor
 from app.read.filters import (
     EventFilter,
     Shape,
     beyond,
-    shape_of,
-    shaped_conditions,
-    user_ids,
+    compile_filter,
     values_beyond,
-    values_of,
+    where_of,
 )
 from app.read.order import EVENT_KEY, NO_SEQ, order_of, ordered
 from app.read.window import Window
@@ -74,11 +72,11 @@ async def list_events(
     cursor: str | None = None,
     ids: list[int] | None = None,
 ) -> EventPage:
-    """One page of events by `EVENT_KEY`; `desc` is newest first.
+    """Return one page of events by `EVENT_KEY`; `desc` is newest first.
 
-    One user's pages are read off the index that begins with `(user_id, event_timestamp)`,
-    everybody's off that on `event_timestamp`, a session's off `(session_id, event_timestamp)`; only
-    the events of one moment are sorted.
+    One user's pages are read from the index that begins with `(user_id, event_timestamp)`, those of
+    all users from that on `event_timestamp`, a session's from `(session_id, event_timestamp)`; only
+    events of one moment are sorted.
 
     Args:
         ids: of the filter's users, where they are known.
@@ -90,12 +88,11 @@ async def list_events(
     after = decode_cursor(cursor, order) if cursor is not None else None
     if after is not None:
         window = Window(after.start, after.end, window.timezone)
-    if ids is None:
-        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
-    values = values_of(filter_, ids, window) | {"limit": limit + 1}
+    compiled = await compile_filter(session, filter_, window, ids)
+    values = compiled.values | {"limit": limit + 1}
     if after is not None:
         values |= values_beyond(after)
-    statement = _page(shape_of(filter_, ids), order, after is not None)
+    statement = _page(compiled.shape, order, after is not None)
     rows = (await session.execute(statement, values)).all()
     more = len(rows) > limit
     rows = rows[:limit]
@@ -108,7 +105,7 @@ async def list_events(
 @lru_cache(maxsize=STATEMENTS_KEPT)
 def _page(shape: Shape, order: Order, is_beyond: bool) -> Select[tuple[Any, ...]]:
     """Putting a statement together takes as long as running it: each shape's is kept."""
-    where = shaped_conditions(shape) + (beyond(order) if is_beyond else [])
+    where = where_of(shape) + (beyond(order) if is_beyond else [])
     return page_of(where, limit=bindparam("limit", type_=Integer), order=order)
 
 
@@ -136,7 +133,7 @@ def page_of(
 
 
 def cursor_at(row: Row[*tuple[Any, ...]], window: Window, order: Order) -> Cursor:
-    """Where a page ends whose last row this is."""
+    """Return the cursor of a page that ends with this row."""
     return Cursor(
         order,
         window.start,

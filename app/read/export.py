@@ -16,19 +16,19 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, func, select
 
-from app.db import Database, Reads, ReadSession
+from app.database.sessions import Database, Reads, ReadSession
+from app.database.slots import Slots
 from app.errors import BadCursor, NotFound
 from app.models import ActivityEvent, AppUser
 from app.read.cursor import Cursor
 from app.read.events import cursor_at, page_of
 from app.read.export_formats import writer_of
-from app.read.filters import EventFilter, beyond, conditions, user_ids, values_beyond
+from app.read.filters import EventFilter, beyond, compile_filter, user_ids, values_beyond
 from app.read.order import NO_SEQ
 from app.read.window import EARLIEST, LATEST, Window
 from app.schemas.email import normalise_email
 from app.schemas.instant import parse_utc, with_plus
 from app.schemas.queries import ExportFormat
-from app.slots import Slots
 
 PAGE_EVENTS = 1000
 # A time may hold a comma, and so may an address.
@@ -37,7 +37,7 @@ _LAST_LINE = re.compile(r"(?P<at>.+?),(?P<event_id>[^,]{32,45}),(?P<email>.+)", 
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """What is kept of a user beside their events."""
+    """Stored data of a user besides their events."""
 
     user_email: str
     created_at: datetime
@@ -49,9 +49,9 @@ class UserProfile:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What is to be exported.
+    """An export request.
 
-    `after` is the last line that a client has of a file that it goes on with; `profile_of` the user
+    `after` is the last line that a client has of a file that it resumes; `profile_of` is the user
     whose profile comes first.
     """
 
@@ -80,21 +80,21 @@ class Export:
         self._is_last = False
 
     async def read_first(self) -> None:
-        """What can fail at once fails here, before the first byte."""
+        """Read the first page, so that errors occur before the first byte is sent."""
         await self._reads.ask(self._read_first)
 
     async def _read_first(self, session: ReadSession) -> None:
         request = self._request
         if request.profile_of is not None:
             self._profile = await _profile(session, request.profile_of)
-        self._where = await conditions(session, request.filter_, request.window)
+        self._where = (await compile_filter(session, request.filter_, request.window)).where()
         after = None
         if request.after is not None:
             after = await _position(session, request.after, request.window)
         await self._read(session, after=after)
 
     async def chunks(self) -> AsyncGenerator[tuple[bytes, int], None]:
-        """The file in order: bytes, and how many events they stand for.
+        """Yield the file in order: bytes, and the number of their events.
 
         Raises:
             ActivityError: a page could not be read. A file without its end must not look whole, so
@@ -118,7 +118,7 @@ class Export:
         yield await asyncio.to_thread(writer.tail), 0
 
     def close(self) -> None:
-        """Gives the slot back, once."""
+        """Give the slot back, once."""
         slots, self._slots = self._slots, None
         if slots is not None:
             slots.give_back(self._caller)
@@ -163,9 +163,9 @@ async def open_export(
 
 
 async def count_events(database: Database, request: ExportRequest) -> int:
-    """How many events there are to export, from the beginning."""
+    """Count the events to export, from the beginning."""
     async with database.read() as session:
-        where = await conditions(session, request.filter_, request.window)
+        where = (await compile_filter(session, request.filter_, request.window)).where()
         statement = select(func.count()).select_from(ActivityEvent).where(*where)
         return int((await session.execute(statement)).scalar_one())
 
@@ -180,15 +180,15 @@ async def _profile(session: ReadSession, user_email: str) -> UserProfile:
     ).where(AppUser.email == user_email)
     row = (await session.execute(statement)).one_or_none()
     if row is None:
-        raise NotFound("There is no user of this email.")
+        raise NotFound("There is no user with this email address.")
     return UserProfile(user_email, *row)
 
 
 async def _position(session: ReadSession, after: str, window: Window) -> Cursor:
-    """Where the client's last line stands in the order of all.
+    """Return the position of the client's last line in the order of all.
 
-    Where that event is gone meanwhile, before all others of its moment: some may come again, and
-    none is left out.
+    If that event is gone meanwhile, the position is before all others of its moment: some events
+    may be repeated, and none is omitted.
     """
     try:
         found = _LAST_LINE.fullmatch(after.strip())
@@ -200,7 +200,7 @@ async def _position(session: ReadSession, after: str, window: Window) -> Cursor:
         event_id, user_email = UUID(found["event_id"]), normalise_email(found["email"])
     except (ValueError, OverflowError):
         raise BadCursor(
-            "after: give event_timestamp,event_id,user_email of the last whole line, URL-encoded."
+            "after: set event_timestamp,event_id,user_email of the last complete line, URL-encoded."
         ) from None
     event = ActivityEvent
     ids = await user_ids(session, (user_email,), hidden=True)

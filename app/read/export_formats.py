@@ -45,7 +45,7 @@ def writer_of(format_: ExportFormat, *, continued: bool, with_kind: bool) -> Wri
     """A writer of one file.
 
     Args:
-        continued: what is written goes to the end of a file that is there already.
+        continued: The output is appended to an existing file.
         with_kind: each line of NDJSON says what `kind` it is, as not all are events.
     """
     if format_ == "csv":
@@ -150,7 +150,7 @@ class _Parquet:
 
 
 class _Sink(io.RawIOBase):
-    """Where pyarrow writes; what was written can be taken away, and is then forgotten."""
+    """A sink that pyarrow writes to; written bytes can be taken out, and are then forgotten."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -1,5 +1,6 @@
 """The only builder of WHERE: what was asked, as conditions on bound values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db import ReadSession
+from app.database.sessions import ReadSession
 from app.models import (
     ActivityEvent,
     AppUser,
@@ -37,8 +38,8 @@ from app.schemas.queries import StreamQuery
 class EventFilter:
     """Each field's values are any-of, the fields all-of; an empty field asks for nothing.
 
-    `user_email` holds normalised addresses; `own` says that who asks is that very user, who may
-    see what they have hidden from others; `metadata` is JSON text of an object that the event's
+    `user_email` holds normalised addresses; `own` is true when the caller is that user, who
+    can see what they have hidden from others; `metadata` is JSON text of an object that the event's
     metadata must contain.
     """
 
@@ -80,72 +81,88 @@ def event_filter(query: StreamQuery, users: tuple[str, ...], *, own: bool = Fals
     return EventFilter(user_email=users, **values, metadata=metadata, own=own)
 
 
-async def conditions(session: ReadSession, filter_: EventFilter, window: Window) -> Conditions:
-    """The conditions of a statement on `activity_event`.
-
-    Users are looked up first, so that the statement names ids: that is what the indexes and Citus'
-    routing to one shard go by. A user who isn't known has no events.
-    """
-    values: dict[str, Any] = {name: getattr(filter_, name) for name in _COLUMNS}
-    found = _where(window.start, window.end, values, filter_.metadata)
-    return found + await of_users(session, filter_, ActivityEvent.user_id)
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a filter a statement is made for, whatever the values: how many of each field there
-    are, as far as it matters (none, one, more)."""
+    """The parts of a filter that its SQL depends on: for each field whether it has no, one or more
+    values (0, 1, 2); for `users`, -1 means all users."""
 
     users: int
     fields: tuple[int, ...]
     has_metadata: bool
 
 
-def shape_of(filter_: EventFilter, ids: list[int]) -> Shape:
-    """The shape of a filter whose users have these ids."""
-    return Shape(
-        min(len(ids), 2) if filter_.user_email else -1,
-        tuple(min(len(getattr(filter_, name)), 2) for name in _COLUMNS),
-        filter_.metadata is not None,
-    )
+@dataclass(frozen=True, slots=True)
+class CompiledFilter:
+    """A filter and a window as conditions on `activity_event`.
+
+    Filters of one `shape` have the same SQL, so that a statement can be kept for it; `values` are
+    its parameters, by name.
+    """
+
+    shape: Shape
+    values: dict[str, Any]
+
+    def where(self) -> Conditions:
+        """Return the conditions with their values in them."""
+        return _where(self.shape, self.values)
 
 
-def shaped_conditions(shape: Shape) -> Conditions:
-    """The same as `conditions`, with parameters for the `values_of` a filter."""
-    values: dict[str, Any] = {}
-    for name, count in zip(_COLUMNS, shape.fields, strict=True):
-        one, many = bindparam(name, type_=Text), bindparam(name, type_=ARRAY(Text))
-        values[name] = ((), (one,), many)[count]
-    start, end = (bindparam(name, type_=TIMESTAMP(timezone=True)) for name in ("start", "end"))
-    metadata = bindparam("metadata", type_=Text) if shape.has_metadata else None
-    found = _where(start, end, values, metadata)
-    if shape.users < 0:
-        return [*found, ActivityEvent.user_id.not_in(select(AppUser.id).where(is_hidden()))]
-    if shape.users == 1:
-        return [*found, ActivityEvent.user_id == bindparam("user_id", type_=BigInteger)]
-    ids = bindparam("user_ids", type_=ARRAY(BigInteger))
-    return [*found, ActivityEvent.user_id == any_(ids)]
+async def compile_filter(
+    session: ReadSession, filter_: EventFilter, window: Window, ids: list[int] | None = None
+) -> CompiledFilter:
+    """Return a filter's conditions, with ids in place of its users' addresses.
 
+    Users are looked up first, so that the statement names ids: that is what the indexes and Citus'
+    routing to one shard go by. A user who isn't known has no events.
 
-def values_of(filter_: EventFilter, ids: list[int], window: Window) -> dict[str, Any]:
-    """The parameters of `shaped_conditions`."""
+    Args:
+        ids: the ids of the filter's users, where they are known.
+    """
+    if ids is None:
+        ids = await user_ids(session, filter_.user_email, hidden=filter_.own)
     values: dict[str, Any] = {"start": window.start, "end": window.end}
     for name in _COLUMNS:
-        if given := getattr(filter_, name):
-            values[name] = given[0] if len(given) == 1 else list(given)
+        if wanted := getattr(filter_, name):
+            values[name] = wanted[0] if len(wanted) == 1 else list(wanted)
     if filter_.metadata is not None:
         values["metadata"] = filter_.metadata
     if filter_.user_email:
         values |= {"user_id": ids[0]} if len(ids) == 1 else {"user_ids": ids}
-    return values
+    shape = Shape(
+        min(len(ids), 2) if filter_.user_email else -1,
+        tuple(min(len(getattr(filter_, name)), 2) for name in _COLUMNS),
+        filter_.metadata is not None,
+    )
+    return CompiledFilter(shape, values)
 
 
-def _where(start: Any, end: Any, values: dict[str, Any], metadata: Any) -> Conditions:
-    """Of values, or of parameters that stand for them."""
-    found = in_range(ActivityEvent.event_timestamp, start, end)
-    for name, column in _COLUMNS.items():
-        found += any_value(column, values[name])
-    return found if metadata is None else [*found, has_metadata(metadata)]
+def where_of(shape: Shape) -> Conditions:
+    """Return the conditions of all filters of a shape, with parameters for their values."""
+    return _where(shape, None)
+
+
+def _where(shape: Shape, values: dict[str, Any] | None) -> Conditions:
+    def value(name: str, type_: Any) -> BindParameter[Any]:
+        """A parameter by its name, or one that has its value."""
+        if values is None:
+            return bindparam(name, type_=type_)
+        return bindparam(None, values[name], type_=type_)
+
+    instant = TIMESTAMP(timezone=True)
+    at = ActivityEvent.event_timestamp
+    where: Conditions = in_range(at, value("start", instant), value("end", instant))
+    for (name, column), count in zip(_COLUMNS.items(), shape.fields, strict=True):
+        if count == 1:
+            where.append(column == value(name, Text))
+        elif count:
+            where.append(column == any_(value(name, ARRAY(Text))))
+    if shape.has_metadata:
+        where.append(has_metadata(value("metadata", Text)))
+    if shape.users < 0:
+        return [*where, ActivityEvent.user_id.not_in(select(AppUser.id).where(is_hidden()))]
+    if shape.users == 1:
+        return [*where, ActivityEvent.user_id == value("user_id", BigInteger)]
+    return [*where, ActivityEvent.user_id == any_(value("user_ids", ARRAY(BigInteger)))]
 
 
 def has_metadata(text: str | BindParameter[str]) -> ColumnElement[bool]:
@@ -154,10 +171,8 @@ def has_metadata(text: str | BindParameter[str]) -> ColumnElement[bool]:
     return ActivityEvent.event_metadata.op("@>", is_comparison=True)(cast(wanted, JSONB))
 
 
-def any_value(column: InstrumentedAttribute[Any], values: Any) -> Conditions:
-    """The column has one of some values, or of the parameter that stands for them."""
-    if isinstance(values, BindParameter):
-        return [column == any_(values)]
+def any_value(column: InstrumentedAttribute[Any], values: Sequence[str]) -> Conditions:
+    """Return the condition that a column has one of some values; none where there are none."""
     if not values:
         return []
     if len(values) == 1:
@@ -166,7 +181,7 @@ def any_value(column: InstrumentedAttribute[Any], values: Any) -> Conditions:
 
 
 def counts_kinds(filter_: EventFilter) -> bool:
-    """Whether the totals can answer: it is about all users, and about kinds of events at most."""
+    """Whether the rollups suffice: the filter is about all users, and at most about kinds."""
     return not (
         filter_.user_email
         or filter_.entity_type
@@ -204,7 +219,7 @@ async def of_users(
 
 
 def asks_for_users(filter_: EventFilter) -> bool:
-    """Whether it is about users alone, or everybody, and about all of their events."""
+    """Whether the filter covers all events of some users, or of all users."""
     return filter_ == EventFilter(user_email=filter_.user_email, own=filter_.own)
 
 

@@ -8,9 +8,9 @@ from app.schemas.strict_json import dump_json, parse_json, repaired
 METADATA_VALUES_MAX = 50  # each is compared with each event of a live stream
 DEPTH_MAX = 100  # no event is kept that is nested deeper, however the service is set up
 _REFUSED = {
-    "replaced_text": "half a character and \\u0000 can't be stored",
-    "duplicate_key": "an object has one key twice",
-    "not_a_number": "NaN and Infinity are no numbers of JSON",
+    "replaced_text": "incomplete characters and \\u0000 can't be stored",
+    "duplicate_key": "an object has the same key twice",
+    "not_a_number": "NaN and Infinity are not valid in JSON",
     "number_out_of_range": "a number is too large",
     "too_deep": f"nested more than {DEPTH_MAX} levels deep",
 }
@@ -43,8 +43,8 @@ def json_object(text: str, field: str) -> dict[str, Any]:
     if (values := _count_values(value)) > METADATA_VALUES_MAX:
         raise InvalidRequest.of(
             field,
-            f"must have at most {METADATA_VALUES_MAX} values, on all levels together "
-            f"(got {values})",
+            f"must have at most {METADATA_VALUES_MAX} values, on all levels together (got "
+            f"{values})",
         )
     return value
 

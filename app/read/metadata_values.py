@@ -25,7 +25,7 @@ PATH_MAX = 64
 
 
 def check_key(key: str | None, *, needed: bool, option: str = FOR_TOP, name: str = "key") -> None:
-    """Check that a key is there where it is needed, and only there.
+    """Check that a key is set if it is needed, and only then.
 
     Args:
         option: what needs it, as the caller writes it; so is `name`.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from app.db import ReadSession
+from app.database.sessions import ReadSession
 from app.models import ActivitySession, AppUser
 from app.read.conditions import SESSION_KEY, sessions_before, started_in
 from app.read.cursor import SessionCursor, decode_session_cursor
@@ -29,10 +29,10 @@ async def list_sessions(
     limit: int,
     cursor: str | None = None,
 ) -> SessionPage:
-    """One page of the sessions that began in a window, of the filter's users or of all.
+    """Return one page of the sessions that began in a window, of the filter's users or of all.
 
-    Descending by `(started_at, user_id, session_id)`; one user's are read off the index on
-    `(user_id, started_at)`, everybody's off that on `(started_at, user_id)`.
+    Sessions descend by `(started_at, user_id, session_id)`; one user's are read from the index on
+    `(user_id, started_at)`, those of all users from that on `(started_at, user_id)`.
 
     Raises:
         BadCursor: the cursor is none of this list.

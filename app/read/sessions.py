@@ -1,15 +1,18 @@
 """One session: who, when, what, and from which page to which."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from app.db import ReadSession
+from app.database.sessions import ReadSession
 from app.errors import AmbiguousSession, NotFound
 from app.read.filters import EventFilter
 from app.read.order import order_sql
 from app.schemas.event_types import PAGE_VIEWED
+
+# A pause longer than this ends a session that has no id.
+SESSION_GAP = timedelta(minutes=30)
 
 TYPES_MAX = 1000
 
@@ -50,7 +53,7 @@ WHOSE = text(
     """
 )
 
-# A row for each type, and on each what there is one of.
+# One row per type; every row repeats the values that a session has once.
 WHAT = text(
     f"""
     WITH event AS MATERIALIZED (
@@ -92,10 +95,10 @@ async def session_summary(session: ReadSession, filter_: EventFilter) -> Session
     }
     found = (await session.execute(WHOSE, given)).all()
     if not found:
-        raise NotFound(f"There is no session {session_id!r}.")
+        raise NotFound(f"Session {session_id!r} does not exist.")
     if len(found) > 1:
         raise AmbiguousSession(
-            f"Several users have a session {session_id!r}: say whose with user_email."
+            f"Several users have a session {session_id!r}. Set user_email to select one."
         )
     (kept,) = found
     given = {
@@ -124,5 +127,5 @@ async def session_summary(session: ReadSession, filter_: EventFilter) -> Session
 
 
 def length_ms(started_at: datetime, ended_at: datetime) -> int:
-    """From a session's first event to its last."""
+    """Duration from the session's first event to its last."""
     return round((ended_at - started_at).total_seconds() * 1000)

@@ -55,7 +55,7 @@ def check_zone(name: str) -> str:
         InvalidRequest: there is no such zone.
     """
     if name not in _zones():
-        raise InvalidRequest.of("tz", "must be an IANA time zone, like Europe/London or UTC")
+        raise InvalidRequest.of("tz", "must be an IANA time zone, such as Europe/London or UTC")
     return name
 
 
@@ -79,17 +79,17 @@ def resolve_window(
     """
     zone = check_zone(tz)
     if days is not None and (start is not None or end is not None):
-        raise InvalidRequest.of("days", "give either days, or start and end")
+        raise InvalidRequest.of("days", "set either days, or start and end")
     if start is None and end is not None:
-        raise InvalidRequest.of("start", "is missing: end goes with a start")
+        raise InvalidRequest.of("start", "is required with end")
     if start is not None:
         window = Window(
             _instant("start", start, zone), now if end is None else _instant("end", end, zone), zone
         )
         if window.end < window.start:
-            raise InvalidRequest.of("end", "lies before start")
+            raise InvalidRequest.of("end", "is before start")
         if window.end - window.start > timedelta(days=WINDOW_MAX_DAYS):
-            raise InvalidRequest.of("start", f"the window is wider than {WINDOW_MAX_DAYS} days")
+            raise InvalidRequest.of("start", f"the window is longer than {WINDOW_MAX_DAYS} days")
         return window
     days = days if days is not None else default_days
     if days is None:
@@ -100,7 +100,7 @@ def resolve_window(
 
 
 def everything_until(now: datetime) -> Window:
-    """All that is kept of what has happened by now."""
+    """Return the window of all stored events until now."""
     return Window(EARLIEST, now + AN_INSTANT, "UTC")
 
 
@@ -124,10 +124,10 @@ def _instant(field: str, value: str, zone: str) -> datetime:
         aware = local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))
         instant = aware.astimezone(UTC)
     except (ValueError, OverflowError):
-        message = "must be a date or time in ISO 8601, like 2026-11-20 or 2026-11-20T09:00:00Z"
+        message = "must be a date or time in ISO 8601, such as 2026-11-20 or 2026-11-20T09:00:00Z"
         if instant_fault(text) == NUMBER_REFUSED:
             message = NUMBER_REFUSED
         raise InvalidRequest.of(field, message) from None
     if not EARLIEST <= instant <= LATEST:
-        raise InvalidRequest.of(field, f"must lie between {EARLIEST.year} and {LATEST.year}")
+        raise InvalidRequest.of(field, f"must be between {EARLIEST.year} and {LATEST.year}")
     return instant

@@ -1,12 +1,12 @@
-"""Where the primary stands, told to all who ask at about the same time by one small statement."""
+"""The current position of the primary, shared by all callers that ask at about the same time."""
 
 import asyncio
 
 from sqlalchemy import Row, text
 
-from app.db_engines import create_reader
-from app.db_errors import FAILURES
-from app.replica.judge import Identity, Present
+from app.database.engine import create_reader
+from app.database.errors import FAILURES
+from app.replica.freshness import Identity, Present
 from app.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -30,7 +30,8 @@ class Primary:
         self._next: asyncio.Task[Present | None] | None = None
 
     async def look(self) -> Present | None:
-        """Where it is at some moment after the call; None where it doesn't say."""
+        """Return its position at some moment after the call; None if the primary does not
+        respond."""
         if self._next is None:
             self._next = asyncio.create_task(self._look())
         return await asyncio.shield(self._next)
@@ -40,7 +41,7 @@ class Primary:
 
     async def _look(self) -> Present | None:
         async with self._lock:
-            # Whoever comes from now on may have to see what was committed since.
+            # Later callers may have to see what was committed since.
             self._next = None
             try:
                 async with asyncio.timeout(LOOK_SECONDS), self._engine.connect() as connection:
@@ -57,5 +58,5 @@ class Primary:
 
 
 def identity_of(row: Row[tuple[object, ...]]) -> Identity:
-    """Of a row with `cluster` and `database`."""
+    """Return the identity from a row with `cluster` and `database`."""
     return Identity(row.cluster, row.database)

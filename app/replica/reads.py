@@ -1,4 +1,4 @@
-"""Where a read goes: to the replica if there is one and it will do, else to the primary."""
+"""Routing of reads: to the replica if it is fresh enough, else to the primary."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from app.db import Database, Reads, ReadSession
-from app.replica.callers import Callers
-from app.replica.judge import EVERYTHING, Verdict, parse_position, position_text
+from app.database.sessions import Database, Reads, ReadSession
+from app.replica.freshness import EVERYTHING, ReplicaState, lsn_text, parse_lsn
 from app.replica.primary import Primary
+from app.replica.read_your_writes import Callers
 from app.replica.standby import NotHere, Standby
 from app.settings import Settings
 
 T = TypeVar("T")
 
-# Told with the answer to a write, and by the client with what it reads afterwards.
+# Sent with the response to a write, and by the client with its later reads.
 POSITION_HEADER = "Activity-Position"
-# Whoever looks whether a service is ready has little patience.
+# Readiness probes have short timeouts.
 STATE_SECONDS = 0.5
 
 
@@ -30,7 +30,7 @@ class StandbyReads:
     async def ask(
         self, question: Callable[[ReadSession], Awaitable[T]], *, heavy: bool = False
     ) -> T:
-        """As `app.db.Reads` has it. One turn, wherever it is answered."""
+        """Run a read; see `app.database.sessions.Reads`. It takes one turn, on either server."""
         async with self._database.turn(heavy=heavy):
             try:
                 return await self._standby.ask(question, self._needed, heavy=heavy)
@@ -40,10 +40,10 @@ class StandbyReads:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaState:
+class ReplicaStatus:
     """`lag_seconds` is how old its data may be at most, where that is known."""
 
-    state: Verdict | str
+    state: ReplicaState | str
     lag_seconds: float | None
 
 
@@ -55,7 +55,7 @@ class Replicas:
         self._callers = Callers()
         self._primary: Primary | None = None
         self._standby: Standby | None = None
-        self._asking: asyncio.Task[tuple[Verdict | None, timedelta | None]] | None = None
+        self._asking: asyncio.Task[tuple[ReplicaState | None, timedelta | None]] | None = None
         if settings.read_database_url is not None:
             self._primary = Primary(database.url, settings)
             self._standby = Standby(settings.read_database_url, settings, self._primary)
@@ -66,7 +66,7 @@ class Replicas:
         told: str | None = None,
         database: Database | None = None,
     ) -> Reads:
-        """The reads of a caller.
+        """Return the reads of a caller.
 
         Args:
             caller: whose writes through this process they must show.
@@ -79,23 +79,25 @@ class Replicas:
             return database
         needed = 0 if caller is None else self._callers.needed(caller)
         if told is not None:
-            needed = max(needed, parse_position(told))
+            needed = max(needed, parse_lsn(told))
         return StandbyReads(database, self._standby, needed)
 
     async def written(self, caller: str) -> str | None:
-        """After a write of this caller: the position that its answer tells; None without replica.
+        """Return the position to report after a write of this caller; None without a replica.
 
-        Where the primary doesn't say, this caller's reads show all, or are the primary's.
+        If the primary does not report it, this caller's reads require everything, or use the
+        primary.
         """
         if self._primary is None:
             return None
         present = await self._primary.look()
         position = EVERYTHING if present is None else present.position
         self._callers.note(caller, position)
-        return position_text(position)
+        return lsn_text(position)
 
-    async def state(self) -> ReplicaState | None:
-        """Of the replica, asked anew, but not waited for long; None where there is none."""
+    async def state(self) -> ReplicaStatus | None:
+        """Return the current state of the replica, after a short wait at most; None if there is
+        none."""
         if self._standby is None:
             return None
         if self._asking is None or self._asking.done():
@@ -103,8 +105,8 @@ class Replicas:
         await asyncio.wait({self._asking}, timeout=STATE_SECONDS)
         verdict, lag = self._asking.result() if self._asking.done() else (None, None)
         if verdict is None:
-            return ReplicaState("unreachable", None)
-        return ReplicaState(verdict, None if lag is None else lag.total_seconds())
+            return ReplicaStatus("unreachable", None)
+        return ReplicaStatus(verdict, None if lag is None else lag.total_seconds())
 
     async def dispose(self) -> None:
         if self._asking is not None:

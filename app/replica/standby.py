@@ -1,6 +1,6 @@
-"""A streaming replica (or several behind one URL): asked where it may answer, left alone where not.
+"""A streaming replica (or several behind one URL): used while it is healthy and fresh.
 
-Whatever is wrong with it, the primary answers instead; nobody is told.
+If anything is wrong with it, the primary answers instead, and callers notice nothing.
 """
 
 import asyncio
@@ -14,9 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import ReadSession
-from app.db_engines import HEAVY, create_reader
-from app.db_errors import (
+from app.database.engine import HEAVY, create_reader
+from app.database.errors import (
     DATA_EXCEPTION_CLASS,
     FAILURES,
     QUERY_CANCELED,
@@ -24,7 +23,8 @@ from app.db_errors import (
     sqlstate_of,
     translate,
 )
-from app.replica.judge import Present, Replayed, Verdict, judge, lag_of
+from app.database.sessions import ReadSession
+from app.replica.freshness import Present, Replayed, ReplicaState, lag_of, replica_state
 from app.replica.primary import Primary, identity_of
 from app.settings import Settings
 
@@ -113,11 +113,11 @@ class Standby:
             if admitted and _is_the_callers(error):
                 raise translate(error) from error
             if not admitted or _is_lost(error):
-                self._fail("can't be reached, or failed")
+                self._fail("failed or can't be reached")
             raise NotHere from error
 
-    async def state(self) -> tuple[Verdict | None, timedelta | None]:
-        """How far it is, asked anew; None where it, or the primary, doesn't say."""
+    async def state(self) -> tuple[ReplicaState | None, timedelta | None]:
+        """Return its current position; None if it or the primary does not report one."""
         present = await self._primary.look()
         if present is None:
             return None, None
@@ -126,14 +126,14 @@ class Standby:
                 replayed = await self._replayed(session)
         except FAILURES:
             return None, None
-        return judge(present, replayed, 0, self._max_lag), lag_of(present, replayed)
+        return replica_state(present, replayed, 0, self._max_lag), lag_of(present, replayed)
 
     def _session(self, *, heavy: bool = False) -> ReadSession:
         engine = self._heavy_engine if heavy else self._engine
         return ReadSession(engine, expire_on_commit=False, autoflush=False)
 
     async def _admit(self, session: ReadSession, present: Present, needed: int) -> None:
-        """Waits a moment for the replica to have all. Several hosts may be at several places: it is
+        """Wait a moment for the replica to have all. Several hosts may be at several places: it is
         this connection's that counts.
 
         Raises:
@@ -142,20 +142,20 @@ class Standby:
         begun = monotonic()
         waits = begun >= self._in_a_hurry_until
         ends_at = begun + WAIT_SECONDS if waits else begun
-        verdict = judge(present, await self._replayed(session), needed, self._max_lag)
-        while verdict not in {Verdict.EXACT, Verdict.FOREIGN} and monotonic() < ends_at:
+        verdict = replica_state(present, await self._replayed(session), needed, self._max_lag)
+        while verdict not in {ReplicaState.EXACT, ReplicaState.FOREIGN} and monotonic() < ends_at:
             await asyncio.sleep(POLL_SECONDS)
-            verdict = judge(present, await self._replayed(session), needed, self._max_lag)
-        if waits and verdict is not Verdict.EXACT:
+            verdict = replica_state(present, await self._replayed(session), needed, self._max_lag)
+        if waits and verdict is not ReplicaState.EXACT:
             self._in_a_hurry_until = monotonic() + HURRY_SECONDS
-        if verdict is Verdict.FOREIGN:
-            self._fail("is no streaming replica of this database")
-        elif verdict is Verdict.LAGGING:
+        if verdict is ReplicaState.FOREIGN:
+            self._fail("is not a streaming replica of this database")
+        elif verdict is ReplicaState.LAGGING:
             self._fail("is too far behind")
         elif self._failures:
-            logger.info("the read replica is used again")
+            logger.info("the read replica is back in use")
             self._failures, self._rests_until = 0, 0.0
-        if verdict not in {Verdict.EXACT, Verdict.BEHIND}:
+        if verdict not in {ReplicaState.EXACT, ReplicaState.BEHIND}:
             raise NotHere
 
     async def _replayed(self, session: ReadSession) -> Replayed:

@@ -1,11 +1,13 @@
-"""What each route asks of its caller: declared here, held by the route class, shown in OpenAPI."""
+"""Access rights of routes: declared beside each endpoint, enforced by the route class, and shown in
+the OpenAPI document."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -19,32 +21,39 @@ from app.auth.authenticate import credentials_of
 from app.auth.principal import Principal
 from app.auth.principal import Scope as KeyScope
 from app.auth.rates import Allowance
-from app.deps import Service, principal_of, service_of
+from app.dependencies import Service, principal_of, service_of
 from app.errors import Forbidden
 from app.ingest.body import SIMPLE_TYPES, media_type_of
+from app.observability.request_log import tell
 from app.replica.reads import POSITION_HEADER
 from app.routers.received import headers_of, received_body
-from app.schemas.answers import ErrorAnswer
-from app.watch.requests import tell
+from app.routers.responses import errors
 
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key (`ae_...`), or a user token (JWT).",
+        "description": "An API key (`ae_...`) or a user token (JWT).",
     },
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key."},
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key.",
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a caller must have.
+    """The rights that a route requires.
 
-    `scope` is a key's; none is for everybody. `users` says whether a user token may call it, for
-    its own user alone. `beacon` says that the key may be in the body, as a beacon has no headers,
-    and not always a type; `writes`, that who was answered well must see it in all they read next.
-    `any_scope` is for whoever has a key or a token; what they ask for then looks at its scope.
+    Attributes:
+        scope: scope that a key must have; None makes the route public, unless `any_scope` is set.
+        users: user tokens are accepted, for their own user's data only.
+        beacon: the key may be in the body, since beacons cannot set headers.
+        writes: the route writes data, which its caller must see in all later reads.
+        any_scope: any key or token is accepted; the endpoint checks its scope.
     """
 
     scope: KeyScope | None
@@ -58,69 +67,52 @@ class Access:
         return self.scope is None and not self.any_scope
 
 
-PUBLIC = Access(None)
 REDIRECTIONS = 300
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
-# By the endpoint's name.
-ACCESS: dict[str, Access] = {
-    "log_event": Access(KeyScope.WRITE, users=True, beacon=True, writes=True),
-    "log_batch": Access(KeyScope.WRITE, users=True, beacon=True, writes=True),
-    "query_events": Access(KeyScope.READ, users=True),
-    "analytics": Access(KeyScope.READ, users=True),
-    "analytics_timeseries": Access(KeyScope.READ, users=True),
-    "analytics_top": Access(KeyScope.READ, users=True),
-    "analytics_active_users": Access(KeyScope.READ, users=True),
-    "analytics_retention": Access(KeyScope.READ, users=True),
-    "analytics_funnel": Access(KeyScope.READ, users=True),
-    "analytics_paths": Access(KeyScope.READ, users=True),
-    "analytics_durations": Access(KeyScope.READ, users=True),
-    "analytics_heatmap": Access(KeyScope.READ, users=True),
-    "analytics_sessions": Access(KeyScope.READ, users=True),
-    "stream_events": Access(KeyScope.READ, users=True),
-    "list_of_sessions": Access(KeyScope.READ, users=True),
-    "session_by_parameter": Access(KeyScope.READ, users=True),
-    "session_events": Access(KeyScope.READ, users=True),
-    "export_events": Access(KeyScope.READ),
-    "export_user": Access(KeyScope.ADMIN, users=True),
-    "insights_calibration": Access(KeyScope.READ, users=True),
-    "insights_context": Access(KeyScope.READ, users=True),
-    "insights_email_categorization": Access(KeyScope.READ, users=True),
-    "insights_next_actions": Access(KeyScope.READ, users=True),
-    "insights_patterns": Access(KeyScope.READ, users=True),
-    "insights_project_wizard": Access(KeyScope.READ, users=True),
-    "insights_standup": Access(KeyScope.READ, users=True),
-    "cleanup": Access(KeyScope.ADMIN, writes=True),
-    "get_opt_out": Access(KeyScope.ADMIN, users=True),
-    "put_opt_out": Access(KeyScope.ADMIN, users=True, writes=True),
-    "erase_user": Access(KeyScope.ADMIN, users=True, writes=True),
-    "verify_receipt": Access(KeyScope.ADMIN),
-    "mcp_endpoint": Access(None, users=True, any_scope=True),
-    "metrics": Access(KeyScope.METRICS),
-    "success_metrics": Access(KeyScope.ADMIN),
-    "live": PUBLIC,
-    "ready": PUBLIC,
-    "docs": PUBLIC,
-    "openapi_document": PUBLIC,
-    "root": PUBLIC,
-    "tracker_script": PUBLIC,
-    "dashboard_page": PUBLIC,
-    "demo_page": PUBLIC,
-}
+# Rights by endpoint: functions cannot have typed attributes.
+_declared: "WeakKeyDictionary[Callable[..., Any], Access]" = WeakKeyDictionary()
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def access(
+    scope: KeyScope | None = None,
+    *,
+    users: bool = False,
+    beacon: bool = False,
+    writes: bool = False,
+    any_scope: bool = False,
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare the rights that an endpoint requires (see `Access`), below the route's decorator."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        _declared[endpoint] = Access(scope, users, beacon, writes, any_scope)
+        return endpoint
+
+    return declare
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Declare that an endpoint needs no credentials, below the route's decorator."""
+    return access()(endpoint)
 
 
 class GuardedRoute(APIRoute):
-    """A route that lets nobody in whom `ACCESS` doesn't; one that isn't in it can't be made.
+    """A route that admits only callers with the rights that its endpoint declares (`access`).
 
-    Each GET has its HEAD: the same status and headers. What would be streamed is not begun.
+    An endpoint that declares none cannot be routed. Every GET route also answers HEAD, with the
+    same status and headers; streams are not started.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        self.access = ACCESS[endpoint.__name__]
+        declared = _declared.get(endpoint)
+        if declared is None:
+            raise TypeError(f"{endpoint.__name__} declares no rights: add @access(...) or @public")
+        self.access = declared
         if self.access.scope is not None:
             extra = options.get("openapi_extra") or {}
             options["openapi_extra"] = {**extra, **_openapi(self.access)}
-            refusals = {status: {"model": ErrorAnswer} for status in (401, 403, 429)}
+            refusals = errors(401, 403, 429)
             options["responses"] = {**refusals, **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
 
@@ -144,7 +136,7 @@ class GuardedRoute(APIRoute):
         key_in_body = self.access.beacon and _is_beacon(request)
         credentials = credentials_of(headers_of(request), key_in_body=key_in_body)
         if credentials is None and key_in_body:
-            # The key is in the body: the endpoint reads that first.
+            # The key is in the body, which the endpoint reads first.
             await self.answer(scope, receive, send)
             return
         allowance = await admit(request, self.access, credentials)
@@ -153,7 +145,7 @@ class GuardedRoute(APIRoute):
         await self.answer(scope, receive, send)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What is done for a caller who was let in."""
+        """Answer an admitted caller."""
         if scope["method"] in BODY_METHODS:
             request = Request(scope, receive)
             service = service_of(request)
@@ -167,15 +159,15 @@ class GuardedRoute(APIRoute):
 
 
 async def admit(request: Request, access: Access, credentials: str | None) -> Allowance | None:
-    """Lets a caller in, and leaves on the request who it is.
+    """Admit a caller and store the principal in the request.
 
     Raises:
-        Unauthorized, Forbidden, RateLimited: it is not let in.
+        Unauthorized, Forbidden, RateLimited: the caller is not admitted.
     """
     service: Service = service_of(request)
     clock: Callable[[], datetime] = request.app.state.clock
     origin = headers_of(request).get("origin")
-    # Without the request, which would hold itself by it.
+    # Does not hold the request, which would create a reference cycle.
     ask = partial(authorise, service, clock, access, credentials, origin)
     principal = await ask()
     request.scope["principal"] = principal
@@ -192,18 +184,20 @@ async def authorise(
     credentials: str | None,
     origin: str | None,
 ) -> Principal:
-    """The caller, who may do this.
+    """Return the principal of a caller who has the required rights.
 
     Raises:
-        Unauthorized, Forbidden: they may not.
+        Unauthorized, Forbidden: the credentials are invalid or not sufficient.
     """
     principal = await service.auth.principal(credentials, origin, clock())
     wanted = access.scope
     if principal.kind == "user" and not access.users:
-        raise Forbidden("This takes a key, not a user token.", code="wrong_scope")
+        raise Forbidden(
+            "This route requires an API key; user tokens are not accepted.", code="wrong_scope"
+        )
     if wanted is not None and not principal.allows(wanted):
         raise Forbidden(
-            f"This takes a key with the scope {wanted}.",
+            f"This route requires a key with the scope `{wanted}`.",
             code="wrong_scope",
             details={"scope": wanted},
         )
@@ -211,24 +205,24 @@ async def authorise(
 
 
 def sharer_of(request: Request) -> str:
-    """Whose share of what all callers use a request takes: its caller's, where that is known by
-    now, else that of the address it came from."""
+    """Return the name under which a request uses shared capacity: its caller's, if known by now,
+    otherwise its address."""
     if "principal" in request.scope:
         return principal_of(request).caller
     return f"address:{address_of(request.scope.get('client'))}"
 
 
 class _HeadersSent(Exception):
-    """A HEAD has its answer."""
+    """The headers of the response to a HEAD request are sent."""
 
 
 def _as_get(scope: Scope) -> Scope:
-    scope.setdefault("told", {})  # what the request's log line says is kept with the HEAD
+    scope.setdefault("told", {})  # the fields of the log line stay with the HEAD request
     return {**scope, "method": "GET"}
 
 
 def _headers_alone(send: Send) -> Send:
-    """Ends the answer with its headers: whoever would send a body is stopped before it makes it."""
+    """End the response after its headers, before a body is produced."""
 
     async def sending(message: Message) -> None:
         await send(message)
@@ -253,7 +247,7 @@ def _with_headers(send: Send, allowance: Allowance) -> Send:
 
 
 def _with_position(request: Request, send: Send) -> Send:
-    """Answers that something was done tell where in the log: what is committed is before that."""
+    """Add the position in the write-ahead log that includes the write to successful responses."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] < REDIRECTIONS:
@@ -267,7 +261,7 @@ def _with_position(request: Request, send: Send) -> Send:
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:
-    """The body that has been read already, and then whatever comes: the client's going."""
+    """Replay a body that was already read, and then receive as usual (a disconnect)."""
     replayed = False
 
     async def receiving() -> Message:

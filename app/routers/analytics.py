@@ -1,4 +1,4 @@
-"""`GET /api/events/analytics` and below: what happened, summed up."""
+"""`GET /api/events/analytics` and below: aggregations of events."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -6,23 +6,37 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.deps import NoRepeats, now_of
-from app.read.analytics.active_users import active_users
-from app.read.analytics.durations import durations
-from app.read.analytics.funnel import funnel
-from app.read.analytics.heatmap import heatmap
-from app.read.analytics.paths import paths
-from app.read.analytics.retention import retention
-from app.read.analytics.sessions import sessions
-from app.read.analytics.summary import summary
-from app.read.analytics.timeseries import timeseries
-from app.read.analytics.top import top
+from app.analytics.active_users import active_users
+from app.analytics.durations import durations
+from app.analytics.funnel import funnel
+from app.analytics.heatmap import heatmap
+from app.analytics.paths import paths
+from app.analytics.retention import retention
+from app.analytics.sessions import sessions
+from app.analytics.summary import summary
+from app.analytics.timeseries import timeseries
+from app.analytics.top import top
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import NoRepeats, now_of
 from app.read.conditions import parse_step
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.analytics_answer import TABLES, UNCHANGED, answer
 from app.routers.responses import errors
-from app.schemas import analytics as answers
 from app.schemas import analytics_queries as queries
+from app.schemas.analytics import (
+    DurationsResponse,
+    HeatmapResponse,
+    SummaryResponse,
+    TimeseriesResponse,
+    TopResponse,
+)
+from app.schemas.analytics_users import (
+    ActiveUsersResponse,
+    FunnelResponse,
+    PathsResponse,
+    RetentionResponse,
+    SessionsResponse,
+)
 
 router = APIRouter(
     prefix="/analytics",
@@ -35,40 +49,42 @@ router = APIRouter(
 
 @router.get(
     "",
-    summary="Sum up a user's events, or everybody's",
-    response_model=answers.SummaryAnswer,
+    summary="Get a summary of events",
+    response_model=SummaryResponse,
     responses=UNCHANGED,
 )
-async def analytics(
+@access(KeyScope.READ, users=True)
+async def analytics_summary(
     query: Annotated[queries.AnalyticsQuery, Query()], request: Request
 ) -> Response:
-    """By default the last 7 x 24 hours; exact the moment a write is acknowledged.
+    """Return counts of the events of a user or of all users; the default window is the last 7 x 24
+    hours. Events are included as soon as their write is acknowledged.
 
-    Counts descend (equal ones by name). `most_active_day` is the latest of equal days,
-    `most_common_action` the first by name; both are null where nothing happened. `events_by_day`
-    has every day the window touches, `events_by_hour` the 24 hours of the day, both local to `tz`.
-    An event without a device counts as `unknown`. `unique_sessions` are the distinct ones that have
-    an event in the window; equal ids of two users are two.
+    Counts are in descending order, then by name. Ties: `most_active_day` is the latest day,
+    `most_common_action` the first by name; both are null without events. `events_by_day` includes
+    every day that overlaps the window and `events_by_hour` the 24 hours of the day, local to `tz`.
+    Events without a device count as `unknown`. Two users' sessions with the same id count twice.
     """
     return await answer(request, query, summary)
 
 
 @router.get(
     "/timeseries",
-    summary="Events over time, whole or split",
-    response_model=answers.TimeseriesAnswer,
+    summary="Get events over time",
+    response_model=TimeseriesResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_timeseries(
     request: Request, query: Annotated[queries.TimeseriesQuery, Query()]
 ) -> Response:
-    """Zero where nothing happened; the first and the last bucket have what lies in the window.
+    """Return the number of events in each time bucket; buckets without events are 0.
 
-    Days, weeks (from `week_start`) and months begin at the first instant of their first local day,
-    so that a day may have 23 or 25 hours. Hours go from one full hour of the local clock to the
-    next: one that the clock shows twice is two buckets. With `split_by`, a series for each of the
-    `limit` most frequent values (equal ones by name), and one, `is_other`, for all others.
-    `compare` adds the window before: as long, by the calendar and clock of `tz`.
+    The first and last buckets only count events inside the window. Days, weeks (from `week_start`)
+    and months begin at the start of their first local day, so a day may have 23 or 25 hours. An
+    hour that the local clock repeats forms two buckets. `split_by` returns a series for each of the
+    `limit` most frequent values (ties by name), and one for all others (`is_other`). `compare` adds
+    the preceding window, which has the same length by the calendar and clock of `tz`.
     """
     return await answer(
         request,
@@ -84,18 +100,19 @@ async def analytics_timeseries(
 
 @router.get(
     "/top",
-    summary="What there is most of",
-    response_model=answers.TopAnswer,
+    summary="Get the top values",
+    response_model=TopResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Request) -> Response:
-    """The values with the most events, descending; equal ones by value.
+    """Return the values with the most events, in descending order, then by value.
 
-    `by=entity` counts events by entity type and id, `by=user` by email, `by=metadata` by the values
-    of one `key` of the metadata. Numbers are one where they are equal (`1`, `1.0`), types are apart
-    (`1`, `"1"`, `true`), and null is a value: a filter `metadata` with a row's value finds the
-    row's events. Events without a value are not counted. With `elements`, an event counts for each
-    element of its list, once, and the shares may come to more than 1.
+    `by=entity` counts events by entity type and id, `by=user` by email address, `by=metadata` by
+    the values of the metadata's `key`. Equal numbers are one value (`1`, `1.0`), different types
+    are different values (`1`, `"1"`, `true`), and null is a value: the filter `metadata` with a
+    row's value finds the row's events. Events without a value are not counted. With `elements`, an
+    event counts once for each distinct element of its list, so shares may add up to more than 1.
     """
     return await answer(
         request,
@@ -110,36 +127,39 @@ async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Re
 
 @router.get(
     "/active-users",
-    summary="Active users by day, week and month",
-    response_model=answers.ActiveUsersAnswer,
+    summary="Get active users",
+    response_model=ActiveUsersResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_active_users(
     request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
-    """Of every local day that the window touches, as a whole.
+    """Return daily, weekly and monthly active users for every local day that overlaps the window.
+    Days are counted as a whole.
 
-    A user is active on a day with at least one event. `wau` and `mau` count the users of the 7 and
-    the 30 local days that end with the day; `stickiness` is `dau / mau`. A user is `new` on the
-    first day of all on which they were active, and `returning` on all others.
+    A user is active on a day with at least one event. `wau` and `mau` count the active users of the
+    7 and 30 local days that end with the day; `stickiness` is `dau / mau`. A user is `new` on the
+    first active day ever, and `returning` on all later ones.
     """
     return await answer(request, query, active_users)
 
 
 @router.get(
     "/retention",
-    summary="Who comes back, by when they first came",
-    response_model=answers.RetentionAnswer,
+    summary="Get retention by cohort",
+    response_model=RetentionResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_retention(
     request: Request, query: Annotated[queries.RetentionQuery, Query()]
 ) -> Response:
-    """A cohort for each local day, week or month that the window touches.
+    """Return a cohort for each local day, week or month that overlaps the window.
 
-    A cohort are the users whose first activity of all lies in its period. `users[n]` of them were
-    active in the n-th period after it, `users[0]` in the first; null where that has not begun by
-    the window's end. The last period may be going on: its numbers still grow.
+    A cohort consists of the users whose first activity ever lies in its period. `users[n]` of them
+    were active in the n-th period after it, `users[0]` in the period itself; null for periods that
+    begin after the end of the window. The numbers of a current period may still grow.
     """
     return await answer(
         request,
@@ -153,22 +173,23 @@ async def analytics_retention(
 
 @router.get(
     "/funnel",
-    summary="How far users get through some steps",
-    response_model=answers.FunnelAnswer,
+    summary="Get a conversion funnel",
+    response_model=FunnelResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_funnel(
     request: Request, query: Annotated[queries.FunnelQuery, Query()]
 ) -> Response:
-    """Users by the furthest step that they reached, with what it took them.
+    """Return the number of users who reached each step, and the time it took them.
 
-    A user reaches a step with an event of it that comes after one by which they reached the step
-    before, at most `within_minutes` after an event of the first step; any event of the first step
-    may begin. All events lie in the window (with `after_end`, the later steps may come after it)
-    and pass the filters. Who began before `complete_before` has had all of `within_minutes`. Of a
-    user's chains that reach furthest, the first that got there gives the times and the group; where
-    several events could have led to it, the latest did. Events of one moment follow one another by
-    `session_seq`, then in the order in which they were sent.
+    A user reaches a step with a matching event after the event that reached the previous step, at
+    most `within_minutes` after an event of the first step; any event of the first step may start
+    the funnel. All events must lie in the window (later steps may come after it with `after_end`)
+    and pass the filters. Users who started before `complete_before` have had the full conversion
+    window. If a user went through the funnel several times, the attempt that got furthest counts,
+    and the earliest of these to get there; it starts with the latest events that lead to it. Events
+    with the same timestamp are ordered by `session_seq`, then in the order they were sent.
     """
     return await answer(
         request,
@@ -189,19 +210,21 @@ async def analytics_funnel(
 
 @router.get(
     "/paths",
-    summary="What users do after, or before, something",
-    response_model=answers.PathsAnswer,
+    summary="Get paths after or before an event",
+    response_model=PathsResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_paths(
     request: Request, query: Annotated[queries.PathsQuery, Query()]
 ) -> Response:
-    """What follows, or precedes, each event of the type `anchor`, step by step, for a sankey.
+    """Return the events that follow or precede each event of the type `anchor`, step by step, as
+    the links of a Sankey diagram.
 
-    A path goes from an event to the same user's next one that passes the filters, at most
-    `gap_minutes` later, and ends (`target` null) where there is none, or at the window's end.
-    Events of one moment go by `session_seq`, then in the order in which they were sent. Paths that
-    run into one another count each.
+    A path leads from an event to the same user's next event that passes the filters, at most
+    `gap_minutes` later. It ends (`target` is null) if there is none, or at the end of the window.
+    Events with the same timestamp are ordered by `session_seq`, then in the order they were sent.
+    Overlapping paths are counted separately.
     """
     return await answer(
         request,
@@ -217,46 +240,53 @@ async def analytics_paths(
 
 @router.get(
     "/durations",
-    summary="How long things took, by type",
-    response_model=answers.DurationsAnswer,
+    summary="Get event durations",
+    response_model=DurationsResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_durations(
     request: Request, query: Annotated[queries.DurationsQuery, Query()]
 ) -> Response:
-    """Of the events that have a `duration_ms`. Types descend by events, then go by name.
+    """Return statistics of `duration_ms` by event type, most frequent type first, then by name.
 
-    Percentiles are interpolated between the two nearest durations.
+    Only events with a duration are counted. Percentiles are interpolated linearly.
     """
     return await answer(request, query, durations, limit=query.limit)
 
 
 @router.get(
     "/heatmap",
-    summary="Events by weekday and hour",
-    response_model=answers.HeatmapAnswer,
+    summary="Get events by weekday and hour",
+    response_model=HeatmapResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_heatmap(
     request: Request, query: Annotated[queries.HeatmapQuery, Query()]
 ) -> Response:
-    """By the clock of `tz`: an hour shown twice counts in one cell, a skipped one in none."""
+    """Return the number of events in each hour of the week, by the local clock of `tz`.
+
+    Both occurrences of an hour that the clock repeats count in one cell.
+    """
     return await answer(request, query, heatmap, week_start=query.week_start)
 
 
 @router.get(
     "/sessions",
-    summary="How many sessions, how long, how busy",
-    response_model=answers.SessionsAnswer,
+    summary="Get session statistics",
+    response_model=SessionsResponse,
     responses=TABLES,
 )
+@access(KeyScope.READ, users=True)
 async def analytics_sessions(
     request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
-    """The sessions that began in the window, whole ones, by the local day on which they began.
+    """Return statistics of the sessions that started in the window, by local day of their start.
 
-    Events without a session id make sessions by their times: one goes on while the user's next such
-    event comes within 30 minutes; it is cut at the window's end. A bounce is a session of a single
-    event. A length is from the first event to the last.
+    Sessions are counted as a whole. Events without a session id are grouped into sessions by time:
+    a session ends when the user's next such event is more than 30 minutes away, or at the end of
+    the window. A bounce is a session with a single event. The length is the time from the first to
+    the last event.
     """
     return await answer(request, query, sessions)

@@ -1,4 +1,4 @@
-"""How an analytics question is asked, and how its answer goes out: as JSON or CSV, with an ETag."""
+"""Run an analytics query and send its result as JSON or CSV, with an ETag."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
@@ -10,9 +10,9 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from app.db import ReadSession
-from app.deps import now_of, principal_of, reads_of
-from app.read.answer import About, Table
+from app.analytics.result import Provenance, Table
+from app.database.sessions import ReadSession
+from app.dependencies import now_of, principal_of, reads_of
 from app.read.csv_table import BOM, csv_text
 from app.read.filters import EventFilter, event_filter
 from app.read.metadata_values import json_default
@@ -24,19 +24,19 @@ from app.schemas.queries import EventFilterQuery
 DAYS_DEFAULT = 7
 NOT_MODIFIED = 304
 ETAG_BYTES = 12
-# Answers are a user's own: nobody on the way keeps them, and a browser asks again each time.
+# Responses are private: proxies must not store them, and browsers revalidate them each time.
 CACHE_CONTROL = "private, no-cache"
 VARY = "Authorization, X-API-Key"
 
-ETAG = {"ETag": {"description": "Of what was found", "schema": {"type": "string"}}}
+ETAG = {"ETag": {"description": "Version of the result", "schema": {"type": "string"}}}
 UNCHANGED: dict[int | str, dict[str, Any]] = {
-    200: {"headers": ETAG},
-    304: {"description": "The same was found as for the ETag in `If-None-Match`"},
+    200: {"description": "The result", "headers": ETAG},
+    304: {"description": "Not modified: the result still matches the ETag in `If-None-Match`"},
 }
 TABLES: dict[int | str, dict[str, Any]] = {
     **UNCHANGED,
     200: {
-        "description": "The answer; with `format=csv`, its table",
+        "description": "The result; with `format=csv`, as a table",
         "content": {"text/csv": {"schema": {"type": "string"}}},
         "headers": ETAG,
     },
@@ -52,9 +52,9 @@ async def answer(
     *args: Asked.args,
     **options: Asked.kwargs,
 ) -> Response:
-    """Asks a question of `app.read.analytics` about the users that the caller may ask for.
+    """Run a query of `app.analytics` for the users whose data the caller may read.
 
-    Questions about all users, and about users rather than events, are heavy.
+    Queries about all users, and about users instead of events, run as heavy ones.
     """
     now, principal = now_of(request), principal_of(request)
     window = window_of(query, now, default_days=DAYS_DEFAULT)
@@ -83,7 +83,7 @@ async def answer(
     if media_type != "application/json":
         name = request.url.path.rsplit("/", 1)[1]
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-        del headers["Cache-Control"]  # a file is taken once: nothing of it is kept
+        del headers["Cache-Control"]  # downloads are not cached
     return Response(body, media_type=media_type, headers=headers)
 
 
@@ -92,7 +92,7 @@ def _content(found: Any) -> dict[str, Any]:
 
 
 def _about(found: Any, window: Window, now: datetime) -> dict[str, Any]:
-    about: About = found.about
+    about: Provenance = found.about
     complete = {} if about.complete_before is None else {"complete_before": about.complete_before}
     return {
         **complete,
@@ -107,5 +107,5 @@ def _about(found: Any, window: Window, now: datetime) -> dict[str, Any]:
 
 
 def _etag(content: bytes) -> str:
-    """Weak: the answer's own description, which follows the moment, is left out of it."""
+    """Return a weak ETag: it ignores `generated_at` and the other fields about the response."""
     return f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'

@@ -1,4 +1,4 @@
-"""`POST /api/events/log/batch`: many events, each with its own verdict."""
+"""`POST /api/events/log/batch`: log many events, each with its own result."""
 
 from datetime import datetime
 from typing import Any
@@ -7,14 +7,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.auth.principal import Principal
-from app.deps import now_of, principal_of, service_of
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import now_of, principal_of, service_of
 from app.errors import error_body
 from app.ingest.accept import accept_batch
-from app.ingest.verdict import BatchResult, without_reasons
+from app.ingest.results import BatchResult, without_reasons
+from app.observability.request_log import tell
+from app.routers.access import access
 from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import BatchAnswer, RejectedBatchAnswer
-from app.watch.requests import tell
+from app.schemas.responses import BatchResponse, RejectedBatchResponse
 
 COUNTS = ("accepted", "duplicates", "suppressed", "rejected")
 
@@ -44,19 +46,21 @@ EXAMPLE = {
 @router.post(
     "/log/batch",
     summary="Log a batch of events",
-    response_model=BatchAnswer,
+    response_model=BatchResponse,
     responses={
         **errors(400, 408, 413, 415, 503),
-        422: {"model": RejectedBatchAnswer, "description": "Not one event is valid"},
+        422: {"model": RejectedBatchResponse, "description": "None of the events is valid"},
     },
     openapi_extra=body_of("BatchIn", EXAMPLE),
 )
+@access(KeyScope.WRITE, users=True, beacon=True, writes=True)
 async def log_batch(request: Request) -> Response:
-    """Answers 200 once all valid events are committed; one bad event never sinks the others.
+    """Store the valid events of a batch; invalid ones do not affect the others.
 
-    `results` lists what was not plainly accepted: duplicates, rejections with code, field and
-    message, and events with warnings. 422 says that every event is invalid, for good. A 503
-    committed nothing: send the same again.
+    The response comes once all valid events are committed. `results` lists duplicates, suppressed
+    events, rejected ones with code, field and message, and events with warnings. Status 422 means
+    that every event is invalid: do not retry. Status 503 means that nothing was committed: repeat
+    the same request.
     """
     service, now = service_of(request), now_of(request)
     body = await admitted_body(request, service)
@@ -66,25 +70,25 @@ async def log_batch(request: Request) -> Response:
     answer = _told(request, batch_answer(_as_known_to(principal_of(request), result), now))
     if result.rejected < result.received:
         return JsonResponse(answer)
-    message = f"None of the {result.received} events is valid; results says why."
+    message = f"None of the {result.received} events is valid. `results` lists the reasons."
     return JsonResponse({**answer, **error_body("all_rejected", message)}, 422)
 
 
 def _as_known_to(principal: Principal, result: BatchResult) -> BatchResult:
-    """The result, with the reasons of suppressed events for those alone who may know them."""
+    """Remove the reasons for suppressed events, unless the caller may know them."""
     if not result.suppressed or principal.knows_privacy:
         return result
     return without_reasons(result)
 
 
 def _told(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, whose counts the log has, too."""
+    """Add the counts of the response to the request's log line."""
     tell(request.scope, **{name: answer[name] for name in COUNTS})
     return answer
 
 
 def batch_answer(result: BatchResult, server_time: datetime) -> dict[str, Any]:
-    """The result as the contract has it: counts, and every event that was not plainly accepted."""
+    """Return the result as the body of a response."""
     return {
         "batch_id": result.batch_id,
         "received": result.received,

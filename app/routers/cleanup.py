@@ -1,15 +1,16 @@
-"""`DELETE /api/events/cleanup`: removing events for good."""
+"""`DELETE /api/events/cleanup`: delete events permanently."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, SettingsDep
-from app.privacy.remove import remove
-from app.routers.access import GuardedRoute
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import DatabaseDep, NoRepeats, NowDep, SettingsDep
+from app.privacy.cleanup import remove
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import CleanupAnswer
+from app.schemas.privacy import CleanupResponse
 from app.schemas.queries import CleanupQuery
 
 router = APIRouter(
@@ -19,23 +20,23 @@ router = APIRouter(
 
 @router.delete(
     "",
-    summary="Delete old events, or a user's",
-    response_model=CleanupAnswer,
+    summary="Delete old events, or a user's events",
+    response_model=CleanupResponse,
     responses=errors(422, 503),
 )
-async def cleanup(
+@access(KeyScope.ADMIN, writes=True)
+async def delete_events(
     query: Annotated[CleanupQuery, Query()],
     database: DatabaseDep,
     settings: SettingsDep,
     now: NowDep,
 ) -> Response:
-    """Deletes events older than `days` (by default the retention setting), of all users or of one.
+    """Delete events older than `days` (default: the configured retention), of all users or of one.
 
-    Of all users, months that are wholly past their retention go with their partitions. With
-    `user_email` and without `days` the user is erased, as by `DELETE /api/privacy/user`, and
-    `receipt` says so. `dry_run=true` only counts.
-    Unknown or repeated parameters and `days=0` for all users are refused, so that a typo destroys
-    nothing.
+    For all users, partitions that are entirely older are dropped. With `user_email` but without
+    `days`, the user is erased as by `DELETE /api/privacy/user`, and `receipt` confirms it.
+    `dry_run=true` only counts. Unknown or repeated parameters, and `days=0` for all users, are
+    rejected, so that a typo cannot delete anything.
     """
     done = await remove(
         database,

@@ -1,19 +1,20 @@
-"""`GET /api/events/export`: events as a file, of any size."""
+"""`GET /api/events/export`: download events as a file of any size."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import AdmissionDep, NoRepeats, NowDep, ReadsDep, ServiceDep
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import AdmissionDep, NoRepeats, NowDep, ReadsDep, ServiceDep
 from app.read.export import ExportRequest, open_export
 from app.read.filters import event_filter
 from app.read.window import window_of
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import FILES, ExportResponse, errors
 from app.schemas.queries import ExportQuery
 
-# A reader's file of events has no part of what users were promised.
+# An export with a `read` key does not carry opt-outs and erasures.
 EXCLUDED = "opt-outs, erasures, events of users who opted out of analytics"
 
 router = APIRouter(tags=["export"], dependencies=[NoRepeats], route_class=GuardedRoute)
@@ -26,6 +27,7 @@ router = APIRouter(tags=["export"], dependencies=[NoRepeats], route_class=Guarde
     response_class=ExportResponse,
     responses={200: FILES, **errors(422, 503)},
 )
+@access(KeyScope.READ)
 async def export_events(
     query: Annotated[ExportQuery, Query()],
     service: ServiceDep,
@@ -33,13 +35,14 @@ async def export_events(
     now: NowDep,
     admission: AdmissionDep,
 ) -> Response:
-    """Oldest first, streamed. Each line of NDJSON is an event as `GET /api/events/` has it.
+    """Stream events as a file, oldest first. A line of NDJSON is an event as in `GET /api/events/`.
 
-    A download that broke goes on with `after`: without a header row, to be put to the end of the
-    lines that arrived whole. A failure in the middle breaks the connection, so that a file that
-    ends cleanly is whole. Broken Parquet can't be read at all: ask for it again, or in parts, by
-    `limit` and `after`. A token that expires or a key that is revoked ends it so, too. 429 where
-    the caller's share of exports is running, 503 where all are.
+    If an error occurs, a token expires or a key is revoked during the download, the connection is
+    aborted: a download that ends normally is complete. To resume an interrupted download, pass
+    `after` and append the response, which has no header row, to the complete lines received so far.
+    An interrupted Parquet file is unreadable: repeat the download, or split it by `limit` and
+    `after`. Status 429 means that the caller has too many exports running, 503 that all callers
+    together do.
     """
     window = window_of(query, now)
     request = ExportRequest(

@@ -1,6 +1,6 @@
-"""`POST /api/insights/standup` and its like: what is written from a user's context, with citations.
+"""`POST /api/insights/standup` and others: text generated from a user's context, with citations.
 
-They change nothing. No connection to the database is held while a model thinks.
+These routes change nothing. No database connection is held while a model generates.
 """
 
 from dataclasses import asdict
@@ -11,28 +11,34 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.auth.principal import Principal
-from app.db import Reads
-from app.deps import GeneratorDep, NoRepeats, NowDep, PrincipalDep, ReadsDep
-from app.insights.claims import citations
-from app.insights.hints import Hints
-from app.insights.standup import Standup
-from app.insights.writing import Written, write_email_hints, write_project_hints, write_standup
-from app.read.past import Past, read_past
+from app.auth.principal import Scope as KeyScope
+from app.database.sessions import Reads
+from app.dependencies import GeneratorDep, NoRepeats, NowDep, PrincipalDep, ReadsDep
+from app.insights.generation.grounding import citations
+from app.insights.generation.hints import Hints
+from app.insights.generation.standup import Standup
+from app.insights.generation.writer import (
+    Written,
+    write_email_hints,
+    write_project_hints,
+    write_standup,
+)
+from app.read.user_history import Past, read_past
 from app.read.window import Window, window_of
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import JsonResponse, errors
 from app.schemas.generate import (
     EmailCategorizationIn,
     GenerateIn,
-    HintsAnswer,
+    HintsResponse,
     ProjectWizardIn,
-    StandupAnswer,
     StandupIn,
+    StandupResponse,
 )
 
 STANDUP_DAYS = 14
 HINTS_DAYS = 60
-# The latest ones of the window.
+# The latest events of the window.
 EVENTS_MAX = 2_000
 
 router = APIRouter(
@@ -42,23 +48,25 @@ router = APIRouter(
 
 @router.post(
     "/standup",
-    summary="Write a user's standup",
-    response_model=StandupAnswer,
+    summary="Generate a standup",
+    response_model=StandupResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
-async def insights_standup(
+@access(KeyScope.READ, users=True)
+async def generate_standup(
     body: StandupIn,
     reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
 ) -> Response:
-    """By the model that is configured, or by rules; each sentence cites lines of the context.
+    """Generate a standup with the configured language model, or with rules. Each sentence cites
+    lines of the context.
 
-    What a model says without a citation that is there, with a link, with markup or with the name of
-    something that its lines don't name is left out, and counted in `rejected`. Where a model fails,
-    or nothing of it holds, the rules answer in the same shape, and `note` says why. Of who has
-    opted out of `ai_context` there is nothing.
+    Sentences of the model without a valid citation, with links or markup, or with names that the
+    cited lines do not contain are removed and counted in `rejected`. If the model fails, or all of
+    its sentences are removed, the rule-based generator answers in the same form, and `note` gives
+    the reason. The response is empty for users who opted out of `ai_context`.
     """
     email, past, window = await _past_of(body, STANDUP_DAYS, reads, now, principal)
     days, written = await write_standup(generator, past, window, body.max_tokens)
@@ -69,20 +77,21 @@ async def insights_standup(
 
 @router.post(
     "/project-wizard",
-    summary="Hints for a project that is being set up",
-    response_model=HintsAnswer,
+    summary="Generate hints for a new project",
+    response_model=HintsResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
-async def insights_project_wizard(
+@access(KeyScope.READ, users=True)
+async def generate_project_hints(
     body: ProjectWizardIn,
     reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
 ) -> Response:
-    """What the user's own projects say about a new one, and the priority that it would have.
+    """Generate hints from the user's earlier projects, and suggest a priority.
 
-    As for the standup: each hint cites lines of the context, and what doesn't hold is left out.
+    As for the standup, each hint cites lines of the context, and unsupported hints are removed.
     """
     email, past, window = await _past_of(body, HINTS_DAYS, reads, now, principal)
     written = await write_project_hints(
@@ -93,20 +102,21 @@ async def insights_project_wizard(
 
 @router.post(
     "/email-categorization",
-    summary="Hints for labelling an email",
-    response_model=HintsAnswer,
+    summary="Generate hints for labelling an email",
+    response_model=HintsResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
-async def insights_email_categorization(
+@access(KeyScope.READ, users=True)
+async def generate_email_hints(
     body: EmailCategorizationIn,
     reads: ReadsDep,
     now: NowDep,
     generator: GeneratorDep,
     principal: PrincipalDep,
 ) -> Response:
-    """How the user treats emails of each label, and the label that this one would have.
+    """Generate hints from how the user handles the emails of each label, and suggest a label.
 
-    As for the standup: each hint cites lines of the context, and what doesn't hold is left out.
+    As for the standup, each hint cites lines of the context, and unsupported hints are removed.
     """
     email, past, window = await _past_of(body, HINTS_DAYS, reads, now, principal)
     written = await write_email_hints(
@@ -118,7 +128,7 @@ async def insights_email_categorization(
 async def _past_of(
     body: GenerateIn, default_days: int, reads: Reads, now: datetime, principal: Principal
 ) -> tuple[str, Past, Window]:
-    """Whose, what they did, and in which window."""
+    """Return the user, their history and the window."""
     email = principal.user(() if body.user_email is None else (body.user_email,))
     window = window_of(body, now, default_days=default_days)
     past = await reads.ask(
@@ -136,7 +146,7 @@ def _hints(email: str, written: Written[Hints], window: Window) -> Response:
 
 
 def _behind(written: Written[Standup] | Written[Hints], window: Window) -> dict[str, Any]:
-    """What an answer rests on, and whose it is."""
+    """Return the fields that all generated responses share."""
     context, claims = written.context, written.answer.claims()
     return {
         "citations": [asdict(each) for each in citations(context, claims)],

@@ -1,36 +1,48 @@
-"""`GET /health/...`: is the process up, and can it serve?"""
+"""`GET /health/...`: liveness and readiness of the service."""
 
 from dataclasses import asdict
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.deps import NowDep, ServiceDep
-from app.routers.access import GuardedRoute
+from app import __version__
+from app.dependencies import NowDep, ServiceDep
+from app.observability.build_info import commit
+from app.routers.access import GuardedRoute, public
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import LiveAnswer, ReadyAnswer
+from app.schemas.health import LiveResponse, ReadyResponse
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=GuardedRoute)
 
 
-@router.get("/live", summary="The process is up", response_model=LiveAnswer)
-async def live() -> Response:
-    """Asks nothing else; for restarting a process that hangs."""
+@router.get("/live", summary="Check liveness", response_model=LiveResponse)
+@public
+async def get_liveness() -> Response:
+    """Answer if the process is running, without checking anything else. Use it to restart a process
+    that hangs."""
     return JsonResponse({"status": "ok"})
 
 
 @router.get(
     "/ready",
-    summary="The service can serve",
-    response_model=ReadyAnswer,
+    summary="Check readiness",
+    response_model=ReadyResponse,
     responses=errors(503),
 )
-async def ready(service: ServiceDep, now: NowDep) -> Response:
-    """The database takes writes and its migrations are current; 503 with the reason otherwise. One
-    that a newer version has migrated will do.
+@public
+async def get_readiness(service: ServiceDep, now: NowDep) -> Response:
+    """Check that the database accepts writes and its migrations are up to date (or newer); answer
+    503 with the reason otherwise.
 
-    Retention that is `overdue` is said, and so are erasures and opt-outs that are `unfinished`,
-    and how far a read replica is (`exact`, `behind`, `late`, `lagging`, `foreign`, `unreachable`);
-    none of them is a reason not to serve. All who ask within a second get the same answer.
+    The response also reports whether retention is `overdue`, `unfinished` erasures and opt-outs,
+    and the state of a read replica; none of these makes the service unready. The result is cached
+    for a second.
     """
-    return JsonResponse({"status": "ok", **asdict(await service.readiness.get(now))})
+    return JsonResponse(
+        {
+            "status": "ok",
+            **asdict(await service.readiness.get(now)),
+            "version": __version__,
+            "commit": commit(),
+        }
+    )

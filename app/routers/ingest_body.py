@@ -1,4 +1,4 @@
-"""What the two log routes share: reading the body, and saying so in the OpenAPI document."""
+"""Shared by the two log routes: reading the body, and documenting it in OpenAPI."""
 
 import re
 from typing import Any
@@ -9,23 +9,23 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.deps import Service, principal_of, service_of
+from app.dependencies import Service, principal_of, service_of
 from app.ingest.body import check_media_type
 from app.routers.access import GuardedRoute, admit, sharer_of
 from app.routers.received import headers_of, received_body
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.lenient_json import decoded
 
-EVENT_KEY = b'"event_type"'  # of each event; to count them costs nothing
+EVENT_KEY = b'"event_type"'  # counts the events of a body without parsing it
 KEY = re.compile(r'"key"\s*:\s*"([^"\\]{1,512})"')
 _REFERENCE = "#/components/schemas/{model}"
 
 
 class IngestRoute(GuardedRoute):
-    """A route whose endpoint takes the request alone, without FastAPI's solving of dependencies.
+    """A route whose endpoint receives the bare request, bypassing FastAPI's dependency injection.
 
-    These two routes have none that a header would not tell, and are paid for by every request.
-    Errors, the OpenAPI document and everything around a route are as everywhere else.
+    The log routes need no injected dependencies, and their overhead matters most. Errors, the
+    OpenAPI document and everything else are as for other routes.
     """
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,9 +37,9 @@ class IngestRoute(GuardedRoute):
 
 
 async def admitted_body(request: Request, service: Service) -> bytes:
-    """The body, unzipped, within all limits, of a caller who may send it.
+    """Return the decompressed body of an admitted caller, within all limits.
 
-    Raises as `app.ingest.body` does; and, as a beacon's key is in the body, as `admit` does.
+    Raises the errors of `app.ingest.body`, and for a beacon, whose key is in the body, of `admit`.
     """
     headers = headers_of(request)
     check_media_type(headers.get("content-type"))
@@ -58,7 +58,7 @@ def _key_in(body: bytes) -> str | None:
     try:
         value: object = orjson.loads(body)
     except orjson.JSONDecodeError:
-        # What of it can be read is read for those who are known: here only the key is looked for.
+        # Invalid JSON is only repaired for admitted callers: here, search for the key alone.
         found = KEY.search(decoded(body))
         return None if found is None else found[1]
     key = value.get("key") if isinstance(value, dict) else None
@@ -66,7 +66,7 @@ def _key_in(body: bytes) -> str | None:
 
 
 def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI part of a body that FastAPI does not parse."""
+    """Return the OpenAPI description of a body that FastAPI does not parse."""
     content = {"schema": {"$ref": _REFERENCE.format(model=model)}, "example": example}
     return {
         "requestBody": {
@@ -77,7 +77,7 @@ def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def body_schemas() -> dict[str, Any]:
-    """The schemas that `body_of` refers to, by name."""
+    """Return the schemas that `body_of` refers to, by name."""
     _, found = TypeAdapter.json_schemas(
         [("single", "validation", SINGLE_ADAPTER), ("batch", "validation", BATCH_ADAPTER)],
         ref_template=_REFERENCE,

@@ -1,4 +1,4 @@
-"""`GET /api/insights/...`: what AI features read of one user, and learn from it."""
+"""`GET /api/insights/...`: context, work patterns and predictions for AI features."""
 
 import asyncio
 from dataclasses import asdict
@@ -8,25 +8,26 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ReadsDep, ServiceDep
-from app.insights.context import distil
-from app.insights.foretell import foretell, how_foretold
-from app.insights.patterns import learn
-from app.read.past import read_past
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import DatabaseDep, NoRepeats, NowDep, PrincipalDep, ReadsDep, ServiceDep
+from app.insights.generation.context import distil
+from app.insights.patterns.work_patterns import learn
+from app.insights.prediction.service import predict_next_actions, prediction_quality
+from app.read.user_history import read_past
 from app.read.window import Window, check_zone, window_of
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import JsonResponse, errors
-from app.schemas.insights import ContextAnswer, ContextQuery, PatternsAnswer, PatternsQuery
+from app.schemas.insights import ContextQuery, ContextResponse, PatternsQuery, PatternsResponse
 from app.schemas.next_actions import (
-    CalibrationAnswer,
     CalibrationQuery,
-    NextActionsAnswer,
+    CalibrationResponse,
     NextActionsQuery,
+    NextActionsResponse,
 )
 
 CONTEXT_DAYS = 7
 PATTERNS_DAYS = 30
-# The latest ones of the window.
+# The latest events of the window.
 CONTEXT_EVENTS_MAX = 2_000
 PATTERNS_EVENTS_MAX = 20_000
 CALIBRATION_DAYS = 30
@@ -38,23 +39,27 @@ router = APIRouter(
 
 @router.get(
     "/context",
-    summary="A user's recent activity, for a prompt",
-    response_model=ContextAnswer,
+    summary="Get the AI context of a user",
+    response_model=ContextResponse,
     responses={
         **errors(422, 503),
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
     },
 )
-async def insights_context(
+@access(KeyScope.READ, users=True)
+async def get_context(
     query: Annotated[ContextQuery, Query()],
     reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """The most useful first, within a budget of tokens; every line has the ids of its events.
+    """Return a user's recent activity as text for a prompt, within a budget of tokens.
 
-    What users wrote stands in double quotes, short and escaped, and the text says so. The same
-    events give the same text and hash. Of who has opted out of `ai_context` there is nothing.
+    The most useful lines come first, and every line has the ids of its events.
+
+    Text written by users is shortened, escaped and put in double quotes, and the context says so.
+    Equal events give equal text and an equal hash. The response is empty for users who opted out of
+    `ai_context`.
     """
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=CONTEXT_DAYS)
@@ -71,19 +76,20 @@ async def insights_context(
 
 @router.get(
     "/patterns",
-    summary="How a user works",
-    response_model=PatternsAnswer,
+    summary="Get the work patterns of a user",
+    response_model=PatternsResponse,
     responses=errors(422, 503),
 )
-async def insights_patterns(
+@access(KeyScope.READ, users=True)
+async def get_work_patterns(
     query: Annotated[PatternsQuery, Query()],
     reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Learnt from the user's events of the window, each finding with its sample, spread and
-    confidence: `not enough data` rather than a guess. Of who has opted out of `learning` there is
-    nothing."""
+    """Return patterns learned from the user's events in the window, each with its sample size,
+    spread and confidence. A pattern without enough data is reported as `not enough data`. The
+    response is empty for users who opted out of `learning`."""
     email = principal.user(query.user_email)
     window = window_of(query, now, default_days=PATTERNS_DAYS)
     past = await reads.ask(
@@ -97,11 +103,12 @@ async def insights_patterns(
 
 @router.get(
     "/next-actions",
-    summary="What a user is likely to do next",
-    response_model=NextActionsAnswer,
+    summary="Predict the next actions of a user",
+    response_model=NextActionsResponse,
     responses=errors(422, 503),
 )
-async def insights_next_actions(
+@access(KeyScope.READ, users=True)
+async def get_next_actions(
     query: Annotated[NextActionsQuery, Query()],
     service: ServiceDep,
     database: DatabaseDep,
@@ -109,37 +116,42 @@ async def insights_next_actions(
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Probabilities of the next types of events, learnt from the user's own on top of everybody's,
-    each answer scored when the user's next event comes; and what could be done with less effort,
-    each suggestion with its evidence and the threshold that it passed. Of who has opted out of
-    `learning` there is nothing."""
+    """Return the probabilities of the user's next event types, and suggestions to save effort.
+
+    Predictions are learned from the user's events, on top of those of all users, and scored when
+    the user's next event arrives. Each suggestion has its evidence and the threshold that it
+    passed. The response is empty for users who opted out of `learning`."""
     email = principal.user(query.user_email)
     zone = ZoneInfo(check_zone(query.tz))
-    found = await foretell(database, reads, service.everybody, email, now, query.limit, zone)
+    found = await predict_next_actions(
+        database, reads, service.everybody, email, now, query.limit, zone
+    )
     return JsonResponse({"user_email": email, **asdict(found)})
 
 
 @router.get(
     "/next-actions/calibration",
-    summary="How the predictions came out",
-    response_model=CalibrationAnswer,
+    summary="Get the accuracy of predictions",
+    response_model=CalibrationResponse,
     responses=errors(422, 503),
 )
-async def insights_calibration(
+@access(KeyScope.READ, users=True)
+async def get_prediction_calibration(
     query: Annotated[CalibrationQuery, Query()],
     database: DatabaseDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Of the answers of `next-actions`, as far as the next event has come: a user's, or all."""
+    """Return the accuracy and calibration of the scored predictions of `next-actions`, for one user
+    or for all users."""
     email = next(iter(principal.users(query.user_email)), None)
     window = window_of(query, now, default_days=CALIBRATION_DAYS)
-    found = await how_foretold(database, email, window, now)
+    found = await prediction_quality(database, email, window, now)
     return JsonResponse({"start": window.start, "end": window.end, **asdict(found)})
 
 
 def _about(email: str, window: Window) -> dict[str, Any]:
-    """Whose, and of when."""
+    """Return the user and the window as fields of a response."""
     return {
         "user_email": email,
         "start": window.start,

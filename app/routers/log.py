@@ -1,16 +1,18 @@
-"""`POST /api/events/log`: one event."""
+"""`POST /api/events/log`: log one event."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.deps import now_of, principal_of, service_of
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import now_of, principal_of, service_of
 from app.errors import Details, error_body
 from app.ingest.accept import accept_single
-from app.ingest.verdict import Verdict
+from app.ingest.results import EventResult
+from app.observability.request_log import tell
+from app.routers.access import access
 from app.routers.ingest_body import IngestRoute, admitted_body, body_of
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import SingleAnswer
-from app.watch.requests import tell
+from app.schemas.responses import SingleResponse
 
 router = APIRouter(tags=["log"], route_class=IngestRoute)
 
@@ -31,17 +33,23 @@ EXAMPLE = {
     "/log",
     status_code=201,
     summary="Log one event",
-    response_model=SingleAnswer,
+    response_model=SingleResponse,
     responses={
-        200: {"model": SingleAnswer, "description": "Known already (`duplicate`) or suppressed"},
+        200: {
+            "model": SingleResponse,
+            "description": "Not stored again (`duplicate`), or `suppressed`",
+        },
         **errors(400, 408, 413, 415, 422, 503),
     },
     openapi_extra=body_of("SingleIn", EXAMPLE),
 )
+@access(KeyScope.WRITE, users=True, beacon=True, writes=True)
 async def log_event(request: Request) -> Response:
-    """Answers 201 once the event is committed, or 200 where it was known already.
+    """Store one event. The response comes once the event is committed: 201 if it is new, 200 if it
+    was already stored.
 
-    A batch of one, with the fields of envelope and event side by side.
+    The body has the fields of an event and of a batch side by side. Status 503 means that nothing
+    was committed: repeat the same request.
     """
     service, now = service_of(request), now_of(request)
     body = await admitted_body(request, service)
@@ -60,7 +68,7 @@ async def log_event(request: Request) -> Response:
     return JsonResponse(answer, 201 if verdict.status == "accepted" else 200)
 
 
-def _rejection(verdict: Verdict) -> dict[str, Details]:
+def _rejection(verdict: EventResult) -> dict[str, Details]:
     return error_body(
         verdict.code or "rejected",
         f"{verdict.field}: {verdict.message}",

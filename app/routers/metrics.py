@@ -1,4 +1,4 @@
-"""`GET /metrics`: what Prometheus scrapes."""
+"""`GET /metrics`: metrics for Prometheus."""
 
 import asyncio
 
@@ -6,15 +6,16 @@ from fastapi import APIRouter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.deps import NowDep, Service, ServiceDep
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import NowDep, Service, ServiceDep
 from app.errors import Unavailable
-from app.routers.access import GuardedRoute
-from app.watch.metrics import MEDIA_TYPE, exposition
+from app.observability.metrics import MEDIA_TYPE, exposition
+from app.routers.access import GuardedRoute, access
 
 
 class MetricsRoute(GuardedRoute):
-    """Open on loopback while the database, which has the keys, can't be asked: that is when the
-    metrics are looked at. Elsewhere a key of the environment is good at any time."""
+    """A route that is open on loopback while the database, which stores the keys, is unavailable:
+    that is when metrics are needed. Elsewhere, keys from the environment work at any time."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -33,18 +34,19 @@ EXAMPLE = 'activity_events_total{verdict="accepted",code=""} 200.0\n'
 
 @router.get(
     "/metrics",
-    summary="What the service counts of itself",
+    summary="Get metrics",
     response_class=Response,
     responses={
         200: {
-            "description": "Prometheus' text format",
+            "description": "Metrics in the Prometheus text format",
             "content": {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}},
         }
     },
 )
-async def metrics(service: ServiceDep, now: NowDep) -> Response:
-    """Counts and times, by templates of routes and by codes; nothing of a user. It answers also
-    where the database doesn't, and says so (`activity_database_up`)."""
+@access(KeyScope.METRICS)
+async def get_metrics(service: ServiceDep, now: NowDep) -> Response:
+    """Return counters and timings by route and code, without data about users. The route also works
+    while the database is unavailable (`activity_database_up` is then 0)."""
     await service.gauges.look(now)
     text = await asyncio.to_thread(exposition)
     return Response(text, media_type=MEDIA_TYPE)

@@ -1,19 +1,26 @@
-"""`/api/privacy/...`: opting out, and being erased."""
+"""`/api/privacy/...`: opt-outs, erasure and receipts."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import DatabaseDep, NoRepeats, NowDep, PrincipalDep, SettingsDep
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import DatabaseDep, NoRepeats, NowDep, PrincipalDep, SettingsDep
 from app.privacy.erase import erase_user as erase
-from app.privacy.opt_out import Change, set_opt_out
+from app.privacy.opt_out import Change
 from app.privacy.opt_out import get_opt_out as read_opt_out
+from app.privacy.opt_out import set_opt_out as change_opt_out
 from app.privacy.receipts import is_genuine, signed
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import OptOutAnswer, ReceiptAnswer, ReceiptCheckAnswer
-from app.schemas.privacy import OptOutIn, ReceiptIn
+from app.schemas.privacy import (
+    OptOutIn,
+    OptOutResponse,
+    ReceiptCheckResponse,
+    ReceiptIn,
+    ReceiptResponse,
+)
 from app.schemas.queries import UserQuery
 
 router = APIRouter(
@@ -23,50 +30,53 @@ router = APIRouter(
 
 @router.get(
     "/opt-out",
-    summary="What a user has opted out of",
-    response_model=OptOutAnswer,
+    summary="Get the opt-outs of a user",
+    response_model=OptOutResponse,
     responses=errors(422, 503),
 )
+@access(KeyScope.ADMIN, users=True)
 async def get_opt_out(
     query: Annotated[UserQuery, Query()],
     database: DatabaseDep,
     settings: SettingsDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Of a user token's own user; a key says whose with `user_email`."""
+    """Return the purposes that a user has opted out of."""
     return JsonResponse(await read_opt_out(database, settings, principal.user(query.user_email)))
 
 
 @router.put(
     "/opt-out",
-    summary="Opt out, or in again",
-    response_model=OptOutAnswer,
+    summary="Change the opt-outs of a user",
+    response_model=OptOutResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
-async def put_opt_out(
+@access(KeyScope.ADMIN, users=True, writes=True)
+async def set_opt_out(
     query: Annotated[UserQuery, Query()],
     change: OptOutIn,
     database: DatabaseDep,
     settings: SettingsDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Changes the purposes that are named, and leaves the others; answers with all of them.
+    """Change the given purposes, leave the others unchanged, and return all of them.
 
-    Opted out of `analytics`: events are answered with `suppressed` and not recorded, and what was
-    recorded is hidden until the user opts in again. `ai_context` and `learning` hide it from
-    assistants, and from what is learned.
+    After opting out of `analytics`, new events are `suppressed` instead of stored, and stored ones
+    are hidden until the user opts in again. `ai_context` hides them from AI assistants, `learning`
+    from learned patterns and predictions.
     """
     email = principal.user(query.user_email)
     wanted = Change(**change.model_dump())
-    return JsonResponse(await set_opt_out(database, settings, email, wanted))
+    return JsonResponse(await change_opt_out(database, settings, email, wanted))
 
 
 @router.delete(
     "/user",
     summary="Erase a user",
-    response_model=ReceiptAnswer,
+    response_model=ReceiptResponse,
     responses=errors(422, 503),
 )
+@access(KeyScope.ADMIN, users=True, writes=True)
 async def erase_user(
     query: Annotated[UserQuery, Query()],
     database: DatabaseDep,
@@ -74,11 +84,12 @@ async def erase_user(
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Deletes everything of a user, for good, counts again, and answers with a receipt.
+    """Delete all data about a user permanently, verify that none is left, and return a signed
+    receipt.
 
-    Events of theirs from before, which a client sends later, are `suppressed`; new activity makes a
-    new user, unless they had opted out. A huge user takes a while; whoever is cut off sends the
-    same again.
+    Earlier events that a client sends later are `suppressed`. New activity creates a new user,
+    unless the user had opted out. Erasing a user with very many events takes a while: if the
+    request is interrupted, repeat it.
     """
     receipt = await erase(database, settings, principal.user(query.user_email), now)
     return JsonResponse(await signed(database, settings, receipt))
@@ -86,16 +97,17 @@ async def erase_user(
 
 @router.post(
     "/receipts/verify",
-    summary="Check a receipt",
-    response_model=ReceiptCheckAnswer,
+    summary="Verify a receipt",
+    response_model=ReceiptCheckResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
+@access(KeyScope.ADMIN)
 async def verify_receipt(
     receipt: ReceiptIn, database: DatabaseDep, settings: SettingsDep
 ) -> Response:
-    """Says whether this service signed exactly this receipt of an erasure.
+    """Check that this service signed exactly this receipt of an erasure.
 
-    Any change makes it false, as does a receipt of another service.
+    A receipt that was changed or signed by another service is not genuine.
     """
     genuine = await is_genuine(database, settings, receipt.model_dump())
     return JsonResponse({"receipt_id": receipt.receipt_id, "genuine": genuine})

@@ -1,15 +1,16 @@
-"""`GET /api/privacy/export`: everything that is kept of one user."""
+"""`GET /api/privacy/export`: download all data about a user."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.deps import AdmissionDep, DatabaseDep, NoRepeats, NowDep, ServiceDep
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import AdmissionDep, DatabaseDep, NoRepeats, NowDep, ServiceDep
 from app.read.export import ExportRequest, open_export
 from app.read.filters import EventFilter
 from app.read.window import EVERYTHING
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import FILES, ExportResponse, errors
 from app.schemas.queries import PrivacyExportQuery
 
@@ -18,11 +19,12 @@ router = APIRouter(tags=["privacy"], dependencies=[NoRepeats], route_class=Guard
 
 @router.get(
     "/export",
-    summary="Export everything that is kept of a user",
+    summary="Export all data about a user",
     status_code=200,
     response_class=ExportResponse,
     responses={200: FILES, **errors(404, 422, 503)},
 )
+@access(KeyScope.ADMIN, users=True)
 async def export_user(
     query: Annotated[PrivacyExportQuery, Query()],
     service: ServiceDep,
@@ -30,11 +32,11 @@ async def export_user(
     now: NowDep,
     admission: AdmissionDep,
 ) -> Response:
-    """Their profile and opt-outs, and all of their events, oldest first.
+    """Stream a user's profile, opt-outs and all events, oldest first, as a file.
 
-    In NDJSON the first line has `"kind": "user"`, each other line `"kind": "event"`. CSV and
-    Parquet hold the events alone. 404 where nothing is kept of such a user. What is said of
-    `GET /api/events/export` about failures and `after` holds here, too.
+    In NDJSON, the first line has `"kind": "user"` and every other line `"kind": "event"`. CSV and
+    Parquet contain the events only. Status 404 means that nothing is stored about the user. For
+    interrupted downloads and `after`, see `GET /api/events/export`.
     """
     email = admission.principal.user(query.user_email)
     request = ExportRequest(

@@ -1,4 +1,4 @@
-"""What a request brought: its headers, and its body within its limits."""
+"""The headers and body of a request, within limits."""
 
 from fastapi import Request
 
@@ -7,7 +7,7 @@ from app.ingest.body_budget import BodyShare
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """The headers, by their names in lower case: read once. The first of a name counts."""
+    """Return the headers by lower-case name, parsed once. The first header of a name is used."""
     found: dict[str, str] | None = request.scope.get("headers_by_name")
     if found is None:
         found = request.scope["headers_by_name"] = {
@@ -18,6 +18,6 @@ def headers_of(request: Request) -> dict[str, str]:
 
 
 async def received_body(request: Request, limits: BodyLimits, share: BodyShare) -> bytes:
-    """The request's body. Raises as `app.ingest.body.read_body` does."""
+    """Return the request's body. Raises the errors of `app.ingest.body.read_body`."""
     is_here = BODY_IS_HERE in request.scope
     return await read_body(request.stream(), headers_of(request), limits, share, is_here=is_here)

@@ -1,4 +1,4 @@
-"""How every answer and every error goes out."""
+"""Responses: JSON, files, and the common form of all errors."""
 
 import asyncio
 import re
@@ -17,54 +17,87 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth.admission import Admission
 from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
+from app.observability.request_log import tell
 from app.read.export import Export
 from app.read.export_formats import MEDIA_TYPES
-from app.schemas.answers import ErrorAnswer
 from app.schemas.examples import FILE
+from app.schemas.responses import ErrorResponse
 from app.schemas.strict_json import PATH_MAX_CHARS
-from app.watch.requests import tell
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
-# Where MCP clients look for an authorization server: they read errors as OAuth has them, a string
-# (RFC 6749, 5.2; RFC 8414; RFC 9728).
+# Paths where MCP clients look for an authorization server. They expect errors in the form of OAuth,
+# whose `error` is a string (RFC 6749, 5.2; RFC 8414; RFC 9728).
 OAUTH_PATH = re.compile(
     r"(?:/mcp)?/(?:\.well-known/(?:oauth-[a-z-]+|openid-configuration)(?:/.*)?"
     r"|register|authorize|token)/?"
 )
 NO_OAUTH = {
     "error": "not_found",
-    "error_description": "There is no authorization server here: send a key or a user's token as "
-    "Authorization: Bearer.",
+    "error_description": "This service has no authorization server. Send an API key or a user "
+    "token as `Authorization: Bearer`.",
 }
-# A client that takes less than this in that time is given up: it would hold an export for ever.
+# A client that reads less than this in that time is disconnected: it would block an export.
 SENT_AT_ONCE_BYTES = 64 * 1024
 SEND_TIMEOUT_SECONDS = 60
 FILES: dict[str, Any] = {
-    "description": "The file, in the `format` that was asked for",
+    "description": "The file, in the requested `format`",
     "content": {
         media_type.partition(";")[0]: {"schema": {"type": "string"}, "example": FILE}
         for media_type in MEDIA_TYPES.values()
     },
     "headers": {
         "Content-Disposition": {
-            "description": "A name for the file, with the moment of the request",
+            "description": "File name, with the time of the request",
             "schema": {"type": "string"},
         },
         "X-Export-Excludes": {
-            "description": "What a file of all users' events does not have",
+            "description": "Data that an export of all users does not contain",
             "schema": {"type": "string"},
         },
     },
 }
-FAULTS_MAX = 20  # of one request that are named
-CLIENT_CLOSED_REQUEST = 499  # nobody is there to read it
+ERRORS = {
+    400: "The body is not valid JSON, or not an object of the expected kind",
+    401: "The credentials are missing or invalid",
+    403: "The credentials do not allow this request",
+    404: "Not found",
+    408: "The body did not arrive completely in time; send it again",
+    409: "Several users have a session with this id; set `user_email`",
+    413: "The body, or the number of events in it, exceeds a limit",
+    415: "The content type or encoding of the body is not supported",
+    422: "A parameter or a field of the body is invalid",
+    429: "The caller exceeded a rate limit or its share of capacity; see `Retry-After`",
+    503: "Temporarily unavailable; repeat the request after `Retry-After`",
+}
+# pydantic's messages in our own words, by its types of errors.
+FAULT_TEXTS = {
+    "extra_forbidden": "is not a parameter of this route",
+    "missing": "is missing",
+    "too_long": "takes at most {max_length} values (got {actual_length})",
+    "too_short": "needs at least {min_length} values (got {actual_length})",
+    "greater_than_equal": "must be at least {ge} (got {input})",
+    "less_than_equal": "must be at most {le} (got {input})",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "literal_error": "must be {expected}",
+    "string_type": "must be text",
+    "uuid_parsing": "must be a UUID",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must not contain control characters",
+}
+INPUT_SHOWN_MAX_CHARS = 32
+FAULTS_MAX = 20  # reported per request
+CLIENT_CLOSED_REQUEST = 499  # only for the log
 
 
 class JsonResponse(Response):
-    """JSON by orjson. Instants end in `Z`; JSON from the database goes through as it is."""
+    """JSON encoded by orjson. Times end in `Z`."""
 
     media_type = "application/json"
 
@@ -73,10 +106,10 @@ class JsonResponse(Response):
 
 
 class ExportResponse(Response):
-    """A file that is made as it is sent.
+    """A file that is streamed while it is created.
 
-    A failure leaves as an exception, so that the server breaks the connection; so does a client
-    that takes nothing for too long, and one whose credentials end meanwhile.
+    Failures are raised, so that the server aborts the connection; so are clients that stop reading
+    and credentials that expire during the download.
     """
 
     def __init__(
@@ -110,7 +143,7 @@ class ExportResponse(Response):
         async with aclosing(self._export.chunks()) as chunks:
             async for chunk, _ in chunks:
                 for at in range(0, len(chunk), SENT_AT_ONCE_BYTES):
-                    if gone.done():  # else it would be read to its end for nobody
+                    if gone.done():  # nobody is left to read the rest
                         return
                     await self._admission.confirm()
                     body = chunk[at : at + SENT_AT_ONCE_BYTES]
@@ -120,18 +153,18 @@ class ExportResponse(Response):
 
 
 async def client_gone(receive: Receive) -> None:
-    """Returns once the client has closed the connection."""
+    """Return when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for the OpenAPI document."""
-    return {status: {"model": ErrorAnswer} for status in statuses}
+    """Return the error responses of a route for the OpenAPI document."""
+    return {status: {"model": ErrorResponse, "description": ERRORS[status]} for status in statuses}
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every failure, ours and the framework's, in the one error shape."""
+    """Send all errors, ours and the framework's, in the common form."""
     app.add_exception_handler(ActivityError, _activity_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -144,7 +177,7 @@ async def _activity_error(request: Request, error: Exception) -> Response:
     tell(request.scope, code=error.code, **error.log_fields)
     headers = error.headers()
     if isinstance(error, BodyTimeout):
-        # Else the rest of the body could trickle in for ever (RFC 9110, 15.5.9).
+        # Otherwise the rest of the body could trickle in indefinitely (RFC 9110, 15.5.9).
         headers["Connection"] = "close"
     return JsonResponse(error.body(), error.status, headers=headers)
 
@@ -161,13 +194,13 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 def _fault_text(fault: dict[str, Any]) -> str:
-    if fault["type"] == "extra_forbidden":
-        return "is not a parameter of this route"
-    if fault["type"] == "too_long":
-        most, got = fault["ctx"]["max_length"], fault["ctx"]["actual_length"]
-        return f"takes at most {most} values (got {got})"
-    message: str = fault["msg"]
-    return message.removeprefix("Value error, ")
+    template = FAULT_TEXTS.get(fault["type"])
+    if template is None:
+        message: str = fault["msg"]
+        return message.removeprefix("Value error, ")
+    # Only numbers are shown: the input may be a whole body.
+    shown = str(fault["input"])[:INPUT_SHOWN_MAX_CHARS] if "{input}" in template else ""
+    return template.format(**fault.get("ctx", {}), input=shown)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -186,7 +219,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods_of(request: Request) -> set[str]:
-    """All that the path takes: a route knows of its own methods alone."""
+    """Return all methods of a path; a route only knows its own."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
     return {
         method.upper()
@@ -201,10 +234,10 @@ async def _nobody_there(_: Request, __: Exception) -> Response:
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
-    """The only answer from outside of `app.watch.requests`: it has no header of its request yet."""
+    """Answer from outside `app.observability.request_log`, which would add the request id."""
     request_id = request.scope.get("request_id")
     return JsonResponse(
-        error_body("internal", "The server failed; the failure is in its log."),
+        error_body("internal", "Internal error. The server's log has the details."),
         500,
         headers={"X-Request-ID": request_id} if request_id else None,
     )

@@ -1,4 +1,4 @@
-"""`GET /api/events/sessions`, and one in order: `GET /api/events/session/{session_id}`."""
+"""`GET /api/events/sessions` and `GET /api/events/session/{session_id}`."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -6,17 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from app.db import ReadSession
-from app.deps import NoRepeats, NowDep, PrincipalDep, ReadsDep
+from app.auth.principal import Scope as KeyScope
+from app.database.sessions import ReadSession
+from app.dependencies import NoRepeats, NowDep, PrincipalDep, ReadsDep
 from app.read.events import EventPage, list_events
 from app.read.filters import EventFilter
-from app.read.session_list import list_sessions
+from app.read.session_list import list_sessions as read_sessions
 from app.read.sessions import SessionSummary, session_summary
 from app.read.window import AN_INSTANT, Window, window_of
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import JsonResponse, errors
-from app.schemas.answers import SessionAnswer, SessionPageAnswer
 from app.schemas.queries import NamedSessionQuery, NormalName, SessionQuery, SessionsQuery
+from app.schemas.responses import SessionPageResponse, SessionResponse
 
 router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=GuardedRoute)
 
@@ -24,20 +25,22 @@ router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=Guard
 @router.get(
     "/sessions",
     summary="List sessions",
-    response_model=SessionPageAnswer,
+    response_model=SessionPageResponse,
     responses=errors(422, 503),
 )
-async def list_of_sessions(
+@access(KeyScope.READ, users=True)
+async def list_sessions(
     query: Annotated[SessionsQuery, Query()],
     reads: ReadsDep,
     now: NowDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Those that began in the window, newest first. Follow `next_cursor` for more."""
+    """Return a page of the sessions that started in the window, newest first. To get the next page,
+    pass `next_cursor` as `cursor`."""
     window = window_of(query, now)
     filter_ = EventFilter(user_email=principal.users(query.user_email), own=principal.is_user)
     page = await reads.ask(
-        lambda session: list_sessions(
+        lambda session: read_sessions(
             session, filter_, window, limit=query.limit, cursor=query.cursor
         )
     )
@@ -46,36 +49,40 @@ async def list_of_sessions(
 
 @router.get(
     "/session",
-    summary="One session, by a parameter",
-    response_model=SessionAnswer,
+    summary="Get a session by query parameter",
+    response_model=SessionResponse,
     responses=errors(404, 409, 422, 503),
 )
-async def session_by_parameter(
+@access(KeyScope.READ, users=True)
+async def get_session_by_query(
     query: Annotated[NamedSessionQuery, Query()], reads: ReadsDep, principal: PrincipalDep
 ) -> Response:
-    """The same as `GET /api/events/session/{session_id}`, for any id.
+    """Return the same as `GET /api/events/session/{session_id}`, for any session id.
 
-    A client takes an id of `.` or `..` in a path for another path, and proxies take `//` for `/`.
+    Ids such as `.` and `..`, or ids with `//`, do not survive in a path: clients and proxies
+    normalise them.
     """
     return await _session(query.session_id, query, reads, principal)
 
 
 @router.get(
     "/session/{session_id:path}",  # an id may hold a slash
-    summary="One session: its summary and its events",
-    response_model=SessionAnswer,
+    summary="Get a session",
+    response_model=SessionResponse,
     responses=errors(404, 409, 422, 503),
 )
-async def session_events(
-    session_id: Annotated[NormalName, Path(examples=["s-7f3a"])],
+@access(KeyScope.READ, users=True)
+async def get_session(
+    session_id: Annotated[NormalName, Path(description="Session id.", examples=["s-7f3a"])],
     query: Annotated[SessionQuery, Query()],
     reads: ReadsDep,
     principal: PrincipalDep,
 ) -> Response:
-    """Oldest event first. The summary is of the whole session, whichever page is asked for.
+    """Return a summary of a session and a page of its events, oldest first. The summary always
+    covers the whole session.
 
-    404 where there is no such session; 409 where several users have one of this id, until
-    `user_email` says whose.
+    Status 404 means that the session does not exist, 409 that several users have a session with
+    this id: select one with `user_email`.
     """
     return await _session(session_id, query, reads, principal)
 

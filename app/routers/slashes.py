@@ -1,7 +1,7 @@
-"""Paths with a slash at their end too many, or too few: answered as the route that is meant.
+"""Accept paths with a superfluous or missing trailing slash.
 
-To redirect would name a host and a scheme that the request only claims (behind a proxy that ends
-TLS, `http:`), and would cost a body, or send a key in clear text.
+A redirect would have to name the host and scheme that the request claims (`http:` behind a proxy
+that terminates TLS), and would lose the body or send a key in clear text.
 """
 
 from starlette.routing import Router
@@ -11,7 +11,7 @@ TRIED = "activity_events.other_path"
 
 
 class EitherSlash:
-    """The application's answer to a path that no route has."""
+    """Handles paths that match no route: tries them with, or without, a trailing slash."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
@@ -19,7 +19,7 @@ class EitherSlash:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if TRIED in scope:
-            scope["path"] = scope.pop(TRIED)  # as it was asked for: the answer names it
+            scope["path"] = scope.pop(TRIED)  # the error names the requested path
         elif scope["type"] == "http" and scope["path"].strip("/"):
             path = scope[TRIED] = scope["path"]
             scope["path"] = path.removesuffix("/") if path.endswith("/") else f"{path}/"

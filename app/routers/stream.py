@@ -1,4 +1,4 @@
-"""`GET /api/events/stream`: events as they arrive."""
+"""`GET /api/events/stream`: stream new events as they arrive."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,34 +11,35 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.auth.admission import Admission
-from app.deps import AdmissionDep, DatabaseDep, NoRepeats, ServiceDep
+from app.auth.principal import Scope as KeyScope
+from app.dependencies import AdmissionDep, DatabaseDep, NoRepeats, ServiceDep
 from app.errors import ActivityError
-from app.read.arrivals import Position, parse_position
-from app.read.feed import Feed
 from app.read.filters import event_filter
-from app.read.readers import Message, Reader
-from app.routers.access import GuardedRoute
+from app.routers.access import GuardedRoute, access
 from app.routers.responses import client_gone
 from app.schemas.queries import StreamQuery
+from app.stream.feed import Feed
+from app.stream.outbox_reader import Position, parse_resume_position
+from app.stream.readers import Message, Reader
 
 router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=GuardedRoute)
 
 HEARTBEAT_SECONDS = 15.0
-# A client that takes nothing for so long is given up.
+# A client that reads nothing for this long is disconnected.
 SEND_TIMEOUT_SECONDS = 30.0
 RETRY_MS = 2_000
 SENT_AT_ONCE_BYTES = 64 * 1024
 
 
 class EventStream(Response):
-    """Server-sent events (WHATWG HTML, 9.2): what was missed, and then what comes."""
+    """Server-sent events (WHATWG HTML, 9.2): first missed events, then new ones."""
 
     media_type = "text/event-stream"
 
     def __init__(self, feed: Feed, reader: Reader, admission: Admission) -> None:
         super().__init__()
         del self.headers["content-length"]
-        self.headers["x-accel-buffering"] = "no"  # a proxy must not wait for more of it
+        self.headers["x-accel-buffering"] = "no"  # proxies must not buffer the stream
         self._feed, self._reader, self._admission = feed, reader, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,8 +60,8 @@ class EventStream(Response):
             self._feed.leave(self._reader)
 
     async def _frames_and_why_no_more(self) -> AsyncGenerator[bytes, None]:
-        """All frames. A stream ends well, so that its client goes on from the last id; where it
-        must not, that is what it is told then."""
+        """Yield all frames. The stream ends normally, so that its client resumes from the last id;
+        if the client must not continue, the last frame has the error code."""
         try:
             async with aclosing(self._frames()) as frames:
                 async for frame in frames:
@@ -70,7 +71,7 @@ class EventStream(Response):
 
     async def _frames(self) -> AsyncGenerator[bytes, None]:
         reader = self._reader
-        # An id without data: a client that breaks off before the first event goes on from here.
+        # An id without data: a client that disconnects before the first event resumes from here.
         yield f"retry: {RETRY_MS}\nid: {reader.after or reader.joined_at}\n\n".encode()
         async for message in self._feed.missed(reader):
             await self._admission.confirm()
@@ -92,7 +93,7 @@ class EventStream(Response):
                     return
                 if monotonic() < beat_at:
                     continue
-                # Nothing is waiting: all until here is told, or is not for this reader.
+                # Nothing is waiting: all events up to here were sent, or do not match.
                 frames += _heartbeat(self._feed.position)
             yield bytes(frames)
             beat_at = monotonic() + HEARTBEAT_SECONDS
@@ -106,9 +107,10 @@ def _heartbeat(position: Position) -> bytes:
     return f": nothing new\nid: {position}\n\n".encode()
 
 
-# Not in the OpenAPI document: whoever walks through that would wait for an end. Its description
-# speaks of it.
+# Not in the OpenAPI document, whose tools would wait for the end of the stream. The introduction of
+# the document mentions it.
 @router.get("/stream", include_in_schema=False)
+@access(KeyScope.READ, users=True)
 async def stream_events(
     query: Annotated[StreamQuery, Query()],
     service: ServiceDep,
@@ -116,16 +118,18 @@ async def stream_events(
     admission: AdmissionDep,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Server-sent events: each event as `GET /api/events/` has it, once it is committed, in the
-    order of arrival, which need not be that of their times.
+    """Stream events as server-sent events once they are committed, in the order of arrival.
 
-    A client that comes again with `Last-Event-ID` misses nothing and gets nothing twice; 410 where
-    it was away for too long. A comment comes when nothing else has for a while. A client that
-    reads too slowly is cut off, and so is one whose token expires or whose key is revoked: the last
-    line says why. 429 where the caller's share of streams is open, 503 where all are.
+    Events have the same form as in `GET /api/events/`. Their times may be in a different order.
+
+    A client that reconnects with `Last-Event-ID` misses no event and receives none twice. Status
+    410 means that it was disconnected for too long. Comments keep an idle connection alive. Clients
+    that read too slowly, whose token expires or whose key is revoked are disconnected; the last
+    line has the reason. Status 429 means that the caller has too many streams open, 503 that all
+    callers together do.
     """
     principal = admission.principal
     filter_ = event_filter(query, principal.users(query.user_email), own=principal.is_user)
-    after = parse_position(last_event_id) if last_event_id else None
+    after = parse_resume_position(last_event_id) if last_event_id else None
     reader = await service.feed.join(filter_, after, database, principal.sharer)
     return EventStream(service.feed, reader, admission)

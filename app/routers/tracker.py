@@ -1,16 +1,16 @@
-"""`GET /tracker.js`: the tracker, for a script tag on any page."""
+"""`GET /tracker.js`: the tracker, to be included by a script tag on any page."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.routers.access import GuardedRoute
-from app.routers.built import STATIC, built_file
+from app.routers.access import GuardedRoute, public
+from app.routers.static_files import STATIC, built_file
 
 SCRIPT = STATIC / "tracker.js"
 KEPT_SECONDS = 3600
 HEADERS = {
     "Cache-Control": f"public, max-age={KEPT_SECONDS}",
-    # Pages of other origins draw it in; that is what it is for.
+    # Pages of other origins include it.
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
@@ -18,5 +18,6 @@ router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
 @router.get("/tracker.js")
+@public
 async def tracker_script(request: Request) -> Response:
     return built_file(request, SCRIPT, "text/javascript; charset=utf-8", HEADERS)

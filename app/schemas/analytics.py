@@ -1,22 +1,24 @@
-"""What the analytics routes answer with."""
+"""Responses of the analytics routes about events."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.analytics_about import AnalyticsAnswer, example_of
-from app.schemas.answers import Answer
-from app.schemas.examples import STATS, STEPS
+from app.schemas.analytics_response import AnalyticsResponse, EventType, example_of
+from app.schemas.fields import plain
+from app.schemas.responses import ApiModel
+
+TotalEvents = Annotated[int, plain("Number of events in the window that pass the filters.")]
 
 
-class OtherEventsOut(Answer):
-    event_category: int
-    event_type: int
-    device_type: int
+class OtherEventsOut(ApiModel):
+    event_category: int = plain("Events whose category is not listed.")
+    event_type: int = plain("Events whose type is not listed.")
+    device_type: int = plain("Events whose type of device is not listed.")
 
 
-class SummaryAnswer(AnalyticsAnswer):
+class SummaryResponse(AnalyticsResponse):
     model_config = example_of(
         total_events=3,
         events_by_category={"email": 2, "project": 1},
@@ -31,42 +33,54 @@ class SummaryAnswer(AnalyticsAnswer):
         other_events={"event_category": 0, "event_type": 0, "device_type": 0},
     )
 
-    total_events: int
-    events_by_category: dict[str, int]
-    events_by_type: dict[str, int]
-    most_active_day: date | None
-    most_common_action: str | None
-    events_by_day: dict[date, int]
-    events_by_hour: list[int] = Field(min_length=24, max_length=24)
-    events_by_device: dict[str, int]
-    unique_sessions: int
-    avg_duration_ms_by_type: dict[str, float]
+    total_events: TotalEvents
+    events_by_category: dict[str, int] = plain("Events by category, in descending order.")
+    events_by_type: dict[str, int] = plain("Events by type, in descending order.")
+    most_active_day: date | None = plain("Day with the most events; null without events.")
+    most_common_action: str | None = plain("Action of the most events; null without events.")
+    events_by_day: dict[date, int] = plain("Events on each local day, including days without any.")
+    events_by_hour: list[int] = plain(
+        "Events in each hour of the local day, from 0 to 23.", min_length=24, max_length=24
+    )
+    events_by_device: dict[str, int] = plain("Events by type of device, in descending order.")
+    unique_sessions: int = plain("Number of distinct sessions with an event in the window.")
+    avg_duration_ms_by_type: dict[str, float] = plain(
+        "Mean duration in milliseconds, of the types whose events have one."
+    )
     other_events: OtherEventsOut = Field(
         description="Events whose category, type or device is not listed above: the rarest values "
         "of more than 500, and those of days with more kinds of events than are counted separately."
     )
 
 
-class SeriesOut(Answer):
-    value: str | None = Field(description="Null for the whole, and for `is_other`.")
-    is_other: bool = Field(description="All values that are not listed.")
-    total: int
-    events: list[int] = Field(description="One number for each of `buckets`.")
+class SeriesOut(ApiModel):
+    value: str | None = Field(
+        description="Value of `split_by`; null without `split_by` and for `is_other`."
+    )
+    is_other: bool = Field(description="True for the series of all values that are not listed.")
+    total: int = Field(description="Number of events in the series.")
+    events: list[int] = Field(description="Number of events in each of `buckets`.")
 
 
-class Buckets(Answer):
-    bucket: Literal["minute", "hour", "day", "week", "month"]
-    split_by: str | None
-    total_events: int
-    buckets: list[datetime] = Field(description="Where each begins, on the clock of `tz`.")
-    series: list[SeriesOut]
+class Buckets(ApiModel):
+    bucket: Literal["minute", "hour", "day", "week", "month"] = Field(
+        description="Width of a time bucket."
+    )
+    split_by: str | None = Field(description="Field by which the events are split; null if none.")
+    total_events: TotalEvents
+    buckets: list[datetime] = Field(
+        description="Start of each time bucket, with the offset of `tz` at that time."
+    )
+    series: list[SeriesOut] = Field(
+        description="A single series, or with `split_by` one for each value, largest first."
+    )
 
 
-class EarlierAnswer(Buckets):
-    previous: None = Field(description="Nothing is compared with this.")
+class PreviousWindowOut(Buckets):
+    previous: None = Field(description="Always null.")
 
 
-class TimeseriesAnswer(Buckets, AnalyticsAnswer):
+class TimeseriesResponse(Buckets, AnalyticsResponse):
     model_config = example_of(
         bucket="day",
         split_by=None,
@@ -76,22 +90,25 @@ class TimeseriesAnswer(Buckets, AnalyticsAnswer):
         previous=None,
     )
 
-    previous: EarlierAnswer | None = Field(description="The window before, with `compare`.")
-
-
-class TopRowOut(Answer):
-    value: Any = Field(
-        description="Text; with `by=metadata` any JSON. The filter `metadata` finds a row's events "
-        "where the value is a text, number, boolean or null and `key` no path. The filter is "
-        "containment: of a list or an object it finds those whose value contains it, too; of a "
-        "path, those that have the value there and also a key of the path's very name."
+    previous: PreviousWindowOut | None = Field(
+        description="The preceding window of the same length; null without `compare`."
     )
-    entity_type: str | None = Field(description="Of `by=entity`.")
-    events: int
-    share: float = Field(description="Of `total_events`, from 0 to 1.")
 
 
-class TopAnswer(AnalyticsAnswer):
+class TopRowOut(ApiModel):
+    value: Any = Field(
+        description="The counted value: text, or any JSON with `by=metadata`. To list the events "
+        "of a metadata row, pass its value in the filter `metadata`; this works for text, numbers, "
+        "booleans and null if `key` is not a path. The filter tests containment: a list or an "
+        "object also matches events whose value contains it, and a path matches events that have "
+        "the value there, as well as events with a key of the path's exact name."
+    )
+    entity_type: str | None = Field(description="Type of the entity, with `by=entity`.")
+    events: int = Field(description="Number of events with this value.")
+    share: float = Field(description="Share of `total_events`, from 0 to 1.")
+
+
+class TopResponse(AnalyticsResponse):
     model_config = example_of(
         by="event_type",
         key=None,
@@ -105,153 +122,32 @@ class TopAnswer(AnalyticsAnswer):
         note=None,
     )
 
-    by: str
-    key: str | None
-    total_events: int = Field(description="Those that have a value, listed or not.")
+    by: str = Field(description="Dimension whose values are counted.")
+    key: str | None = Field(description="Metadata key whose values are counted.")
+    total_events: int = Field(description="Number of events that have a value, listed or not.")
     distinct_values: int = Field(
-        description="Of types, categories, actions and devices, as far as they are counted "
-        "separately."
+        description="Number of distinct values, listed or not. Types, categories, actions and "
+        "devices that are not counted separately are not included."
     )
-    rows: list[TopRowOut]
+    rows: list[TopRowOut] = Field(description="The most frequent values, in descending order.")
     other_events: int = Field(
-        description="Those of `total_events` whose value is not listed; 0 with `elements`."
+        description="Number of `total_events` whose value is not listed; 0 with `elements`."
     )
-    note: str | None = Field(description="Why there are no rows: no event has the `key`.")
-
-
-class ActiveDayOut(Answer):
-    day: date
-    dau: int = Field(description="Users active on the day.")
-    wau: int = Field(description="Users active in the 7 days that end with it.")
-    mau: int = Field(description="Users active in the 30 days that end with it.")
-    stickiness: float = Field(description="`dau / mau`.")
-    new: int = Field(description="Of `dau`, those who were never active before the day.")
-    returning: int
-
-
-class ActiveUsersAnswer(AnalyticsAnswer):
-    model_config = example_of(
-        active_users=2,
-        new_users=1,
-        rows=[
-            {"day": "2026-11-16", "dau": 1, "wau": 1, "mau": 1, "stickiness": 1.0, "new": 0,
-             "returning": 1},
-            {"day": "2026-11-17", "dau": 1, "wau": 2, "mau": 2, "stickiness": 0.5, "new": 1,
-             "returning": 0},
-        ],
-    )  # fmt: skip
-
-    active_users: int
-    new_users: int
-    rows: list[ActiveDayOut]
-
-
-class CohortOut(Answer):
-    cohort: date
-    size: int
-    users: list[int | None] = Field(description="Active in the n-th period after; null is future.")
-    rates: list[float | None]
-
-
-class RetentionAnswer(AnalyticsAnswer):
-    model_config = example_of(
-        period="day",
-        rows=[
-            {"cohort": "2026-11-16", "size": 2, "users": [2, 1], "rates": [1.0, 0.5]},
-            {"cohort": "2026-11-17", "size": 1, "users": [1, None], "rates": [1.0, None]},
-        ],
-    )
-
-    period: Literal["day", "week", "month"]
-    rows: list[CohortOut]
-
-
-class FunnelStepOut(Answer):
-    step: int
-    event_type: str
-    users: int
-    share_of_first: float
-    share_of_previous: float
-    dropped: int | None = Field(
-        description="Reached this step, and no further one; null for the last step."
-    )
-    median_ms: float | None = Field(description="From the step before.")
-    p90_ms: float | None
-
-
-class FunnelGroupOut(Answer):
-    value: Any = Field(description="Text, or any JSON of the metadata.")
-    has_value: bool = Field(
-        description="False for the users whose first step has no such value; a null of the "
-        "metadata is a value."
-    )
-    steps: list[FunnelStepOut]
-
-
-class FunnelAnswer(AnalyticsAnswer):
-    model_config = example_of(
-        order="loose",
-        within_minutes=10080,
-        users=4,
-        converted=1,
-        conversion=0.25,
-        steps=STEPS,
-        groups=[],
-        user_emails=["ada@example.com"],
-        complete_before="2026-11-13T12:00:00Z",
-    )
-
-    order: Literal["loose", "strict"]
-    within_minutes: int
-    users: int = Field(description="Who reached the first step.")
-    converted: int = Field(description="Who reached the last one.")
-    conversion: float
-    steps: list[FunnelStepOut]
-    groups: list[FunnelGroupOut] = Field(description="With `split_by`.")
-    user_emails: list[str] | None = Field(description="With `users_at`.")
-    complete_before: datetime = Field(
-        description="Who began before then has had all of `within_minutes` to convert; the others "
-        "may do so yet."
+    note: str | None = Field(
+        description="Explains why there are no rows, if no event has the `key`."
     )
 
 
-class LinkOut(Answer):
-    step: int
-    source: str
-    target: str | None = Field(description="Null: the path ends there.")
-    events: int
+class DurationOut(ApiModel):
+    event_type: EventType
+    events: int = Field(description="Number of events of this type that have a duration.")
+    mean_ms: float = Field(description="Mean duration in milliseconds.")
+    p50_ms: float = Field(description="Median duration in milliseconds.")
+    p90_ms: float = Field(description="90th percentile of the durations, in milliseconds.")
+    p99_ms: float = Field(description="99th percentile of the durations, in milliseconds.")
 
 
-class PathsAnswer(AnalyticsAnswer):
-    model_config = example_of(
-        anchor="email_opened",
-        direction="after",
-        steps=2,
-        occurrences=3,
-        links=[
-            {"step": 1, "source": "email_opened", "target": "email_replied", "events": 2},
-            {"step": 1, "source": "email_opened", "target": None, "events": 1},
-            {"step": 2, "source": "email_replied", "target": None, "events": 2},
-        ],
-    )
-
-    anchor: str
-    direction: Literal["after", "before"]
-    steps: int
-    occurrences: int
-    links: list[LinkOut]
-
-
-class DurationOut(Answer):
-    event_type: str
-    events: int
-    mean_ms: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-
-
-class DurationsAnswer(AnalyticsAnswer):
+class DurationsResponse(AnalyticsResponse):
     model_config = example_of(
         rows=[
             {"event_type": "email_opened", "events": 2, "mean_ms": 1500.0, "p50_ms": 1500.0,
@@ -259,42 +155,20 @@ class DurationsAnswer(AnalyticsAnswer):
         ]
     )  # fmt: skip
 
-    rows: list[DurationOut]
+    rows: list[DurationOut] = Field(
+        description="One row for each event type, in descending order of events."
+    )
 
 
-class HeatmapAnswer(AnalyticsAnswer):
+class HeatmapResponse(AnalyticsResponse):
     model_config = example_of(
         total_events=1,
         weekdays=["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
         events=[[0] * 9 + [1] + [0] * 14, *([0] * 24 for _ in range(6))],
     )
 
-    total_events: int
-    weekdays: list[str]
-    events: list[list[int]] = Field(description="`events[weekday][hour]`, as `weekdays` has them.")
-
-
-class SessionStatsOut(Answer):
-    sessions: int
-    events: int
-    events_per_session: float | None
-    bounces: int = Field(description="Sessions of a single event.")
-    bounce_rate: float | None
-    mean_length_ms: float | None = Field(description="From the first event to the last.")
-    median_length_ms: float | None
-    p90_length_ms: float | None
-
-
-class DaySessionsOut(Answer):
-    day: date
-    stats: SessionStatsOut
-
-
-class SessionsAnswer(AnalyticsAnswer):
-    model_config = example_of(
-        total=STATS, made_by_time=1, rows=[{"day": "2026-11-16", "stats": STATS}]
+    total_events: TotalEvents
+    weekdays: list[str] = Field(description="Names of the weekdays, beginning with `week_start`.")
+    events: list[list[int]] = Field(
+        description="Number of events as `events[weekday][hour]`, in the order of `weekdays`."
     )
-
-    total: SessionStatsOut
-    made_by_time: int = Field(description="Of all, those of events without a session id.")
-    rows: list[DaySessionsOut]

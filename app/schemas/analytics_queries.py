@@ -1,15 +1,14 @@
-"""The query parameters of the analytics routes."""
+"""Query parameters of the analytics routes."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.email import EmailAddress
 from app.schemas.queries import (
     METADATA_MAX_CHARS,
     EventFilterQuery,
     NormalName,
-    Values,
+    Users,
     WindowQuery,
 )
 
@@ -17,8 +16,8 @@ ROWS_MAX = 100
 
 TableFormat = Literal["json", "csv"]
 WeekStart = Literal["monday", "sunday", "saturday"]
-WEEK_START: Any = Field(default="monday", description="The first day of weeks.")
-TABLE_DESCRIPTION = "JSON, or the answer's table as CSV (RFC 4180)."
+WEEK_START: Any = Field(default="monday", description="First day of the week.")
+TABLE_DESCRIPTION = "Response format: `json`, or `csv` for the result as a table (RFC 4180)."
 
 
 class AnalyticsQuery(EventFilterQuery):
@@ -30,22 +29,33 @@ class TableQuery(EventFilterQuery):
 
 
 class UsersQuery(WindowQuery):
-    """Questions about users: a filter of events would leave out some of what they did."""
+    """Parameters of questions about users. They take no event filters, which would hide part of
+    what a user did."""
 
-    user_email: Annotated[list[EmailAddress], Values]
+    user_email: Users
     format: TableFormat = Field(default="json", description=TABLE_DESCRIPTION)
 
 
 class TimeseriesQuery(TableQuery):
     bucket: Literal["minute", "hour", "day", "week", "month"] = Field(
-        default="day", description="Days, hours and weeks are those of `tz`."
+        default="day",
+        description="Width of a time bucket. Hours, days, weeks and months are local to `tz`.",
     )
     week_start: WeekStart = WEEK_START
     split_by: Literal["event_category", "event_type", "event_action", "device_type"] | None = Field(
-        default=None, description="A series for each of the most frequent values, and the others."
+        default=None,
+        description="Return one series for each of the most frequent values, and one for all "
+        "others.",
     )
-    limit: int = Field(default=10, ge=1, le=ROWS_MAX, description="Most series, beside the others.")
-    compare: bool = Field(default=False, description="Also the window before, of the same length.")
+    limit: int = Field(
+        default=10,
+        ge=1,
+        le=ROWS_MAX,
+        description="Maximum number of series, not counting the one for all others.",
+    )
+    compare: bool = Field(
+        default=False, description="Also return the preceding window of the same length."
+    )
 
 
 class TopQuery(TableQuery):
@@ -57,26 +67,27 @@ class TopQuery(TableQuery):
         "entity",
         "user",
         "metadata",
-    ] = Field(default="event_type", description="Of what.")
+    ] = Field(default="event_type", description="Dimension whose values are counted.")
     key: str | None = Field(
         default=None,
         min_length=1,
         max_length=128,
-        description="With `by=metadata`: of which key the values. `cart.total` is the key of that "
-        "name, where an event has it, else `total` within `cart`.",
+        description="Metadata key whose values are counted; required with `by=metadata`. "
+        "`cart.total` is the key of that name if the event has one, otherwise `total` inside "
+        "`cart`.",
     )
     elements: bool = Field(
         default=False,
-        description="With `by=metadata`: count the elements of lists rather than whole lists.",
+        description="With `by=metadata`: count the elements of lists instead of whole lists.",
     )
-    limit: int = Field(default=10, ge=1, le=ROWS_MAX)
+    limit: int = Field(default=10, ge=1, le=ROWS_MAX, description="Maximum number of rows.")
 
 
 class RetentionQuery(UsersQuery):
     period: Literal["day", "week", "month"] = Field(
-        default="week", description="Of the cohorts, and of what comes after."
+        default="week", description="Length of a cohort and of the periods that follow it."
     )
-    periods: int = Field(default=8, ge=1, le=60, description="How many after the first.")
+    periods: int = Field(default=8, ge=1, le=60, description="Number of periods after the first.")
     week_start: WeekStart = WEEK_START
 
 
@@ -84,51 +95,64 @@ class FunnelQuery(TableQuery):
     step: list[Annotated[str, Field(max_length=METADATA_MAX_CHARS)]] = Field(
         min_length=2,
         max_length=10,
-        description="The steps in order: a type of event, or a JSON object with `event_type` and "
-        "`metadata`, which the event's must contain.",
+        description="The funnel's steps, in order. A step is an event type, or a JSON object with "
+        "`event_type` and `metadata` that the event's metadata must contain.",
         examples=[["project_created", '{"event_type": "wizard_completed"}']],
     )
     within_minutes: int = Field(
         default=7 * 24 * 60,
         ge=1,
         le=366 * 24 * 60,
-        description="How long after the first step a later one still counts.",
+        description="Conversion window: minutes after the first step in which later steps count.",
     )
     after_end: bool = Field(
         default=False,
-        description="Count later steps after the window's end, too, so that whoever began in the "
-        "window has all of `within_minutes`.",
+        description="Also count later steps after the end of the time window, so that every user "
+        "who starts within it has the full conversion window.",
     )
     order: Literal["loose", "strict"] = Field(
         default="loose",
-        description="`strict`: no other event that passes the filters lies between the steps.",
+        description="`loose` allows other events between the steps; `strict` does not (only events "
+        "that pass the filters count).",
     )
     split_by: Literal["device_type", "entity_type", "metadata"] | None = Field(
-        default=None, description="Groups by a value of the event of the first step."
+        default=None, description="Group users by a value of their first step's event."
     )
     key: str | None = Field(
         default=None,
         min_length=1,
         max_length=128,
-        description="With `split_by=metadata`: of which key, or path, as in `top`.",
+        description="Metadata key or path to group by, as in `top`; required with "
+        "`split_by=metadata`.",
     )
     users_at: int | None = Field(
-        default=None, ge=1, le=10, description="Also name users at this step, from 1."
+        default=None,
+        ge=1,
+        le=10,
+        description="Also return email addresses of users at this step (1 is the first).",
     )
     users: Literal["stopped", "reached"] = Field(
-        default="stopped", description="Which of them: `stopped` there, or `reached` it."
+        default="stopped",
+        description="Users to return: those who `stopped` at the step or `reached` it.",
     )
-    users_limit: int = Field(default=100, ge=1, le=1000)
+    users_limit: int = Field(
+        default=100, ge=1, le=1000, description="Maximum number of email addresses."
+    )
 
 
 class PathsQuery(TableQuery):
-    anchor: NormalName = Field(description="The type of event at which the paths begin.")
-    direction: Literal["after", "before"] = "after"
-    steps: int = Field(default=3, ge=1, le=10)
-    gap_minutes: int = Field(
-        default=30, ge=1, le=24 * 60, description="A path ends where nothing follows for so long."
+    anchor: NormalName = Field(description="Event type at which the paths start.")
+    direction: Literal["after", "before"] = Field(
+        default="after", description="Follow the events `after` the anchor or `before` it."
     )
-    limit: int = Field(default=50, ge=1, le=1000, description="Most links of a step.")
+    steps: int = Field(default=3, ge=1, le=10, description="Maximum number of steps of a path.")
+    gap_minutes: int = Field(
+        default=30,
+        ge=1,
+        le=24 * 60,
+        description="A path ends after this many minutes without an event.",
+    )
+    limit: int = Field(default=50, ge=1, le=1000, description="Maximum number of links per step.")
 
 
 class HeatmapQuery(TableQuery):
@@ -136,4 +160,4 @@ class HeatmapQuery(TableQuery):
 
 
 class DurationsQuery(TableQuery):
-    limit: int = Field(default=100, ge=1, le=1000, description="Most types.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of event types.")

@@ -1,6 +1,6 @@
-"""The normal form of an email address, which identifies a user: made here, and nowhere else.
+"""Normalise email addresses, which identify users. Nothing else does so.
 
-`docs/decisions/0024-one-form-of-an-address.md` says which spellings are one address, and why.
+`docs/decisions/0024-one-form-of-an-address.md` says which spellings are the same address, and why.
 """
 
 import re
@@ -16,23 +16,23 @@ EMAIL_MAX_CHARS = 254  # RFC 5321, 4.5.3.1.3
 UNNORMALISED_MAX_CHARS = 4 * EMAIL_MAX_CHARS
 A_LABEL = "xn--"
 IDEOGRAPHIC_FULL_STOP = "\u3002"
-# An address of printable ASCII without a dot at its end, in lower case and in any: nearly all.
+# Printable ASCII without a final dot, in lower case and in any case: nearly all addresses.
 _is_lower = re.compile(r"[!-?\[-~]+@[!-?\[-~]*[!-\-/-?\[-~]").fullmatch
 _is_plain = re.compile(r"[!-?A-~]+@[!-?A-~]*[!-\-/-?A-~]").fullmatch
-# The shape only. Whether mail arrives is no concern here, and git histories, test accounts and
-# intranets hold addresses that mail servers would refuse.
+# The shape only. Deliverability does not matter here: git histories, test accounts and intranets
+# contain addresses that mail servers would reject.
 _PART = r"[^\s@\x00-\x1f\x7f-\x9f\ud800-\udfff]+"
 _SHAPE = re.compile(f"{_PART}@{_PART}")
-# Invisible, but not of the category of format characters: joiners, fillers, variation selectors.
+# Invisible, but not in the category of format characters: joiners, fillers, variation selectors.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-# Not ASCII, but NFC makes ASCII of them: KELVIN SIGN, GREEK QUESTION MARK, GREEK VARIA.
+# Not ASCII, but NFC maps them to ASCII: KELVIN SIGN, GREEK QUESTION MARK, GREEK VARIA.
 _ASCII_TWINS = re.compile("[\u212a\u037e\u1fef]")
-# Lower case would join them with another letter's: I WITH DOT ABOVE (i and a combining dot), and
+# Lower-casing would merge them with another letter: I WITH DOT ABOVE (i and a combining dot), and
 # CAPITAL THETA SYMBOL (theta).
 _KEPT_CASE = re.compile("([\u0130\u03f4])")
-# What an input method for East Asian text makes of ASCII and others (RFC 8265, 3.3: width mapping).
+# Full-width and half-width forms from East Asian input methods (RFC 8265, 3.3: width mapping).
 _WIDTHS = {
     code: int(form[1], 16)
     for code in range(0xFF01, 0xFFEF)
@@ -42,10 +42,13 @@ _LOWER_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def normalise_email(value: str) -> str:
-    """` Ada@Example.COM ` -> `ada@example.com`; `a@xn--mnchen-3ya.example.` -> `a@münchen.example`.
+    """Return the normal form of an email address.
+
+    ` Ada@Example.COM ` becomes `ada@example.com`, `a@xn--mnchen-3ya.example.` becomes
+    `a@münchen.example`.
 
     Raises:
-        ValueError: it has not the shape of an address, or holds characters that can't be seen.
+        ValueError: the text is not shaped like an address, or contains invisible characters.
     """
     if _is_lower(value) and A_LABEL not in value and len(value) <= EMAIL_MAX_CHARS:
         return value
@@ -58,13 +61,13 @@ def normalise_email(value: str) -> str:
 
 
 def claimed_email(value: str) -> str:
-    """The address that a token claims, which has to be in its normal form already, but for ASCII
-    case, spaces around it, and the notation of its domain.
+    """Return the normal form of the address in a token.
 
-    Who verified the address may take for two people what is one here.
+    The address must already be normalised, apart from ASCII case, surrounding spaces and the
+    notation of its domain: the issuer may treat as two people what is one address here.
 
     Raises:
-        ValueError: it is no address, or another spelling of one.
+        ValueError: the text is not an address, or is another spelling of one.
     """
     email = normalise_email(value)
     if value.strip(string.whitespace).translate(_LOWER_ASCII) not in {email, _with_a_labels(email)}:
@@ -73,7 +76,7 @@ def claimed_email(value: str) -> str:
 
 
 def may_be_own(email: object, own_email: str) -> bool:
-    """Whether it is this user's, or no email at all, and so not another's."""
+    """Tell whether a value is this user's address, or no address at all."""
     try:
         return not isinstance(email, str) or normalise_email(email) == own_email
     except ValueError:
@@ -81,11 +84,11 @@ def may_be_own(email: object, own_email: str) -> bool:
 
 
 def form_of_stored(email: str) -> str | None:
-    """The form in which an address that an earlier version took is known now; None if in none.
+    """Return the normal form of an address stored by an earlier version; None if it has none.
 
-    Characters that can't be seen are refused today. Stored ones go.
+    Invisible characters, which earlier versions accepted, are removed.
     """
-    for text in (email, "".join(each for each in email if not _is_invisible(each))):
+    for text in (email, "".join(char for char in email if not _is_invisible(char))):
         try:
             return normalise_email(text)
         except ValueError:
@@ -94,8 +97,10 @@ def form_of_stored(email: str) -> str | None:
 
 
 def earlier_forms(email: str) -> list[str]:
-    """Under which an earlier version may have known the person of this normalised address: it
-    lower-cased, and knew of no other spellings."""
+    """Return the forms in which an earlier version may have stored this normalised address.
+
+    Earlier versions only converted addresses to lower case.
+    """
     forms = {email}
     if not email.isascii():
         local, _, domain = email.rpartition("@")
@@ -112,20 +117,20 @@ def _normalise_with_care(value: str) -> str:
     if len(email) > UNNORMALISED_MAX_CHARS:
         raise ValueError(f"must have at most {EMAIL_MAX_CHARS} characters")
     local, at, domain = email.translate(_WIDTHS).rpartition("@")
-    # Of a domain, those that are no format characters are left out, as by browsers: of an emoji.
+    # Like browsers, drop invisible characters of a domain that are not format characters (emoji).
     named = _domain(domain)
     for character in (*filter(_is_invisible, local + named), *filter(_is_format, domain)):
-        raise ValueError(f"must not hold invisible characters (U+{ord(character):04X})")
+        raise ValueError(f"must not contain invisible characters (U+{ord(character):04X})")
     if twin := _ASCII_TWINS.search(local):
-        raise ValueError(f"must not hold U+{ord(twin[0]):04X}, which only looks like ASCII")
+        raise ValueError(f"must not contain U+{ord(twin[0]):04X}, which only looks like ASCII")
     email = f"{_lower(local)}{at}{named}"
     if _SHAPE.fullmatch(email) is None:
-        raise ValueError("must be an email address, like ada@example.com")
+        raise ValueError("must be an email address, such as ada@example.com")
     return email
 
 
 def _without_invisible_ends(value: str) -> str:
-    """A copied address may bring a byte order mark or the like with it, as it may a space."""
+    """Strip spaces and invisible characters, such as a byte order mark that was copied along."""
     start, end = 0, len(value)
     while start < end and (value[start].isspace() or _is_invisible(value[start])):
         start += 1
@@ -148,14 +153,14 @@ def _lower(text: str) -> str:
 
 
 def _domain(domain: str) -> str:
-    """As people read it: in Unicode, without a dot at the end."""
+    """Return a domain as people read it: in Unicode, without a final dot."""
     labels = domain.replace(IDEOGRAPHIC_FULL_STOP, ".").split(".")
     mapped = ".".join(_mapped(label) for label in labels)
     return ".".join(_u_label(label) for label in mapped.split(".")).rstrip(".")
 
 
 def _mapped(label: str) -> str:
-    """As browsers map it (UTS #46); in NFC and lower case where it is none of a domain name."""
+    """Map a label like browsers (UTS #46); if it is not a valid one, to lower case in NFC."""
     try:
         return idna.uts46_remap(label, std3_rules=False)
     except idna.IDNAError:
@@ -163,7 +168,7 @@ def _mapped(label: str) -> str:
 
 
 def _u_label(label: str) -> str:
-    """An A-label in Unicode, where that is the same label; any other as it is."""
+    """Decode an A-label to Unicode if both are the same label; return others unchanged."""
     if not label.startswith(A_LABEL):
         return label
     try:

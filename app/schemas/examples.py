@@ -1,4 +1,4 @@
-"""What answers look like, for the OpenAPI document."""
+"""Example responses for the OpenAPI document."""
 
 from typing import Any
 
@@ -76,25 +76,6 @@ BATCH: dict[str, Any] = {
         }
     ],
     "warnings": [],
-}
-ERROR: dict[str, Any] = {
-    "code": "invalid_request",
-    "message": "days: give either days, or start and end",
-    "details": {"fields": [{"field": "days", "message": "give either days, or start and end"}]},
-}
-CLEANUP: dict[str, Any] = {
-    "events_deleted": 3,
-    "before": None,
-    "dry_run": False,
-    "user_email": "ada@example.com",
-    "partitions_dropped": [],
-    "receipt": RECEIPT,
-}
-READY: dict[str, Any] = {
-    "status": "ok",
-    "migration": "0004",
-    "ingest": {"groups": 10, "requests": 40, "events": 200},
-    "retention": {"last_success_at": AT, "oldest_event_at": AT, "overdue": False},
 }
 FILE = '{"event_id":"0199f7f2-5c00-7a3b-8f10-3a5d0c2b7e11","event_type":"project_created"}\n'
 WINDOW: dict[str, Any] = {

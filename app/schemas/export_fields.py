@@ -1,6 +1,6 @@
 """The fields of an exported event, in the order of a file's columns."""
 
-# Each with its column of the table.
+# By field: the column of the table.
 EXPORT_FIELDS = {
     "event_id": "event_id",
     "user_email": "user_email",

@@ -1,38 +1,50 @@
-"""Bodies of the routes that generate, and what they answer with."""
+"""Bodies and responses of the routes that generate text."""
 
-from datetime import date, datetime
-from typing import Any
-from uuid import UUID
+from datetime import date
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.answers import Answer, example
 from app.schemas.email import EmailAddress
 from app.schemas.examples import AT, ID
-from app.schemas.insights import TOKENS_MAX
+from app.schemas.fields import (
+    EventsRead,
+    EvidenceEventCount,
+    OlderTruncated,
+    OptedOut,
+    Timezone,
+    UserEmail,
+    WindowEnd,
+    WindowStart,
+)
+from app.schemas.insights import TOKENS_MAX, EvidenceIds
 from app.schemas.queries import WindowQuery
+from app.schemas.responses import ApiModel, example
 
 TOKENS_MIN = 200
 TITLE_MAX_CHARS = 500
 DESCRIPTION_MAX_CHARS = 5000
+
+Cites = Annotated[list[int], Field(description="Numbers of the `citations` that support the text.")]
 
 
 class GenerateIn(WindowQuery):
     model_config = ConfigDict(strict=True)
 
     user_email: EmailAddress | None = Field(
-        default=None, description="Whose; a user token's own user needs no naming."
+        default=None,
+        description="Email address of the user. Required with a key; optional with a user token.",
     )
     max_tokens: int = Field(
         default=2000,
         ge=TOKENS_MIN,
         le=TOKENS_MAX,
-        description="The context, from which all is generated, has at most so many tokens.",
+        description="Maximum number of tokens of the context that the text is generated from.",
     )
 
 
 class StandupIn(GenerateIn):
-    """The last day of the window is today; by default the last 14 x 24 hours."""
+    """The window ends today; the default is the last 14 times 24 hours."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"user_email": "ada@example.com", "tz": "Europe/London"}]}
@@ -40,20 +52,24 @@ class StandupIn(GenerateIn):
 
 
 class ProjectWizardIn(GenerateIn):
-    """By default, of the last 60 x 24 hours."""
+    """The default window is the last 60 times 24 hours."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"user_email": "ada@example.com", "title": "Office move"}]}
     )
 
-    title: str | None = Field(default=None, max_length=TITLE_MAX_CHARS, description="Its title.")
+    title: str | None = Field(
+        default=None, max_length=TITLE_MAX_CHARS, description="Title of the new project."
+    )
     description: str | None = Field(
-        default=None, max_length=DESCRIPTION_MAX_CHARS, description="What it is about."
+        default=None,
+        max_length=DESCRIPTION_MAX_CHARS,
+        description="Description of the new project.",
     )
 
 
 class EmailCategorizationIn(GenerateIn):
-    """By default, of the last 60 x 24 hours."""
+    """The default window is the last 60 times 24 hours."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -62,49 +78,56 @@ class EmailCategorizationIn(GenerateIn):
     )
 
     subject: str | None = Field(
-        default=None, max_length=TITLE_MAX_CHARS, description="The subject of the email."
+        default=None, max_length=TITLE_MAX_CHARS, description="Subject of the email."
     )
 
 
-class ClaimOut(Answer):
+class ClaimOut(ApiModel):
     text: str = Field(description="One sentence.")
-    cites: list[int] = Field(description="The numbers of `citations` that it rests on.")
-    event_ids: list[UUID] = Field(description="The user's events behind it, the latest first.")
+    cites: Cites
+    event_ids: EvidenceIds
 
 
-class CitationOut(Answer):
-    number: int = Field(description="Its number in the context.")
-    text: str
-    event_ids: list[UUID] = Field(description="Of the events that it is about, the latest first.")
-    events: int = Field(description="How many those are, listed or not.")
+class CitationOut(ApiModel):
+    number: int = Field(description="Number of the line in the context.")
+    text: str = Field(description="The cited line.")
+    event_ids: EvidenceIds
+    events: EvidenceEventCount
 
 
-class SuggestionOut(Answer):
-    value: str = Field(description="A priority or label that the user has used before.")
-    text: str = Field(description="Why.")
-    cites: list[int]
-    event_ids: list[UUID]
+class HintSuggestion(ApiModel):
+    value: str = Field(description="Priority or label that the user has used before.")
+    text: str = Field(description="Reason for the suggestion.")
+    cites: Cites
+    event_ids: EvidenceIds
 
 
-class GeneratedAnswer(Answer):
-    """What all of them have, after their own."""
+class GeneratedResponse(ApiModel):
+    """The fields that all generated responses share."""
 
-    citations: list[CitationOut] = Field(description="The lines that are cited, in order.")
+    citations: list[CitationOut] = Field(
+        description="Lines of the context that are cited, in order."
+    )
     generated_by: str = Field(
-        description="The model, or `composer`: the rules that answer where no model is configured, "
-        "or where it failed."
+        description="Name of the language model, or `composer` for the rule-based generator, which "
+        "is used if no model is configured or the model failed."
     )
-    note: str | None = Field(description="Why it is the composer's although there is a model.")
-    rejected: int = Field(description="Claims of the model that did not hold, and were left out.")
-    start: datetime
-    end: datetime
-    timezone: str
+    note: str | None = Field(
+        description="Reason why the rule-based generator was used although a model is configured."
+    )
+    rejected: int = Field(
+        description="Number of claims of the model that were removed as unsupported."
+    )
+    start: WindowStart
+    end: WindowEnd
+    timezone: Timezone
     context_hash: str = Field(
-        description="Of the context: while it is the same, there is nothing new to generate from."
+        description="Hash of the context. As long as it is unchanged, there is no need to generate "
+        "again."
     )
-    events_read: int
-    truncated: bool = Field(description="Older events of the window were left out.")
-    opted_out: bool = Field(description="The user doesn't want this: there is nothing.")
+    events_read: EventsRead
+    truncated: OlderTruncated
+    opted_out: OptedOut
 
 
 CLAIM: dict[str, Any] = {"text": "Reached a goal of project \"Office move\".", "cites": [2],
@@ -130,7 +153,7 @@ REST: dict[str, Any] = {
 }
 
 
-class StandupAnswer(GeneratedAnswer):
+class StandupResponse(GeneratedResponse):
     model_config = example(
         user_email="ada@example.com",
         day="2026-11-20",
@@ -142,18 +165,18 @@ class StandupAnswer(GeneratedAnswer):
         **REST,
     )
 
-    user_email: str
-    day: date = Field(description="Today: the last day of the window.")
+    user_email: UserEmail
+    day: date = Field(description="Day of the standup: the last day of the window.")
     last_active_day: date | None = Field(
-        description="What `yesterday` is about: the last day before on which the user worked."
+        description="Day that `yesterday` is about: the user's last active day before `day`."
     )
-    yesterday: list[ClaimOut]
-    today: list[ClaimOut] = Field(description="Done today so far, and what comes next.")
-    blockers: list[ClaimOut] = Field(description="What is open for long, or has stopped moving.")
-    one_thing: ClaimOut | None = Field(description="What to do first.")
+    yesterday: list[ClaimOut] = Field(description="Work done on the last active day.")
+    today: list[ClaimOut] = Field(description="Work done today so far, and planned next.")
+    blockers: list[ClaimOut] = Field(description="Work that has been open for long, or stalled.")
+    one_thing: ClaimOut | None = Field(description="The most important next action.")
 
 
-class HintsAnswer(GeneratedAnswer):
+class HintsResponse(GeneratedResponse):
     model_config = example(
         user_email="ada@example.com",
         hints=[CLAIM],
@@ -161,8 +184,8 @@ class HintsAnswer(GeneratedAnswer):
         **REST,
     )
 
-    user_email: str
-    hints: list[ClaimOut]
-    suggestion: SuggestionOut | None = Field(
-        description="The priority for the project, or the label for the email."
+    user_email: UserEmail
+    hints: list[ClaimOut] = Field(description="Hints from the user's own history.")
+    suggestion: HintSuggestion | None = Field(
+        description="Suggested priority of the project, or label of the email."
     )

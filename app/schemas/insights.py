@@ -1,36 +1,48 @@
-"""The parameters of the insights routes, and what they answer with."""
+"""Query parameters and responses of the insights routes."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from app.schemas.answers import Answer, example
-from app.schemas.email import EmailAddress
 from app.schemas.examples import AT, ID
-from app.schemas.queries import WindowQuery, one
+from app.schemas.fields import (
+    EventsRead,
+    EvidenceEventCount,
+    OlderTruncated,
+    OptedOut,
+    Timezone,
+    UserEmail,
+    WindowEnd,
+    WindowStart,
+    plain,
+)
+from app.schemas.queries import OneUser, WindowQuery
+from app.schemas.responses import ApiModel, example
 
 TOKENS_MAX = 32_000
 
-Confidence = Literal["not enough data", "low", "medium", "high"]
+Confidence = Annotated[
+    Literal["not enough data", "low", "medium", "high"],
+    plain("Confidence in the value, by the number of samples."),
+]
+EvidenceIds = Annotated[list[UUID], plain("Ids of the latest underlying events, newest first.")]
 
 
 class InsightQuery(WindowQuery):
-    user_email: Annotated[
-        list[EmailAddress], one("Whose; a user token's own user needs no naming.")
-    ]
+    user_email: OneUser
 
 
 class ContextQuery(InsightQuery):
     purpose: Literal["standup", "project_wizard", "email_categorization"] = Field(
-        default="standup", description="What it is for: what comes first."
+        default="standup", description="Use of the context; it decides which lines come first."
     )
     max_tokens: int = Field(
-        default=1500, ge=100, le=TOKENS_MAX, description="The text has at most so many tokens."
+        default=1500, ge=100, le=TOKENS_MAX, description="Maximum number of tokens of `text`."
     )
     format: Literal["json", "text"] = Field(
-        default="json", description="`text` is the text alone, to paste into a prompt."
+        default="json",
+        description="Response format: `json`, or `text` for the plain text, ready for a prompt.",
     )
 
 
@@ -38,16 +50,16 @@ class PatternsQuery(InsightQuery):
     pass
 
 
-class LineOut(Answer):
+class LineOut(ApiModel):
     section: Literal[
         "summary", "days", "completed", "open", "projects", "emails", "runs", "patterns"
-    ]
-    text: str
-    event_ids: list[UUID] = Field(description="Of the events that it is about, the latest first.")
-    events: int = Field(description="How many those are, listed or not.")
+    ] = plain("Section of the context that the line belongs to.")
+    text: str = plain("The line without its number.")
+    event_ids: EvidenceIds
+    events: EvidenceEventCount
 
 
-class ContextAnswer(Answer):
+class ContextResponse(ApiModel):
     model_config = example(
         user_email="ada@example.com",
         purpose="standup",
@@ -71,33 +83,33 @@ class ContextAnswer(Answer):
         opted_out=False,
     )
 
-    user_email: str
-    purpose: str
-    start: datetime
-    end: datetime
-    timezone: str
-    text: str = Field(description="For a prompt: `[1]` is the first of `lines`.")
-    lines: list[LineOut]
-    omitted: int = Field(description="Lines that there was no room for.")
-    tokens_at_most: int = Field(description="A bound on the tokens of `text`, in any tokenizer.")
-    context_hash: str = Field(description="Of `text` and the ids: the same for the same events.")
-    events_read: int
-    truncated: bool = Field(description="Older events of the window were left out.")
-    opted_out: bool = Field(description="The user doesn't want this: there is nothing.")
+    user_email: UserEmail
+    purpose: str = plain("Use of the context.")
+    start: WindowStart
+    end: WindowEnd
+    timezone: Timezone
+    text: str = Field(description="The context for a prompt; `[1]` refers to the first of `lines`.")
+    lines: list[LineOut] = plain("The lines of the context, with the events behind them.")
+    omitted: int = Field(description="Number of lines that exceeded `max_tokens`.")
+    tokens_at_most: int = Field(description="Upper bound of the tokens of `text`.")
+    context_hash: str = Field(description="Hash of `text` and the ids: equal for equal events.")
+    events_read: EventsRead
+    truncated: OlderTruncated
+    opted_out: OptedOut
 
 
-class FindingOut(Answer):
-    value: Any = Field(description="Null where there is not enough data.")
-    samples: int = Field(description="How many events, pairs or things it is made of.")
+class FindingOut(ApiModel):
+    value: Any = Field(description="Null if there is not enough data.")
+    samples: int = Field(description="Number of events, pairs or items behind the value.")
     confidence: Confidence
-    spread: Any
+    spread: Any = plain("Distribution behind the value, such as shares or quartiles.")
 
 
 FINDING = {"value": [9, 14, 10], "samples": 64, "confidence": "high", "spread": {"9": 0.25}}
 NOTHING = {"value": None, "samples": 2, "confidence": "not enough data", "spread": None}
 
 
-class PatternsAnswer(Answer):
+class PatternsResponse(ApiModel):
     model_config = example(
         user_email="ada@example.com",
         start=AT,
@@ -122,35 +134,39 @@ class PatternsAnswer(Answer):
         opted_out=False,
     )
 
-    user_email: str
-    start: datetime
-    end: datetime
-    timezone: str
+    user_email: UserEmail
+    start: WindowStart
+    end: WindowEnd
+    timezone: Timezone
     most_productive_hours: FindingOut = Field(
-        description="Hours of the day with the most work done, the best first; `spread` is the "
+        description="Hours of the day with the most work completed, best first; `spread` has the "
         "share of each hour."
     )
     preferred_project_priorities: FindingOut = Field(
-        description="Of the user's projects, the most frequent first; `spread` has the shares."
+        description="Priorities of the user's projects, most frequent first; `spread` has the "
+        "shares."
     )
     avg_task_completion_time: FindingOut = Field(
-        description="From a sub-task's creation to its completion; `spread` has the quartiles and "
-        "the mean."
+        description="Time from a sub-task's creation to its completion, in milliseconds; `spread` "
+        "has the quartiles and the mean."
     )
-    task_duration: FindingOut = Field(description="The same, by the `duration_ms` of completions.")
+    task_duration: FindingOut = Field(
+        description="The same, measured by the `duration_ms` of completions."
+    )
     email_response_time: FindingOut = Field(
-        description="From an email's first opening to the reply to the same email."
+        description="Time from first opening an email to replying to it, in milliseconds."
     )
     feature_usage: FindingOut = Field(
-        description="By category; `trend` is the change from the first half of the window."
+        description="Events by category; `trend` is the change between the halves of the window."
     )
     focus_sessions: FindingOut = Field(
-        description="Stretches of 25 minutes and more without a pause of 30, mostly of one kind."
+        description="Periods of at least 25 minutes without a break of 30 minutes, mostly in one "
+        "category."
     )
     streak: FindingOut = Field(
-        description="Working days without a gap: the longest, and up to today."
+        description="Consecutive working days: the longest streak and the current one."
     )
-    weekday_profile: FindingOut = Field(description="The share of each weekday, Monday first.")
-    events_read: int
-    truncated: bool
-    opted_out: bool
+    weekday_profile: FindingOut = Field(description="Share of each weekday, Monday first.")
+    events_read: EventsRead
+    truncated: OlderTruncated
+    opted_out: OptedOut

@@ -1,16 +1,17 @@
-"""The one parser of times: in events, imported files, query parameters, cursors and commands.
+"""The only parser of times: in events, imported files, query parameters, cursors and commands.
 
-It reads RFC 3339, the rest of ISO 8601 that is in use, and what PostgreSQL, pandas, Go, Java and
-others print. Never digits alone: nobody's epoch seconds are guessed to be milliseconds. Everything
-that pydantic reads, it reads alike, so that the fast parser of events can leave the rest to it.
+It accepts RFC 3339, the other forms of ISO 8601 in common use, and the output of PostgreSQL,
+pandas, Go, Java and others. It never accepts digits alone: epoch seconds could be mistaken for
+milliseconds. It agrees with pydantic on every text that pydantic accepts, so that the fast parser
+of events can hand over the others.
 """
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-INSTANT_FORM = "must be a date and a time, like 2026-11-20T09:15:00Z"
-NUMBER_REFUSED = "is a number: seconds or milliseconds? send a date and a time"
-# The longest is a time with its zone's name and calendar in brackets. Checked before the work.
+INSTANT_FORM = "must be a date and time, such as 2026-11-20T09:15:00Z"
+NUMBER_REFUSED = f"{INSTANT_FORM}; a number could be seconds or milliseconds"
+# Enough for a time with a zone name and a calendar in brackets. Checked before parsing.
 INSTANT_MAX_CHARS = 128
 INSTANT_FIELDS = ("event_timestamp", "sent_at")
 
@@ -43,13 +44,13 @@ _LOST_PLUS = re.compile(
 
 
 def parse_instant(text: str) -> datetime:
-    """A date and a time of day; aware where the text has an offset, otherwise naive.
+    """Parse a date and time; the result is aware if the text has an offset, otherwise naive.
 
-    Digits beyond microseconds are cut. `:60` is the first second of the next minute, `24:00` the
-    next day's midnight. A zone in brackets says nothing beside an offset, and is not enough alone.
+    Digits beyond microseconds are cut off. `:60` is the first second of the next minute, `24:00`
+    midnight of the next day. A zone in brackets is ignored after an offset, and not enough alone.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a date and time.
     """
     if len(text) > INSTANT_MAX_CHARS or (found := _INSTANT.fullmatch(text.strip())) is None:
         raise ValueError(instant_fault(text))
@@ -71,7 +72,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def instant_fault(value: object) -> str:
-    """What is wrong with a value that is no date and time."""
+    """Return the error message for a value that is not a date and time."""
     if isinstance(value, str) and len(value) <= INSTANT_MAX_CHARS:
         text = value.strip()
         is_day = _YEAR.fullmatch(text) is not None or _DATE.fullmatch(text) is not None
@@ -82,10 +83,10 @@ def instant_fault(value: object) -> str:
 
 
 def parse_utc(text: str) -> datetime:
-    """The same in UTC, which is also what a text without an offset is taken for.
+    """Parse a date and time and convert it to UTC, which is also the default offset.
 
     Raises:
-        ValueError: it is none, or past the ends of the calendar.
+        ValueError: the text is not a date and time, or is beyond the calendar's range.
     """
     instant = parse_instant(text)
     try:
@@ -95,25 +96,27 @@ def parse_utc(text: str) -> datetime:
 
 
 def parse_date(text: str) -> date | None:
-    """A day without a time, in the same forms; None where it is not one.
+    """Parse a date without a time; None if the text does not have the form of one.
 
     Raises:
-        ValueError: a day that no calendar has.
+        ValueError: the date does not exist.
     """
     text = text.strip()
     return date.fromisoformat(text) if _DATE.fullmatch(text) else None
 
 
 def with_plus(text: str) -> str:
-    """A time from a query string, whose `+` may have become a space."""
+    """Restore the `+` of an offset that a query string turned into a space."""
     text = text.strip()
     found = None if len(text) > INSTANT_MAX_CHARS else _LOST_PLUS.fullmatch(text)
     return f"{found[1]}+{found[2]}" if found else text
 
 
 def with_plain_times(fields: dict[str, object]) -> dict[str, object]:
-    """The fields of an event or a batch, with every time as pydantic reads it, too; what is no time
-    stays, and is refused by pydantic."""
+    """Rewrite the times of an event or a batch into a form that pydantic accepts.
+
+    Values that are not times stay unchanged, for pydantic to reject.
+    """
     for name in INSTANT_FIELDS:
         value = fields.get(name)
         if isinstance(value, str):

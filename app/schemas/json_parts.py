@@ -1,6 +1,6 @@
-"""Parts of a text that is no JSON as a whole: their values, and where they end.
+"""Parts of a text that is not valid JSON as a whole: their values and ends.
 
-Every step is linear: what is read in vain is counted, and at its bound nothing more is read.
+The total effort is linear: failed reads are counted, and reading stops at a bound.
 """
 
 import json
@@ -8,11 +8,11 @@ import re
 
 from app.schemas.strict_json import DECODER
 
-# What may be read in vain, in characters: for each one of the text, and of any text.
+# Bounds of failed reads, in characters: for each character of the text, and for any text.
 EFFORT = 20
 EFFORT_MAX = 12_000_000
-# What it costs, in characters: a failure of the parser; so many characters before it, of which it
-# counts the lines; a great depth; and a character that is looked at for brackets.
+# Costs in characters: a failure of the parser; the characters before it, in which it counts the
+# lines; excessive depth; and a character that is scanned for brackets.
 ERROR_COST = 32
 COUNTED_CHARS = 512
 DEPTH_COST = 30_000
@@ -22,13 +22,13 @@ REPAIRED_MAX_CHARS = 512 * 1024  # a larger part would be too large for an event
 _SCALAR = re.compile(r"[^,{}\[\]\"]+")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]', re.DOTALL)
-# All but commas that separate nothing.
+# Everything except commas that separate nothing.
 _NEEDED = re.compile(r'(?:[^",]+|"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\[{]),(?!\s*[,}\]])|")+', re.DOTALL)
 _OPENING = {"}": "{", "]": "["}
 
 
 class Parts:
-    """The parts of one text."""
+    """The parts of a text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -36,17 +36,17 @@ class Parts:
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing more is read."""
+        """Whether the bound is reached."""
         return self._effort <= 0
 
     def without_needless_commas(self, start: int, end: int) -> str | None:
-        """A part, as JSON has its commas; None where it is too large."""
+        """Return a part without superfluous commas; None if it is too large."""
         if end - start > REPAIRED_MAX_CHARS:
             return None
         return "".join(_NEEDED.findall(self._text, start, end))
 
     def value_at(self, position: int) -> tuple[object, int] | None:
-        """The value that begins here, and where it ends; None where it is not JSON."""
+        """Return the value that begins here and its end; None if it is not valid JSON."""
         if self.is_spent:
             return None
         try:
@@ -60,10 +60,11 @@ class Parts:
         return value, end
 
     def end_of(self, start: int) -> int | None:
-        """Where the value ends that begins here, by its brackets alone; None where they don't fit.
+        """Return the end of the value that begins here, by its brackets alone; None if they do not
+        match.
 
-        Strings have only space between themselves and the next bracket, comma or colon: else a
-        quotation mark is missing, and inside and outside are mistaken for each other.
+        Only space may separate a string from the next bracket, comma or colon. Anything else means
+        that a quotation mark is missing, and inside and outside would be confused.
         """
         if self.is_spent:
             return None

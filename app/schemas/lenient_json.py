@@ -1,8 +1,8 @@
-"""A body that is no JSON -> what of it is.
+"""Recover the valid parts of a body that is not valid JSON.
 
-Used only after the parser has refused a body as a whole. The parts of it that are JSON are still
-read by the parser; only where it fails, the text is scanned for where that part ends. So one event
-that was cut, or has a comma too many, costs at most itself.
+Used only after the parser has rejected the body as a whole. The parser still reads the parts that
+are JSON; only where it fails is the text scanned for the end of that part. An event that is cut off
+or has a superfluous comma therefore affects at most itself.
 """
 
 import re
@@ -13,8 +13,8 @@ from app.errors import UnreadableBody
 from app.schemas.json_parts import Parts
 from app.schemas.strict_json import Fault, Mark, object_of, parse_text
 
-REPAIRED_LEVELS = 3  # a body's, an event's and its metadata's own fields are told apart
-EVENTS_READ = 1000  # one more, and the batch is refused
+REPAIRED_LEVELS = 3  # the fields of the body, of an event and of its metadata
+EVENTS_READ = 1000  # a batch with more is rejected
 UTF8_BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -26,47 +26,47 @@ _EVENTS_START = re.compile(r'"events"\s*:\s*\[')
 _AFTER_EVENTS = re.compile(
     r'\]\s*,\s*"(?:user_email|session_id|device_type|context_snapshot|sent_at|batch_id|key)"\s*:'
 )
-# A cut right behind an object of an event ends with a bracket, too, but not with that of the list.
+# A body cut right after an object in an event also ends with a bracket, but not the list's.
 _END_OF_BODY = re.compile(r"\]\s*\}$")
 _PUNCTUATION = ' \t\r\n\0"{}[]:,'
 
-UNREADABLE = Mark("invalid_json", "is not JSON")
-CUT_OFF = Mark("invalid_json", "is not JSON: the body ends within it")
-ENVELOPE_PART = Fault("invalid_json", "body", "holds a part that is not JSON; left out")
+UNREADABLE = Mark("invalid_json", "is not valid JSON")
+CUT_OFF = Mark("invalid_json", "is not valid JSON: the body ends inside it")
+ENVELOPE_PART = Fault("invalid_json", "body", "contains a part that is not valid JSON; ignored")
 TRUNCATED = Fault(
-    "truncated_body", "body", "ends too early: what came after its last event was not received"
+    "truncated_body", "body", "is truncated: anything after its last event was not received"
 )
 
 
 @dataclass(slots=True)
 class ReadBody:
-    """A body's value, and what of it could not be read beside its events."""
+    """The value of a body, and the faults found outside its events."""
 
     value: object
     faults: list[Fault] = field(default_factory=list)
 
 
 def read_batch_json(body: bytes) -> ReadBody:
-    """A batch's body; events that can't be read are marks (see `app.schemas.strict_json`).
+    """Read the body of a batch; unreadable events become marks (see `app.schemas.strict_json`).
 
     Raises:
-        UnreadableBody: no list of events can be found in it.
+        UnreadableBody: the body contains no list of events.
     """
     return _read(body, is_batch=True)
 
 
 def read_event_json(body: bytes) -> ReadBody:
-    """One event's body; fields that can't be read are marks.
+    """Read the body of a single event; unreadable fields become marks.
 
     Raises:
-        UnreadableBody: it is no JSON object, or not a whole one.
+        UnreadableBody: the body is not a complete JSON object.
     """
     return _read(body, is_batch=False)
 
 
 def decoded(body: bytes) -> str:
-    """The text of a body. Bytes that are not UTF-8 become half characters (`surrogateescape`),
-    which are replaced where they stand; UTF-16 is known by its first bytes."""
+    """Decode a body. Invalid UTF-8 becomes lone surrogates (`surrogateescape`), which are replaced
+    later; UTF-16 is recognised by its byte order mark."""
     if body.startswith(UTF16_BOMS):
         return body.decode("utf-16", "replace")
     return body.removeprefix(UTF8_BOM).decode("utf-8", "surrogateescape")
@@ -84,11 +84,11 @@ def _read(body: bytes, *, is_batch: bool) -> ReadBody:
 
 
 class _Lost(Exception):
-    """The structure of the text is lost at this position."""
+    """The structure of the text cannot be followed from this position."""
 
 
 class _Reader:
-    """Reads one text, from its begin to its end."""
+    """Reads a text from start to end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -97,10 +97,10 @@ class _Reader:
         self._faults: list[Fault] = []
         self._pairs: list[tuple[str, Any]] = []
         self._events_read: list[object] | None = None
-        self._is_cut = True  # until its end was found to belong to an event that can't be read
+        self._is_cut = True  # until the end turns out to belong to an unreadable event
 
     def body(self, is_batch: bool) -> ReadBody | None:
-        """None where there is no object, in a batch one with events, or of an event not all."""
+        """Return the body; None if it is no object, has no list of events, or is incomplete."""
         start = self._skip(_SPACE, 0)
         if not self._text.startswith("{", start):
             return None
@@ -117,8 +117,8 @@ class _Reader:
         return ReadBody(value, list(dict.fromkeys(self._faults)))
 
     def _envelope(self, position: int) -> None:
-        """The fields of the body, into `_pairs`. Where one can't be read, or more follows its end,
-        what is left is looked through for events."""
+        """Read the fields of the body into `_pairs`. If one is unreadable, or the body has already
+        ended, search the rest for events."""
         while not self._parts.is_spent:
             try:
                 position = self._member(position, 0, self._pairs)
@@ -189,7 +189,7 @@ class _Reader:
         return self._repaired(position, end, level + 1), end
 
     def _events(self, position: int, events: list[object]) -> int:
-        """Reads the events of a list; the position after the list, or the end of the text."""
+        """Read the events of a list; return the position after it, or the end of the text."""
         text = self._text
         while True:
             if len(events) > EVENTS_READ:
@@ -224,8 +224,8 @@ class _Reader:
         return after if is_followed else self._after_junk(after, events)
 
     def _after_junk(self, position: int, events: list[object]) -> int:
-        """The position of the next event, or of the end of the list. What is before it is an event
-        that can't be read, but for mere punctuation."""
+        """Return the position of the next event, or of the end of the list. The text before it,
+        unless it is mere punctuation, counts as an unreadable event."""
         end = self._next_event(position)
         mark = UNREADABLE
         if end is None:
@@ -240,7 +240,8 @@ class _Reader:
         return end
 
     def _next_event(self, position: int) -> int | None:
-        """The next object that is whole and has an `event_type`, and is no field's value."""
+        """Return the position of the next complete object that has an `event_type` and is not the
+        value of a field."""
         for match in _EVENT_START.finditer(self._text, position):
             start = match.start()
             if start < position or self._parts.is_spent:
@@ -257,8 +258,8 @@ class _Reader:
         return None
 
     def _repaired(self, start: int, end: int, level: int = 1) -> object:
-        """The value between the two positions, which is not JSON: without commas too many, cut in
-        its depth, or with marks for those of its fields that can't be read."""
+        """Return the value between two positions, which is not valid JSON: without superfluous
+        commas, cut in depth, or with marks in place of its unreadable fields."""
         part = self._parts.without_needless_commas(start, end)
         if part is None:
             return UNREADABLE

@@ -1,4 +1,4 @@
-"""The normal form of a name (a type, an id, a device): NFC, so that two spellings are one name."""
+"""Normalise names (types, ids, devices) to NFC, so that equal-looking names are equal."""
 
 import unicodedata
 from collections.abc import Iterable, MutableMapping
@@ -17,25 +17,25 @@ NAME_FIELDS = (
 
 
 def normalise_name(name: str) -> str:
-    """`é` as an `e` with an accent -> `é` as one character. ASCII is as it is."""
+    """Compose decomposed characters: `e` with a combining accent becomes `é`."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def normalise_all(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Each in its normal form; none for None."""
+    """Normalise several names; None is an empty list."""
     return tuple(normalise_name(name) for name in names or ())
 
 
 def may_need_normalising(body: bytes) -> bool:
-    """Whether a JSON body may hold any character beyond ASCII, written out or escaped."""
+    """Tell whether a JSON body may contain non-ASCII characters, literal or escaped."""
     return not body.isascii() or (b"\\" in body and b"\\u" in body)
 
 
 def normalise_names(event: MutableMapping[str, Any]) -> str | None:
-    """Puts all names of an event into their normal form.
+    """Normalise all names of an event, in place.
 
     Returns:
-        The field whose name is too long in that form (a few characters become three), or None.
+        The field whose name is too long once normalised (NFC expands a few characters), or None.
     """
     for field in NAME_FIELDS:
         name = event.get(field)

@@ -1,72 +1,79 @@
-"""The parameters of `GET /api/insights/next-actions` and its calibration, and the answers."""
+"""Query parameters and responses of `GET /api/insights/next-actions` and its calibration."""
 
-from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field
 
-from app.schemas.answers import Answer, example
 from app.schemas.email import EmailAddress
 from app.schemas.examples import AT, ID
-from app.schemas.insights import Confidence
-from app.schemas.queries import Query, WindowQuery, one
+from app.schemas.fields import EventsRead, OptedOut, UserEmail, WindowEnd, WindowStart, plain
+from app.schemas.insights import Confidence, EvidenceIds
+from app.schemas.queries import OneUser, Query, WindowQuery, one
+from app.schemas.responses import ApiModel, example
 
 
 class NextActionsQuery(Query):
-    user_email: Annotated[
-        list[EmailAddress], one("Whose; a user token's own user needs no naming.")
-    ]
-    limit: int = Field(default=3, ge=1, le=20)
+    user_email: OneUser
+    limit: int = Field(default=3, ge=1, le=20, description="Maximum number of predicted actions.")
     tz: str = Field(
         default="UTC",
         max_length=64,
-        description="The IANA time zone of the hours in `suggestions`.",
+        description="IANA time zone of the hours in `suggestions`.",
         examples=["Europe/London"],
     )
 
 
 class CalibrationQuery(WindowQuery):
     user_email: Annotated[
-        list[EmailAddress], one("Whose predictions; without, everybody's, or a user token's own.")
+        list[EmailAddress],
+        one(
+            "Email address of the user whose predictions are evaluated. The default is all users, "
+            "or with a user token its own user."
+        ),
     ]
 
 
-class NextActionOut(Answer):
-    event_type: str
-    probability: float
-    entity_type: str | None
-    entity_id: str | None = Field(description="Where the user mostly stays with the same thing.")
-
-
-class EvidenceOut(Answer):
-    times: int
-    out_of: int
-    share: float
-    lower_bound: float = Field(description="Of the share's 95 % interval (Wilson 1927).")
-    lift: float | None = Field(
-        description="How many times as often as otherwise, at the least: the lower bound over the "
-        "upper bound of the share otherwise. Null where there is nothing to compare with."
+class NextActionOut(ApiModel):
+    event_type: str = plain("Predicted event type.")
+    probability: float = plain("Probability that it is the user's next event.")
+    entity_type: str | None = plain("Type of the entity it will probably be about.")
+    entity_id: str | None = Field(
+        description="Set if the user mostly continues with the same entity."
     )
-    last_week: int = Field(description="Of `times`, those of the last 7 days.")
 
 
-class ThresholdOut(Answer):
-    lower_bound: float
-    out_of: int
-    last_week: int
-    lift: float | None
+class EvidenceOut(ApiModel):
+    times: int = plain("Number of times the habit was observed.")
+    out_of: int = plain("Number of times it could have been observed.")
+    share: float = plain("`times` as a share of `out_of`.")
+    lower_bound: float = Field(
+        description="Lower bound of the 95 % confidence interval of `share` (Wilson 1927)."
+    )
+    lift: float | None = Field(
+        description="Minimum ratio to the share in all other cases: the lower bound divided by the "
+        "upper bound of that share. Null if there are no other cases."
+    )
+    last_week: int = Field(description="Number of `times` in the last 7 days.")
 
 
-class SuggestionOut(Answer):
-    kind: Literal["email_rule", "sequence", "dropped", "email_hours", "schedule"]
-    text: str = Field(description="One sentence; what users wrote stands in double quotes.")
-    evidence: EvidenceOut
-    threshold: ThresholdOut = Field(description="What the evidence had to reach, all of it.")
-    event_ids: list[UUID] = Field(description="Of the latest times, the latest first: 20 at most.")
+class ThresholdOut(ApiModel):
+    lower_bound: float = plain("Minimum of `evidence.lower_bound`.")
+    out_of: int = plain("Minimum of `evidence.out_of`.")
+    last_week: int = plain("Minimum of `evidence.last_week`.")
+    lift: float | None = plain("Minimum of `evidence.lift`; null if it is not required.")
 
 
-class NextActionsAnswer(Answer):
+class WorkSuggestion(ApiModel):
+    kind: Literal["email_rule", "sequence", "dropped", "email_hours", "schedule"] = plain(
+        "Kind of suggestion."
+    )
+    text: str = Field(description="One sentence; text written by users is in double quotes.")
+    evidence: EvidenceOut = plain("Observations that support the suggestion.")
+    threshold: ThresholdOut = Field(description="Minimum values that the evidence had to reach.")
+    event_ids: EvidenceIds
+
+
+class NextActionsResponse(ApiModel):
     model_config = example(
         user_email="ada@example.com",
         actions=[
@@ -102,31 +109,37 @@ class NextActionsAnswer(Answer):
         ],
     )
 
-    user_email: str
-    actions: list[NextActionOut]
+    user_email: UserEmail
+    actions: list[NextActionOut] = plain("Predicted next actions, most probable first.")
     after: list[str] = Field(
-        description="The longest series of types up to now that was seen before; an empty text is "
-        "the beginning of a session."
+        description="Event types up to now that the prediction is based on: the longest sequence "
+        "that occurred before. An empty string is the start of a session."
     )
-    samples: int = Field(description="How often something followed it.")
+    samples: int = Field(description="Number of times that sequence was followed by an event.")
     confidence: Confidence
-    source: Literal["user", "everybody", "nothing"]
-    events_read: int
-    opted_out: bool
-    suggestions: list[SuggestionOut] = Field(
-        description="What could be done with less effort, the best evidence first: 5 at most."
+    source: Literal["user", "everybody", "nothing"] = plain(
+        "Events the prediction is based on: the user's own, those of all users, or none."
+    )
+    events_read: EventsRead
+    opted_out: OptedOut
+    suggestions: list[WorkSuggestion] = Field(
+        description="Ways to save effort, best evidence first; at most 5."
     )
 
 
-class BinOut(Answer):
-    low: float
-    high: float
-    predictions: int
-    mean_probability: float | None = Field(description="Of the first choices.")
-    hit_rate: float | None = Field(description="How often the first choice came.")
+class BinOut(ApiModel):
+    low: float = Field(description="Lower bound of the probability, inclusive.")
+    high: float = Field(description="Upper bound of the probability, exclusive.")
+    predictions: int = Field(description="Number of predictions in the bin.")
+    mean_probability: float | None = Field(
+        description="Mean probability of the first choices; null without predictions."
+    )
+    hit_rate: float | None = Field(
+        description="Share of predictions whose first choice was right; null without predictions."
+    )
 
 
-class CalibrationAnswer(Answer):
+class CalibrationResponse(ApiModel):
     model_config = example(
         start=AT,
         end=AT,
@@ -148,17 +161,29 @@ class CalibrationAnswer(Answer):
         ],
     )
 
-    start: datetime
-    end: datetime
-    predictions: int = Field(description="Scored ones that were served on these days (UTC).")
-    pending: int = Field(description="Served ones whose next event hasn't come.")
-    hit_at_1: float | None = Field(description="How often the first choice came.")
-    hit_at_3: float | None = Field(description="How often one of the first three came.")
+    start: WindowStart
+    end: WindowEnd
+    predictions: int = Field(
+        description="Number of scored predictions that were served on these days (UTC)."
+    )
+    pending: int = Field(
+        description="Number of served predictions whose user has had no event since."
+    )
+    hit_at_1: float | None = Field(description="Share of predictions whose first choice was right.")
+    hit_at_3: float | None = Field(
+        description="Share of predictions with the actual event among the first three choices."
+    )
     brier: float | None = Field(
-        description="The mean of the summed squared errors over all types: 0 is best, 2 worst."
+        description="Brier score: mean over the predictions of the squared errors, summed over all "
+        "event types. 0 is best, 2 is worst."
     )
-    log_loss: float | None = Field(description="The mean of -ln of what came; 0 is best.")
+    log_loss: float | None = Field(
+        description="Log loss: mean of -ln of the probability of the actual event. 0 is best."
+    )
     calibration_error: float | None = Field(
-        description="How far `mean_probability` and `hit_rate` are apart, on the average."
+        description="Expected calibration error: mean distance between `mean_probability` and "
+        "`hit_rate`."
     )
-    bins: list[BinOut] = Field(description="By the first choice's probability, in tenths.")
+    bins: list[BinOut] = Field(
+        description="Reliability of the predictions, in ten bins by the first choice's probability."
+    )

@@ -1,6 +1,6 @@
-"""Lines of NDJSON that say what was promised to users: their opt-outs, and that they were erased.
+"""Lines of NDJSON that carry users' opt-outs and erasures.
 
-They are in a file of their own, or beside events, and `activity-events import` reads both.
+They are in a file of their own or between events; `activity-events import` reads both.
 """
 
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True)
 class ErasureLine:
-    """That somebody was erased, by a hash of their email that only the same secret can make.
+    """An erased user, identified by a keyed hash of the email address.
 
-    `secret_check` tells whether another database has that secret.
+    `secret_check` shows whether another database has the same key.
     """
 
     id: UUID
@@ -56,7 +56,7 @@ class ErasureLine:
 
 @dataclass(frozen=True, slots=True)
 class SecretLine:
-    """The secret of those hashes: with it, anybody can try whether an address was erased."""
+    """The key of those hashes. Anyone who has it can test whether an address was erased."""
 
     value: bytes
 

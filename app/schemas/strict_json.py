@@ -1,8 +1,8 @@
-"""Bytes -> JSON, and JSON -> what PostgreSQL and every reader of JSON can hold.
+"""Parse JSON, and make it storable in PostgreSQL and readable by every JSON parser.
 
-Python's parser lets through what JSON or jsonb forbid: NaN, numbers past a double, one key twice,
-`\\u0000`, half a surrogate pair. Such a value costs itself only: the parser marks it in place, and
-`repaired` replaces it and says so.
+Python's parser accepts what JSON or jsonb forbid: NaN, numbers beyond a double, duplicate keys,
+`\\u0000`, unpaired surrogates. Only the offending value is lost: the parser marks it in place, and
+`repaired` replaces and reports it.
 """
 
 import json
@@ -16,23 +16,25 @@ import orjson
 
 from app.errors import UnreadableBody
 
-INTEGER_DIGITS_MAX = 309  # of what a double can hold, and so every reader of JSON
-KEY_SHOWN_MAX_CHARS = 64  # of a key in a message, as a response must not grow with the request
+INTEGER_DIGITS_MAX = 309  # of a double, which every JSON parser can hold
+KEY_SHOWN_MAX_CHARS = 64  # of a key in a message: responses must not grow with requests
 PATH_MAX_CHARS = 200
 REPAIRS_NAMED_MAX = 20
-# Far past any setting of the depth, and well within what Python's parser can hold.
+# Far beyond any configured depth, and well within the limit of Python's parser.
 PARSED_LEVELS_MAX = 200
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# But for those that `surrogateescape` decodes bytes to.
+# Except those that `surrogateescape` decodes bytes to.
 _NUL_OR_HALF = re.compile("[\x00\ud800-\udc7f\udd00-\udfff]")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-REPLACED_TEXT = "held half a character, \\u0000 or bytes that are not UTF-8; replaced by U+FFFD"
+REPLACED_TEXT = (
+    "contained an unpaired surrogate, \\u0000 or invalid UTF-8, which was replaced with U+FFFD"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a JSON value: a stable code, its path, and a sentence."""
+    """An error in a JSON value: a stable code, the path, and a message."""
 
     code: str
     field: str
@@ -41,15 +43,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Stands in place of a value that can't be kept: NaN, a number that is too large, or a part
-    of the text that can't be read."""
+    """A placeholder for a value that cannot be stored: NaN, a number that is too large, or a part
+    of the text that is not JSON."""
 
     code: str
     message: str
 
 
 class DuplicateKeys(dict[str, Any]):
-    """An object whose text held one key twice: the last one counts.
+    """An object whose text contains a key more than once; the last value is used.
 
     `pairs` are all keys and values, in order.
     """
@@ -61,39 +63,41 @@ class DuplicateKeys(dict[str, Any]):
         seen: set[str] = set()
         twice = next(key for key, _ in self.pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         shown = stored_text(twice[:KEY_SHOWN_MAX_CHARS])
-        return f"holds the key {shown!r} more than once; the last one counts"
+        return f"contains the key {shown!r} more than once; the last value is used"
 
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What was replaced in a value: the first places, and how many more."""
+    """The replacements in a value: the first ones, and the number of others."""
 
     named: tuple[Fault, ...] = ()
     more: int = 0
 
 
 def parse_json(body: bytes) -> object:
-    """Parse the JSON value in `body`, with marks in place of what can't be kept (see `repaired`).
+    """Parse a JSON value, with marks in place of values that cannot be stored (see `repaired`).
 
     Raises:
-        UnreadableBody: not JSON at all, or not UTF-8.
+        UnreadableBody: the body is not JSON at all, or not UTF-8.
     """
     try:
         return parse_text(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UnreadableBody(
-            f"The body is not UTF-8: byte {error.start} can't be read.",
+            f"The body is not valid UTF-8 at byte {error.start}.",
             code="invalid_utf8",
             details={"position": error.start},
         ) from error
 
 
 def parse_text(text: str) -> object:
-    """As `parse_json`. Control characters within strings are taken as they are; what is nested
-    deeper than the parser can go is cut to what `repaired` replaces.
+    """Parse text like `parse_json`.
+
+    Control characters in strings are accepted. Values that are nested too deeply for the parser are
+    cut, so that `repaired` replaces them.
 
     Raises:
-        UnreadableBody: not JSON.
+        UnreadableBody: the text is not JSON.
     """
     try:
         return DECODER.decode(text)
@@ -108,7 +112,7 @@ def parse_text(text: str) -> object:
 
 
 def cut_depth(text: str) -> str:
-    """Empty all objects and lists that are nested past `PARSED_LEVELS_MAX`, in one pass."""
+    """Empty all objects and lists nested deeper than `PARSED_LEVELS_MAX`, in one pass."""
     parts: list[str] = []
     depth = start = 0
     for match in _STRING_OR_BRACKET.finditer(text):
@@ -127,7 +131,7 @@ def cut_depth(text: str) -> str:
 
 
 def dump_json(value: object) -> bytes:
-    """Compact JSON. Whole numbers past 64 bits are legal JSON, but not orjson's."""
+    """Return compact JSON. Integers beyond 64 bits are valid JSON, but orjson rejects them."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -136,7 +140,7 @@ def dump_json(value: object) -> bytes:
 
 
 def stored_text(text: str) -> str:
-    """The text with U+FFFD for each character, or part of one, that can't be stored."""
+    """Replace each character, or part of one, that cannot be stored with U+FFFD."""
     if UNSTORABLE.search(text) is None:
         return text
     text = _NUL_OR_HALF.sub("\ufffd", text)
@@ -144,8 +148,8 @@ def stored_text(text: str) -> str:
 
 
 def is_storable(value: object, depth_max: int) -> bool:
-    """Whether a value of the compiled parser is kept as it is: finite and not too deep. That parser
-    refuses everything else that `repaired` looks for."""
+    """Tell whether a value from the compiled parser can be stored: finite and not too deep. That
+    parser rejects everything else that `repaired` looks for."""
     if isinstance(value, float):
         return math.isfinite(value)
     if not isinstance(value, dict | list):
@@ -155,21 +159,21 @@ def is_storable(value: object, depth_max: int) -> bool:
 
 
 def repaired(value: object, field: str, depth_max: int) -> tuple[Any, Repairs]:
-    """A copy of `value` that can be stored, and what was replaced in it, in order.
+    """Return a storable copy of `value`, and the replacements in it, in order.
 
-    Characters that can't be stored become U+FFFD; numbers that JSON can't carry, unreadable parts,
-    and objects and lists that are nested deeper than `depth_max` become null.
+    Characters that cannot be stored become U+FFFD. Numbers outside the range of JSON, unreadable
+    parts, and objects and lists nested deeper than `depth_max` become null.
 
     Args:
-        field: the path of `value`, as the caller is told it.
+        field: path of `value` in messages to the caller.
     """
     repair = _Repair(field, depth_max)
     return repair.value(value, 0), Repairs(tuple(repair.named), repair.more)
 
 
 class _Repair:
-    """One pass over one value. A path is put together for the named places only: one for each of
-    many values below one very long key would cost the product of both."""
+    """One pass over a value. Paths are built only for the replacements that are named: building
+    one for each of many values below a very long key would cost the product of both."""
 
     def __init__(self, field: str, depth_max: int) -> None:
         self.named: list[Fault] = []
@@ -183,16 +187,16 @@ class _Repair:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, Mark):
-            self._note(value.code, f"{value.message}; null is kept")
+            self._note(value.code, f"{value.message}; stored as null")
             return None
         if isinstance(value, float) and not math.isfinite(value):
-            self._note("number_out_of_range", "is no number of JSON; null is kept")
+            self._note("number_out_of_range", "is not a valid JSON number; stored as null")
             return None
         if not isinstance(value, dict | list):
             return value
         if depth >= self._depth_max:
             levels = self._depth_max
-            self._note("too_deep", f"is nested more than {levels} levels deep; null is kept")
+            self._note("too_deep", f"is nested more than {levels} levels deep; stored as null")
             return None
         if isinstance(value, dict):
             return self._object(value, depth)
@@ -217,8 +221,8 @@ class _Repair:
         return found
 
     def _free_name(self, name: str, *taken: dict[str, Any]) -> str:
-        """The name, with a number after it where it is taken. No number is tried twice: there may
-        be as many names that are taken as there are to be made."""
+        """Return the name, with a number appended if it is taken. No number is tried twice, since
+        any number of names may be taken."""
         free = name
         while any(free in names for names in taken):
             self._numbered += 1
@@ -242,7 +246,7 @@ class _Repair:
 
 def _not_json(text: str, error: json.JSONDecodeError) -> UnreadableBody:
     return UnreadableBody(
-        f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         if text.strip()
         else "The body is empty.",
         details={"line": error.lineno, "column": error.colno},
@@ -250,7 +254,7 @@ def _not_json(text: str, error: json.JSONDecodeError) -> UnreadableBody:
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these keys and values; one that holds a key twice knows of it."""
+    """Return the object of these keys and values; duplicate keys are recorded in it."""
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
@@ -260,11 +264,11 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> Mark:
-    return Mark("not_a_number", f"is {name}, which is no number of JSON")
+    return Mark("not_a_number", f"is {name}, which is not a valid JSON number")
 
 
 def _integer(digits: str) -> object:
-    # A double that came as 1.7e308 is kept, and read back, as a whole number of so many digits.
+    # 1.7e308 is stored, and read back, as an integer with that many digits.
     if len(digits.removeprefix("-")) > INTEGER_DIGITS_MAX or not math.isfinite(float(digits)):
         return _out_of_range(f"{digits[:12]}... ({len(digits)} digits)")
     return int(digits)
@@ -276,7 +280,7 @@ def _float(digits: str) -> object:
 
 
 def _out_of_range(shown: str) -> Mark:
-    return Mark("number_out_of_range", f"is {shown}, which is no number that JSON can carry")
+    return Mark("number_out_of_range", f"is {shown}, which is outside the range of JSON numbers")
 
 
 DECODER = json.JSONDecoder(

@@ -604,12 +604,12 @@ CRM: list[Payload] = [
             "SystemModstamp": "2026-09-01T07:00:00.000+0000",
         },
         "account": {
-            "Name": "Edge Communications",
+            "Name": "EdgeMiddleware Communications",
             "Industry": "Electronics",
             "NumberOfEmployees": 1000,
         },
         "opportunity": {
-            "Name": "Edge Emergency Generator",
+            "Name": "EdgeMiddleware Emergency Generator",
             "StageName": "Closed Won",
             "Amount": 75000.0,
         },

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.db import Database
-from app.schemas import analytics as answers
-from app.schemas.analytics_about import AnalyticsAnswer
+from app.database.sessions import Database
+from app.schemas import analytics, analytics_users
+from app.schemas.analytics_response import AnalyticsResponse
 from tests.api.conftest import ADA, BOB, Clock, Json, Log, error_of, event, refused
 from tests.conftest import NOW
 
@@ -28,17 +28,17 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "/heatmap": {},
     "/sessions": {},
 }
-MODELS: dict[str, type[AnalyticsAnswer]] = {
-    "": answers.SummaryAnswer,
-    "/timeseries": answers.TimeseriesAnswer,
-    "/top": answers.TopAnswer,
-    "/active-users": answers.ActiveUsersAnswer,
-    "/retention": answers.RetentionAnswer,
-    "/funnel": answers.FunnelAnswer,
-    "/paths": answers.PathsAnswer,
-    "/durations": answers.DurationsAnswer,
-    "/heatmap": answers.HeatmapAnswer,
-    "/sessions": answers.SessionsAnswer,
+MODELS: dict[str, type[AnalyticsResponse]] = {
+    "": analytics.SummaryResponse,
+    "/timeseries": analytics.TimeseriesResponse,
+    "/top": analytics.TopResponse,
+    "/active-users": analytics_users.ActiveUsersResponse,
+    "/retention": analytics_users.RetentionResponse,
+    "/funnel": analytics_users.FunnelResponse,
+    "/paths": analytics_users.PathsResponse,
+    "/durations": analytics.DurationsResponse,
+    "/heatmap": analytics.HeatmapResponse,
+    "/sessions": analytics_users.SessionsResponse,
 }
 every_question = pytest.mark.parametrize("path", QUESTIONS)
 every_table = pytest.mark.parametrize("path", list(QUESTIONS)[1:])

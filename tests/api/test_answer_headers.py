@@ -15,7 +15,9 @@ from tests.api.test_head import PATHS as NEEDED
 pytestmark = pytest.mark.fault("S20")
 
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PAGES = {"/dashboard", "/dashboard/{path}", "/demo", "/demo/{path}", "/docs"}
+PAGES = {"/dashboard", "/dashboard/{path}", "/demo", "/demo/{path}", "/docs", "/docs/api"}
+# With their forms and pages below.
+LEFT_OUT = ("/dashboard", "/dashboard/trends", "/demo", "/docs", "/docs/", "/docs/api")
 # Not made of anybody's data, and kept for long.
 FILES = {"/tracker.js"}
 FORMATS = ("", "json", "csv", "ndjson", "parquet", "text", "nothing")
@@ -118,14 +120,14 @@ async def test_pages_that_are_left_out(settings: Settings, left: str) -> None:
     async with app.router.lifespan_context(app), client_of(app) as client:
         found = {
             path: (await client.get(f"http://localhost{path}")).status_code
-            for path in ("/dashboard", "/dashboard/trends", "/demo", "/docs", "/openapi.json")
+            for path in (*LEFT_OUT, "/openapi.json")
         }
         root = await client.get("http://localhost/")
         assert (await client.get("/")).status_code == 200
         gone = await client.get("http://localhost/docs/static/swagger-ui.css")
     assert {path for path, status in found.items() if status == 200} == {
         "dashboard": {"/dashboard", "/dashboard/trends"},
-        "docs": {"/docs", "/openapi.json"},
+        "docs": {"/docs", "/docs/", "/docs/api", "/openapi.json"},
         "demo": {"/demo"},
         "none": set(),
     }[left]

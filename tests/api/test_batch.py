@@ -80,7 +80,7 @@ async def test_the_whole_answer(client: httpx.AsyncClient) -> None:
                     {
                         "code": "naive_timestamp",
                         "field": "event_timestamp",
-                        "message": "has no offset; taken as UTC",
+                        "message": "has no UTC offset; interpreted as UTC",
                     }
                 ],
             },
@@ -324,7 +324,7 @@ async def test_one_user_of_many_is_never_another(client: httpx.AsyncClient, log:
         (
             "/log",
             {"user_email": ADA, "events": [event()]},
-            "The body is a batch: POST it to /api/events/log/batch.",
+            "The body is a batch. Send it to POST /api/events/log/batch.",
         ),
     ],
 )
@@ -345,5 +345,5 @@ async def test_the_events_of_two_lists_are_all_kept(client: httpx.AsyncClient) -
     answer = response.json()
     assert answer["accepted"] == 2
     assert [warning["message"] for warning in answer["warnings"]] == [
-        "holds the key 'events' more than once; the events of all lists are kept"
+        "contains the key 'events' more than once; the events of all lists are used"
     ]

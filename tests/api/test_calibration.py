@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.db import Database
-from app.insights.calibration import score_all
-from app.models_insights import PredictionScore, ServedPrediction
+from app.database.sessions import Database
+from app.insights.prediction.calibration import score_all
+from app.models import PredictionScore, ServedPrediction
 from tests.api.conftest import ADA, BOB, Clock, Json, Log, error_of, event
 from tests.conftest import NOW
 

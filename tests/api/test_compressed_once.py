@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.routers import built
+from app.routers import static_files
 
 PATHS = ("/openapi.json", "/docs/static/swagger-ui-bundle.js", "/docs/static/swagger-ui.css")
 
@@ -18,10 +18,10 @@ async def test_it_is_compressed_once(app: FastAPI, path: str) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         plain = await client.get(path, headers={"Accept-Encoding": "identity"})
         first = await client.get(path)
-        before = built._gzip.cache_info()
+        before = static_files._gzip.cache_info()
         again = [await client.get(path) for _ in range(5)]
         head = await client.head(path)
-    after = built._gzip.cache_info()
+    after = static_files._gzip.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 6)
     assert plain.status_code == first.status_code == head.status_code == 200
     assert "content-encoding" not in plain.headers

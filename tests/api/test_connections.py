@@ -21,9 +21,9 @@ import pytest
 import uvicorn
 
 from app.auth.addresses import address_of
-from app.connection import connections
-from app.connection_limits import ConnectionLimits
 from app.main import create_app
+from app.server.connection_limits import ConnectionLimits
+from app.server.http_protocol import connections
 from app.settings import Settings
 from tests.conftest import LiveServer, fresh_database, running_service
 

@@ -6,11 +6,32 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from app.schemas import analytics, answers, generate, insights, next_actions, success
+from app.schemas import (
+    analytics,
+    analytics_users,
+    generate,
+    health,
+    insights,
+    next_actions,
+    privacy,
+    responses,
+    success,
+)
 from tests.api.conftest import Json
 
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+")
 METHODS = {"get", "post", "put", "patch", "delete"}
+MODULES = (
+    analytics,
+    analytics_users,
+    generate,
+    health,
+    insights,
+    next_actions,
+    privacy,
+    responses,
+    success,
+)
 
 
 class Links(HTMLParser):
@@ -25,7 +46,7 @@ class Links(HTMLParser):
 
 
 async def test_the_page_needs_no_other_host(client: httpx.AsyncClient) -> None:
-    page = await client.get("http://localhost/docs")
+    page = await client.get("http://localhost/docs/api")
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert ADDRESS.findall(page.text) == []
@@ -33,7 +54,7 @@ async def test_the_page_needs_no_other_host(client: httpx.AsyncClient) -> None:
     links.feed(page.text)
     assert {urlsplit(link).path.rsplit(".")[-1] for link in links.found} == {"js", "css", "png"}
     for link in links.found:
-        file = await client.get(urljoin("http://localhost/docs", link))
+        file = await client.get(urljoin("http://localhost/docs/api", link))
         assert file.status_code == 200
         assert len(file.content) > 100
     assert "/openapi.json" in page.text
@@ -112,8 +133,7 @@ async def test_every_answer_has_an_example_that_is_one(client: httpx.AsyncClient
                     if media_type == "application/json":
                         name = content["schema"]["$ref"].rsplit("/", 1)[1]
                         assert document["components"]["schemas"][name]["examples"]
-                        modules = (analytics, answers, generate, insights, next_actions, success)
-                        model = next(vars(each)[name] for each in modules if name in vars(each))
+                        model = next(vars(each)[name] for each in MODULES if name in vars(each))
                         (example,) = model.model_config["json_schema_extra"]["examples"]
                         fields = model.model_validate(example).model_dump(mode="json")
                         assert fields.keys() == example.keys(), name
@@ -142,3 +162,16 @@ async def test_errors_of_the_framework_have_the_one_shape(client: httpx.AsyncCli
     response = await client.get("/log")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert response.json()["error"]["code"] == "method_not_allowed"
+
+
+async def test_errors_of_validation_say_what_was_expected(client: httpx.AsyncClient) -> None:
+    parameters = "limit=0&days=3661&order=up&compare=maybe&tz=" + "a" * 65
+    response = await client.get(f"/?{parameters}")
+    assert response.status_code == 422
+    assert response.json()["error"]["details"]["fields"] == [
+        {"field": "days", "message": "must be at most 3660 (got 3661)"},
+        {"field": "tz", "message": "must have at most 64 characters"},
+        {"field": "limit", "message": "must be at least 1 (got 0)"},
+        {"field": "order", "message": "must be 'asc' or 'desc'"},
+        {"field": "compare", "message": "is not a parameter of this route"},
+    ]

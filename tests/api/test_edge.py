@@ -14,7 +14,7 @@ import pytest
 
 from app.auth.keys import create_key
 from app.auth.principal import Scope
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest
 from app.main import create_app
 from app.settings import Settings

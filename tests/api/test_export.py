@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pyarrow import parquet
 
-from app.deps import Service
+from app.dependencies import Service
 from tests.api.conftest import ADA, BOB, Json, Log, error_of, event, events_at, refused, stored
 from tests.conftest import LiveServer
 

@@ -124,17 +124,21 @@ HUGE = {**GOOD, "yesterday": [{"text": "So much. " * 100_000, "cites": [1]}] * 5
 MANY = {**GOOD, "yesterday": GOOD["yesterday"] * 5_000}
 UNCITED = {**GOOD, "yesterday": [{"text": "Trust me.", "cites": []}], "today": []}
 ELSEWHERE = {**UNCITED, "yesterday": [{"text": "Bob did it.", "cites": [999]}]}
-NOT_HELD = "the model's answer did not hold"
-UNREACHED = "the provider could not be reached, or understood"
+NOT_HELD = "the model's response was not supported by the log"
+UNREACHED = "the provider could not be reached, or its response not understood"
 
 
 @pytest.mark.parametrize(
     ("reply", "note", "times"),
     [
-        (Reply(500, b'{"error": {"message": "oh"}}'), "the provider answered 500", 2),
-        (Reply(503, b"<html>"), "the provider answered 503", 2),
-        (Reply(429, b"{}", (("retry-after", "0"),)), "the provider answered 429", 2),
-        (Reply(401, b'{"error": {"message": "bad key"}}'), "the provider answered 401", 1),
+        (Reply(500, b'{"error": {"message": "oh"}}'), "the provider responded with status 500", 2),
+        (Reply(503, b"<html>"), "the provider responded with status 503", 2),
+        (Reply(429, b"{}", (("retry-after", "0"),)), "the provider responded with status 429", 2),
+        (
+            Reply(401, b'{"error": {"message": "bad key"}}'),
+            "the provider responded with status 401",
+            1,
+        ),
         (Reply(200, b"<html>not JSON"), UNREACHED, None),
         (Reply(200, b""), UNREACHED, None),
         (Reply(200, b"[]"), None, None),

@@ -23,7 +23,7 @@ PATHS = {
     "/api/privacy/opt-out": f"/api/privacy/opt-out?user_email={ADA}",
 }
 OF_ONE_USER = ("/api/insights/", "/api/generate/")
-# Said of each answer anew.
+# Claim of each answer anew.
 OWN = {"x-request-id", "content-disposition", "content-length", "etag"}
 
 

@@ -8,8 +8,9 @@ import asyncpg
 import httpx
 import pytest
 
+from app.database.migrations import head_revision
 from app.main import create_app
-from app.migrate import head_revision
+from app.observability.build_info import commit
 from app.settings import Settings
 from tests.api.conftest import Clock, Json, Log, client_of, error_of, event
 from tests.conftest import LiveServer, fresh_database
@@ -31,6 +32,8 @@ async def test_up_and_ready(client: httpx.AsyncClient) -> None:
             "retention": {"last_success_at": None, "oldest_event_at": None, "overdue": False},
             "unfinished": {"erasures": 0, "opt_outs": 0, "oldest_erasure_at": None},
             "replica": None,
+            "version": "0.2.0",
+            "commit": commit(),
         },
     )
 

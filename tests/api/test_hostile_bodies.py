@@ -307,7 +307,7 @@ def test_a_context_that_would_be_stored_too_often_is_left_out(live_client: httpx
     (warning,) = answer["warnings"]
     assert (warning["code"], warning["field"]) == ("event_too_large", "context_snapshot")
     assert warning["message"] == (
-        "1000 events would hold 15008 bytes each; a body may have 5242880 bytes; left out"
+        "1000 events would have 15008 bytes each; a body can have at most 5242880 bytes; ignored"
     )
 
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
 from tests.api.conftest import ADA, BOB, Clock, Json, event
 from tests.conftest import NOW
 from tests.faults.conftest import execute

@@ -8,13 +8,13 @@ import asyncpg
 import httpx
 import pytest
 
-from app.access_at_start import access_notice
 from app.auth.keys import create_key, return_to_local_mode, revoke_key
 from app.auth.principal import Scope
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest
 from app.main import create_app
-from app.serve import require_settings
+from app.server.serve import require_settings
+from app.server.startup_access import access_notice
 from app.settings import Settings
 from tests.api.conftest import ADA, error_of, event
 from tests.api.credentials import bearer
@@ -193,7 +193,7 @@ async def test_local_mode_does_not_come_back_with_an_empty_table_of_keys(
 @pytest.mark.fault("S16")
 async def test_the_way_back_is_on_purpose(settings: Settings, database: Database) -> None:
     key, _ = await create_key(database, "ci", [Scope.READ], NOW)
-    with pytest.raises(InvalidRequest, match="revoke them first"):
+    with pytest.raises(InvalidRequest, match="Revoke them first"):
         await return_to_local_mode(database, NOW)
     await revoke_key(database, key.prefix, NOW)
     async with service(settings) as client:
@@ -209,11 +209,12 @@ async def test_an_environment_that_is_lost_opens_nothing(
 ) -> None:
     """`serve` checks this at its start, with keys and then without."""
     assert settings.database_url is not None
-    assert "local mode: no keys." in await access_notice(settings, settings.database_url)
+    notice = await access_notice(settings, settings.database_url)
+    assert "local mode: everyone on this machine has full access without a key;" in notice
     named = Settings(database_url=settings.database_url, write_keys="w" * 32)
     await require_settings(named, settings.database_url)
     notice = await access_notice(named, settings.database_url)
-    assert notice == "keys or user tokens, of the environment"
+    assert notice == "keys or user tokens from the environment"
     assert (await access_notice(settings, settings.database_url)).startswith("keys (")
     async with service(settings) as client:
         assert await ask(client) == 401
@@ -230,4 +231,5 @@ async def test_local_mode_can_be_off(settings: Settings, database: Database) -> 
 
 @pytest.mark.fault("S9", "newcomer-63")
 def test_the_banner_says_that_there_are_no_keys(live: LiveServer) -> None:
-    assert "Access     local mode: no keys." in live.greeting
+    access = "local mode: everyone on this machine has full access without a key;"
+    assert f"Access     {access}" in live.greeting

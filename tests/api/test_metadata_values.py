@@ -149,7 +149,7 @@ async def test_a_key_that_no_event_has_says_so(client: httpx.AsyncClient, log: L
     for key in nowhere:
         body = await top(client, key)
         assert (body["rows"], body["total_events"]) == ([], 0)
-        assert body["note"] == f"No event of this window and filter has {key} in its metadata."
+        assert body["note"] == f"No event in this window and filter has {key} in its metadata."
     response = await client.get("/analytics/top", params={"by": "event_type"})
     assert response.json()["note"] is None
     for params, field in (

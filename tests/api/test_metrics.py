@@ -12,12 +12,12 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.duties import Duties
+from app.background.tasks import BackgroundTasks
 from app.main import create_app
+from app.observability.database_errors import kind_of
+from app.observability.metrics import ERROR_KINDS, count_events
 from app.privacy.retention import DUTY
 from app.settings import Settings
-from app.watch.database_errors import kind_of
-from app.watch.metrics import ERROR_KINDS, count_events
 from tests.api.conftest import ADA, NO_DATABASE_URL, Clock, Log, client_of, event
 from tests.api.credentials import METRICS_KEY, READ_KEY, bearer
 from tests.conftest import NOW, ROOT
@@ -168,13 +168,13 @@ async def test_the_state_of_duties_and_retention(
 ) -> None:
     await log(event(event_timestamp="2026-11-19T12:00:00Z"))
     service = app.state.service
-    await Duties(service.database, service.settings, lambda: clock.now).look()
+    await BackgroundTasks(service.database, service.settings, lambda: clock.now).look()
     found = await scrape(client)
     at = NOW.timestamp()
-    for duty in ("partitions", "unfinished", DUTY, "arrivals", "summaries", "predictions"):
+    for task in ("partitions", "unfinished", DUTY, "arrivals", "summaries", "predictions"):
         name = "activity_duty_last_success_timestamp_seconds"
-        assert value(found, name, duty=duty) == at, duty
-        assert value(found, "activity_duty_failures_total", duty=duty) == 0
+        assert value(found, name, duty=task) == at, task
+        assert value(found, "activity_duty_failures_total", duty=task) == 0
     oldest = (NOW - timedelta(days=1)).timestamp()
     assert value(found, "activity_oldest_event_timestamp_seconds") == oldest
     assert value(found, "activity_retention_overdue") == 0
@@ -245,10 +245,10 @@ def test_several_processes_answer_as_one() -> None:
     """Two are forked and count; a third takes the place of the first."""
     script = """
 import os
-from app.watch.shared import FOLDER, count_as, forget, shared_metrics
+from app.observability.shared_metrics import FOLDER, count_as, forget, shared_metrics
 
 with shared_metrics():
-    from app.watch.metrics import QUEUE_EVENTS, count_events, exposition
+    from app.observability.metrics import QUEUE_EVENTS, count_events, exposition
 
     def work(place, events, waiting):
         if os.fork() == 0:

@@ -350,5 +350,5 @@ async def test_a_cursor_of_before_batches_had_an_order_is_refused(
     response = await client.get("/", params={"cursor": old})
     assert response.status_code == 422
     assert response.json()["error"]["message"] == (
-        "cursor: give next_cursor of the page before, unchanged."
+        "cursor: set next_cursor of the previous page, unchanged."
     )

@@ -8,14 +8,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount
 
-from app.routers import built, pages
+from app.routers import pages, static_files
 
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: FastAPI) -> Path:
     """Where the build would put its files: empty yet."""
     monkeypatch.setattr(pages, "WEB", tmp_path)
-    built._content.cache_clear()
+    static_files._content.cache_clear()
     for route in app.routes:
         if isinstance(route, Mount) and route.path == "/assets":
             assert isinstance(route.app, pages.Assets)

@@ -11,8 +11,8 @@ from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import Entry
 from app.ingest.import_prepare import prepare_entry
 from app.ingest.rows import EventRow
+from app.observability.metrics import REGISTRY
 from app.settings import Settings
-from app.watch.metrics import REGISTRY
 from tests.api.conftest import ADA, BOB, Log, event, stored
 from tests.conftest import NOW
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import httpx
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.verify_rollups import verify_rollups
 from app.settings import Settings
-from app.verify_rollups import verify_rollups
 from tests.api.conftest import ADA, BOB, HOUR_AGO, Clock, Json, Log, event
 
 OPT_OUT = "http://localhost/api/privacy/opt-out"

@@ -14,11 +14,11 @@ from starlette.responses import Response
 
 from app.auth.keys import create_key
 from app.auth.principal import Scope
-from app.database_url.parse import parse_database_url
-from app.db import Database
+from app.database.sessions import Database
+from app.database.url.parse import parse_database_url
 from app.main import create_app
+from app.observability.logs import LOGGER, JsonFormatter
 from app.settings import Settings
-from app.watch.logs import LOGGER, JsonFormatter
 from tests.api.conftest import ADA, NO_DATABASE_URL, Json, client_of, event
 from tests.api.credentials import bearer, token
 from tests.conftest import NOW, truncate

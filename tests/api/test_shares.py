@@ -20,7 +20,7 @@ from app.auth import admission
 from app.auth.key_ring import KeyRing
 from app.auth.keys import create_key, revoke_key
 from app.auth.principal import Scope
-from app.deps import Service
+from app.dependencies import Service
 from app.main import create_app
 from app.routers import responses
 from app.settings import Settings

@@ -12,8 +12,8 @@ import asyncpg
 import httpx
 import pytest
 
-from app.db import Database
-from app.ingest.arrivals import forget_arrivals
+from app.database.sessions import Database
+from app.ingest.outbox import forget_arrivals
 from app.settings import Settings
 from tests.api.conftest import Json, event
 from tests.conftest import LiveServer, fresh_database, running_service

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from app.read.success import quantile
+from app.observability.success_metrics import quantile
 from tests.api.conftest import ADA, BOB, Clock, Json, Log, event, refused
 
 URL = "http://localhost/api/admin/success-metrics"

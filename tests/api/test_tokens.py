@@ -14,11 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
-from app.access_at_start import access_notice
 from app.auth import jwks as jwks_module
 from app.auth.jwks import Jwks
 from app.auth.tokens import Tokens
 from app.errors import ServeError, Unauthorized, Unavailable
+from app.server.startup_access import access_notice
 from app.settings import Settings
 from tests.api.credentials import ADA, EC_KEY, RSA_KEY, claims, token, write_jwks
 
@@ -223,8 +223,8 @@ async def test_a_redirect_is_followed_to_https_alone(
 ) -> None:
     port = issuer.server.server_port
     for place, why in (
-        (f"http://127.0.0.1:{port}/other.json", "another place than an https URL"),
-        ("file:///etc/passwd", "another place than an https URL"),
+        (f"http://127.0.0.1:{port}/other.json", "a URL that is not https"),
+        ("file:///etc/passwd", "a URL that is not https"),
         # There is no TLS at this port: it is where it went.
         (f"https://127.0.0.1:{port}/jwks.json", "can't be read: ConnectError"),
         ("https://[", "can't be read: "),
@@ -300,7 +300,7 @@ async def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path) 
     empty = tmp_path / "empty.json"
     empty.write_text("{}")
     for path, why in (
-        (tmp_path / "none.json", "there is no such file"),
+        (tmp_path / "none.json", "the file does not exist"),
         (tmp_path, "it is not a file"),
         (pipe, "it is not a file"),
         (empty, "it holds no usable keys"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.routers import built, tracker
+from app.routers import static_files, tracker
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ob
     """Puts a script where the build would."""
     path = tmp_path / "tracker.js"
     monkeypatch.setattr(tracker, "SCRIPT", path)
-    built._content.cache_clear()
+    static_files._content.cache_clear()
     return path.write_text
 
 

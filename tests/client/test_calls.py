@@ -25,7 +25,7 @@ from app.client import (
     NoAnswer,
     make_event,
 )
-from app.uuid7 import time_of_uuid7
+from app.formats.uuid7 import time_of_uuid7
 from tests.client.conftest import Connect, Scripted, Service, gate
 from tests.conftest import LiveServer, fresh_database, running_service
 
@@ -139,7 +139,8 @@ async def test_a_batch_has_a_verdict_for_each(
         ("accepted", None),
         ("rejected", "missing_field"),
     ]
-    assert verdicts[2].message == "the event can't be JSON: object is no JSON"
+    message = "the event can't be encoded as JSON: object can't be encoded as JSON"
+    assert verdicts[2].message == message
     # Half a character is replaced by the service, which says so (A3).
     assert [(each.code, each.field) for each in verdicts[4].warnings] == [
         ("replaced_text", "metadata.x")
@@ -327,4 +328,4 @@ def test_it_is_light() -> None:
     assert HEAVY & set(loaded) == set()
     script = "import sys, app.client; print(*(n for n in sys.modules if n.startswith('app.')))"
     own = subprocess.check_output([sys.executable, "-c", script], text=True).split()
-    assert [name for name in own if not name.startswith(("app.client", "app.uuid7"))] == []
+    assert [name for name in own if not name.startswith(("app.client", "app.formats"))] == []

@@ -82,13 +82,13 @@ async def test_who_repeats_the_key_is_not_repeated(
         with pytest.raises(ActivityError) as raised:
             await client("recent")
     assert "Bad request" in str(raised.value)
-    assert "again in" in caplog.text
+    assert "retrying in" in caplog.text
     assert "planted" not in str(raised.value) + caplog.text + repr(client.client)
 
 
 def test_what_http_refuses_to_send_is_not_quoted() -> None:
     error = httpx.LocalProtocolError(f"Illegal header value b'Bearer {KEY}\\n'")
-    assert reason_of(error) == "LocalProtocolError: HTTP can't carry this request"
+    assert reason_of(error) == "LocalProtocolError: it can't be sent over HTTP"
     assert "refused" in reason_of(httpx.ConnectError("Connection refused"))
     assert issubclass(NoAnswer, ActivityError)
 

@@ -12,12 +12,12 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
-from app.db_writer import write_transaction
+from app.database.sessions import Database
+from app.database.transaction import write_transaction
 from app.ingest.group import write_group
 from app.ingest.insert import insert_new_events
 from app.ingest.rows import EventRow, TimeBasis
-from app.ingest.users import KnownUsers, Users
+from app.ingest.users import UserCache, Users
 from app.settings import Settings
 from tests.conftest import NOW, add_partitions, fresh_database, truncate
 
@@ -101,7 +101,7 @@ async def writing(database: Database) -> AsyncIterator[asyncpg.Connection]:
 async def find_users(connection: asyncpg.Connection, emails: Iterable[str]) -> Users:
     """The users of these emails, by one who remembers nobody."""
     rows = [row(1, user=email) for email in emails]
-    users, _ = await KnownUsers(Settings()).resolve(connection, rows)
+    users, _ = await UserCache(Settings()).resolve(connection, rows)
     return users
 
 
@@ -116,9 +116,7 @@ async def store(database: Database, *rows: EventRow) -> None:
     """Events that are new, with their share of the totals."""
     connection = await database.connect_writer()
     try:
-        assert await write_group(connection, [rows], KnownUsers(Settings()), expect_new=True) == [
-            {}
-        ]
+        assert await write_group(connection, [rows], UserCache(Settings()), expect_new=True) == [{}]
     finally:
         await connection.close()
 

@@ -14,13 +14,13 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from app.db import Database
-from app.db_engines import create_engine
+from app.database.engine import create_engine
+from app.database.partitions import ensure_partitions
+from app.database.sessions import Database
+from app.database.verify_rollups import COUNT_ALL
 from app.ingest.insert import COPY_COLUMNS
 from app.ingest.summaries import sum_up_days
-from app.privacy.partitions import ensure_partitions
 from app.settings import Settings
-from app.verify_rollups import COUNT_ALL
 from tests.conftest import NOW
 
 EVENTS = 100_000

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.analytics.active_users import ActiveUsers, active_users
+from app.analytics.retention import Retention, retention
+from app.database.sessions import Database
 from app.errors import InvalidRequest
-from app.read.analytics.active_users import ActiveUsers, active_users
-from app.read.analytics.retention import Retention, retention
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.db.conftest import ADA, BOB, row, store, utc

@@ -3,11 +3,11 @@
 import asyncio
 from uuid import UUID
 
-from app.db import Database
+from app.database.sessions import Database
 from app.ingest.group import write_group
-from app.ingest.users import KnownUsers
-from app.read.arrivals import arrivals, present
+from app.ingest.users import UserCache
 from app.settings import Settings
+from app.stream.outbox_reader import arrivals, present
 from tests.db.conftest import GIVE_UP_SECONDS, row
 
 WRITERS = 6
@@ -16,7 +16,7 @@ EACH = 40
 
 async def test_whoever_listens_misses_nothing(database: Database) -> None:
     """It asks again and again, also in the moment in which a transaction commits."""
-    known = KnownUsers(Settings())
+    known = UserCache(Settings())
     users = [f"user{number}@example.com" for number in range(8)]
     first = await database.connect_writer()
     rows = [row(number, user=user) for number, user in enumerate(users, 10**6)]

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest
-from app.privacy import cleanup as module
-from app.privacy.cleanup import Cleaned, clean_up, cutoff
+from app.privacy import delete_events as module
+from app.privacy.delete_events import Cleaned, clean_up, cutoff
 from tests.conftest import NOW
 from tests.db.conftest import ADA, BOB, row, scalar, store, utc
 

@@ -14,13 +14,13 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from app.database_url.parse import parse_database_url
-from app.db import Database, ReadSession
-from app.db_errors import CommitUnknown, sqlstate_of
-from app.db_writer import write_transaction
+from app.database.errors import CommitUnknown, sqlstate_of
+from app.database.sessions import Database, ReadSession
+from app.database.transaction import write_transaction
+from app.database.url.parse import parse_database_url
 from app.errors import DatabaseUnavailable
 from app.ingest.accept import accept_batch
-from app.ingest.verdict import BatchResult
+from app.ingest.results import BatchResult
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
 from tests.conftest import NOW, add_partitions, fresh_database
@@ -87,7 +87,7 @@ async def one_of_each(database: Database) -> None:
     assert await scalar(database, "SELECT 1") == 1
     async with database.transaction() as session:
         await session.execute(ONE)
-    async with database.noting() as session:
+    async with database.autocommit() as session:
         await session.execute(ONE)
     await database.check_writable()
 

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
-from app.db_errors import is_elsewhere, is_lost, sqlstate_of
+from app.database.errors import is_elsewhere, is_lost, sqlstate_of
+from app.database.sessions import Database
 from app.errors import (
     ActivityError,
     DatabaseUnavailable,

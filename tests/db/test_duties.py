@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.db import Database
-from app.duties import DUTIES, RETRY_AFTER, Duties, Duty
+from app.background.tasks import BACKGROUND_TASKS, RETRY_AFTER, BackgroundTask, BackgroundTasks
+from app.database.sessions import Database
 from app.privacy.retention import DUTY
 from app.settings import Settings
 from tests.conftest import NOW
@@ -30,17 +30,17 @@ class Done:
         if self.failure is not None:
             raise self.failure
 
-    def duties(self, database: Database, *more: Duty) -> Duties:
-        mine = Duty("mine", HOUR, self.run)
-        return Duties(database, Settings(), lambda: self.now, (mine, *more))
+    def tasks(self, database: Database, *more: BackgroundTask) -> BackgroundTasks:
+        mine = BackgroundTask("mine", HOUR, self.run)
+        return BackgroundTasks(database, Settings(), lambda: self.now, (mine, *more))
 
 
 async def test_it_is_done_when_it_is_due(database: Database) -> None:
     done = Done()
-    duties = done.duties(database)
+    tasks = done.tasks(database)
     for minutes, times in ((0, 1), (1, 1), (59, 1), (60, 2), (61, 2), (121, 3)):
         done.now = NOW + timedelta(minutes=minutes)
-        await duties.look()
+        await tasks.look()
         assert done.times == times, minutes
     assert await scalar(database, "SELECT last_success_at FROM duty") == done.now
 
@@ -55,8 +55,8 @@ async def test_of_several_processes_one_does_it(database: Database) -> None:
         begun.set()
         await may_end.wait()
 
-    duty = Duty("slow", HOUR, slow)
-    first, second = (Duties(database, Settings(), lambda: NOW, (duty,)) for _ in range(2))
+    task = BackgroundTask("slow", HOUR, slow)
+    first, second = (BackgroundTasks(database, Settings(), lambda: NOW, (task,)) for _ in range(2))
     looking = asyncio.create_task(first.look())
     await begun.wait()
     await second.look()  # at once: it does not wait for the first
@@ -70,15 +70,15 @@ async def test_what_fails_is_tried_again_later_and_holds_up_no_other(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, other = Done(RuntimeError(f"of {ADA}")), Done()
-    duties = broken.duties(database, Duty("other", HOUR, other.run))
+    tasks = broken.tasks(database, BackgroundTask("other", HOUR, other.run))
     with caplog.at_level(logging.WARNING, "activity_events"):
-        await duties.look()
-        await duties.look()
+        await tasks.look()
+        await tasks.look()
     assert (broken.times, other.times) == (1, 1)
-    assert [record.getMessage() for record in caplog.records] == ["duty mine failed: RuntimeError"]
+    assert [record.getMessage() for record in caplog.records] == ["task mine failed: RuntimeError"]
     broken.failure = None
     broken.now = other.now = NOW + RETRY_AFTER
-    await duties.look()
+    await tasks.look()
     assert broken.times == 2
     # The lock was given back, and the success written down.
     assert await scalar(database, "SELECT count(*) FROM duty") == 2
@@ -86,7 +86,7 @@ async def test_what_fails_is_tried_again_later_and_holds_up_no_other(
 
 
 async def test_the_service_keeps_its_own(database: Database) -> None:
-    assert [duty.name for duty in DUTIES] == [
+    assert [task.name for task in BACKGROUND_TASKS] == [
         "partitions",
         "unfinished",
         DUTY,
@@ -96,6 +96,6 @@ async def test_the_service_keeps_its_own(database: Database) -> None:
     ]
     await store(database, row(1, at="2026-11-20 09:00"))
     settings = Settings(retention_days=365)
-    await Duties(database, settings, lambda: NOW).look()
+    await BackgroundTasks(database, settings, lambda: NOW).look()
     assert await scalar(database, "SELECT count(*) FROM duty") == 6
     assert await scalar(database, "SELECT count(*) FROM activity_event") == 1

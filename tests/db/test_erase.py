@@ -9,11 +9,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.verify import verify
+from app.database.verify_rollups import verify_rollups
 from app.errors import ServeError, Unavailable
 from app.ingest.group import write_group
-from app.ingest.users import KnownUsers
-from app.ingest.verdict import Outcome
+from app.ingest.results import WriteOutcome
+from app.ingest.users import UserCache
 from app.privacy.erase import (
     begin_erasure,
     erase_user,
@@ -22,8 +24,6 @@ from app.privacy.erase import (
 )
 from app.privacy.erasure_secret import require_erasure_secret
 from app.settings import Settings
-from app.verify import verify
-from app.verify_rollups import verify_rollups
 from tests.conftest import NOW
 from tests.db.conftest import ADA, BOB, row, scalar, store
 
@@ -57,7 +57,7 @@ async def test_a_receipt_is_of_all_erasures_that_were_cut_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut off twice, with activity after each; the third time it is finished."""
-    monkeypatch.setattr("app.privacy.persons.WRITERS_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("app.privacy.user_locks.WRITERS_WAIT_SECONDS", 0.1)
     await store(database, row(1), row(2), row(9, user=BOB))
     async with somebody_writes(database):
         with pytest.raises(Unavailable):
@@ -67,7 +67,7 @@ async def test_a_receipt_is_of_all_erasures_that_were_cut_off(
             await erase_user(database, SETTINGS, ADA, NOW + timedelta(hours=2))
         unfinished = await find_unfinished(database)
         assert (unfinished.erasures, unfinished.oldest_erasure_at) == (2, NOW)
-        assert await faults(database) == ["2 unfinished, the oldest of 2026-11-20 12:00 UTC"]
+        assert await faults(database) == ["2 unfinished, the oldest since 2026-11-20 12:00 UTC"]
     await store(database, row(4, at="2026-11-20 16:00"), row(5, at="2026-11-20 17:00"))
     receipt = await erase_user(database, SETTINGS, ADA, NOW + timedelta(hours=6))
     assert receipt.deleted["activity_event"] == 5
@@ -124,9 +124,9 @@ def with_secret(secret: str | None) -> Settings:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("one" * 11, "two" * 11, "is not the one"),
+        ("one" * 11, "two" * 11, "differs from the erasure secret"),
         ("one" * 11, None, "is not set"),
-        (None, "one" * 11, "was set after"),
+        (None, "one" * 11, "is set, but"),
         ("one" * 11, "one" * 11, None),
         (None, None, None),
     ],
@@ -152,7 +152,7 @@ async def test_a_changed_secret_is_refused(
     with pytest.raises(ServeError, match=f"ACTIVITY_ERASURE_SECRET {message}"):
         await require_erasure_secret(database, with_secret(after))
     if has_fingerprint:
-        with pytest.raises(Unavailable, match="ACTIVITY_ERASURE_SECRET is not the one"):
+        with pytest.raises(Unavailable, match="ACTIVITY_ERASURE_SECRET differs from"):
             await erase_user(database, with_secret(after), BOB, NOW)
 
 
@@ -199,14 +199,14 @@ async def test_ingest_with_another_secret_refuses(database: Database) -> None:
     """Both processes started before anybody was erased."""
     mine, other = with_secret(None), with_secret("two" * 11)
     connection = await database.connect_writer()
-    known = KnownUsers(mine)
+    known = UserCache(mine)
     assert await write_group(connection, [[row(1)]], known, expect_new=True) == [{}]
     await erase_user(database, other, ADA, NOW)
     known.forget([ADA])
-    with pytest.raises(Unavailable, match="ACTIVITY_ERASURE_SECRET is not the one"):
+    with pytest.raises(Unavailable, match="ACTIVITY_ERASURE_SECRET differs from"):
         await write_group(connection, [[row(1)]], known, expect_new=True)
-    right = KnownUsers(other)
+    right = UserCache(other)
     assert await write_group(connection, [[row(1)]], right, expect_new=True) == [
-        {1: Outcome.ERASED}
+        {1: WriteOutcome.ERASED}
     ]
     await connection.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from app.db import Database, ReadSession
+from app.database.sessions import Database, ReadSession
 from app.errors import BadCursor
 from app.read.cursor import Order
 from app.read.events import EventPage, list_events

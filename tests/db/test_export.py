@@ -7,7 +7,8 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.slots import Slots
 from app.errors import NotFound, Overloaded
 from app.read.export import (
     PAGE_EVENTS,
@@ -18,7 +19,6 @@ from app.read.export import (
 )
 from app.read.filters import EventFilter
 from app.read.window import EVERYTHING, Window
-from app.slots import Slots
 from tests.db.conftest import ADA, BOB, row, scalar, store, utc
 
 ALL = ExportRequest(EventFilter(), EVERYTHING)

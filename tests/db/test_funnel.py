@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.db import Database
+from app.analytics.funnel import Funnel, funnel
+from app.database.sessions import Database
 from app.errors import InvalidRequest
 from app.ingest.rows import EventRow
-from app.read.analytics.funnel import Funnel, funnel
 from app.read.conditions import Step, parse_step
 from app.read.filters import EventFilter
 from app.read.window import Window
@@ -140,9 +140,9 @@ async def test_events_outside_the_window_do_not_take_part(database: Database) ->
 @pytest.mark.parametrize(
     ("steps", "options", "message"),
     [
-        ((Step("a"),), {}, "^step: give 2 to 10"),
-        (tuple(Step("a") for _ in range(11)), {}, "^step: give 2 to 10"),
-        (ABC, {"users_at": 4}, "^users_at: is the number"),
+        ((Step("a"),), {}, "^step: set 2 to 10"),
+        (tuple(Step("a") for _ in range(11)), {}, "^step: set 2 to 10"),
+        (ABC, {"users_at": 4}, "^users_at: must be the number"),
         (ABC, {"split_by": "metadata"}, "^`key` is required with `split_by=metadata`$"),
         (ABC, {"key": "plan"}, "^`key` is only allowed with `split_by=metadata`$"),
     ],

@@ -10,15 +10,15 @@ import asyncpg
 import pytest
 from alembic import command
 
-from app.db import Database
+from app.database.migrations import migrate
+from app.database.sessions import Database
+from app.formats.uuid7 import uuid7
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.identity import find_doubtful, lock_users
+from app.ingest.results import WriteOutcome
 from app.ingest.rows import EventRow
-from app.ingest.users import KnownUsers, User
-from app.ingest.verdict import Outcome
-from app.migrate import migrate
+from app.ingest.users import User, UserCache
 from app.settings import Settings
-from app.uuid7 import uuid7
 from tests.conftest import NOW, connected, fresh_database
 from tests.db.conftest import ADA, GIVE_UP_SECONDS, row, scalar, until_waiting, utc, writing
 from tests.test_migrations import alembic
@@ -75,8 +75,8 @@ async def test_how_a_user_is_locked(
     assert [tuple(lock) for lock in locks] == [(300 % 256, mode)]
 
 
-async def write(connection: asyncpg.Connection, given: EventRow) -> Outcome | None:
-    known = KnownUsers(Settings())
+async def write(connection: asyncpg.Connection, given: EventRow) -> WriteOutcome | None:
+    known = UserCache(Settings())
     for _ in range(2):
         with suppress(UsersChanged):
             [outcomes] = await write_group(connection, [[given]], known, expect_new=True)
@@ -91,7 +91,7 @@ async def test_a_stray_and_its_twin_at_one_moment(database: Database, stray_firs
     home = row(1, at="2026-11-20 09:00", event_id=event_id)
     stray = row(1, at="2026-10-20 09:00", event_id=event_id)
     async with writing(database) as connection:
-        users, _ = await KnownUsers(Settings()).resolve(connection, [home])
+        users, _ = await UserCache(Settings()).resolve(connection, [home])
     first, second = (stray, home) if stray_first else (home, stray)
     other = await database.connect_writer()
     async with writing(database) as connection:
@@ -100,7 +100,7 @@ async def test_a_stray_and_its_twin_at_one_moment(database: Database, stray_firs
         await until_waiting(database)
         await _store(connection, first, users[ADA].id, is_stray=first is stray)
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        assert await later is Outcome.MISMATCH
+        assert await later is WriteOutcome.MISMATCH
     await other.close()
     assert await scalar(database, "SELECT count(*) FROM activity_event") == 1
 

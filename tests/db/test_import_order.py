@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.slots import Slots
 from app.ingest.import_events import GROUP_EVENTS, ImportCounts, Preparation, import_events
 from app.ingest.import_files import open_events
 from app.read.export import ExportRequest, open_export
@@ -21,7 +22,6 @@ from app.read.window import EVERYTHING
 from app.schemas.instant import parse_utc
 from app.schemas.queries import ExportFormat
 from app.settings import Settings
-from app.slots import Slots
 from tests.conftest import NOW, truncate
 from tests.db.conftest import ADA, BOB, row, store
 

@@ -6,11 +6,11 @@ import os
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
 from app.ingest.insert import copy_events
 from app.ingest.rows import EventRow
 from app.ingest.users import User, Users
-from app.privacy.persons import wait_for_writers
+from app.privacy.user_locks import wait_for_writers
 from tests.db.conftest import (
     ADA,
     BOB,

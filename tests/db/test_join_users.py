@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.verify_rollups import verify_rollups
 from app.ingest.group import UsersChanged, write_group
-from app.ingest.users import KnownUsers
-from app.privacy import join_users as joining
+from app.ingest.users import UserCache
+from app.privacy import merge_users as joining
 from app.privacy.erase import begin_erasure, erase_user
-from app.privacy.join_users import join_users
+from app.privacy.merge_users import join_users
 from app.privacy.move_events import move_some
 from app.privacy.opt_out import Change, OptOut, finish_opt_outs, get_opt_out, set_opt_out
 from app.settings import Settings
-from app.verify_rollups import verify_rollups
 from tests.conftest import NOW, connected
 from tests.db.conftest import row, scalar, store, utc
 
@@ -233,7 +233,7 @@ async def test_who_was_erased_under_another_spelling_stays_so(
     await erase_user(database, settings, erased_as, NOW)
     connection = await database.connect_writer()
     try:
-        known = KnownUsers(settings)
+        known = UserCache(settings)
         late = row(1, "2026-11-20 11:00", JUERGEN)
         (outcomes,) = await write_group(connection, [[late]], known, expect_new=True)
         assert [outcome.name for outcome in outcomes.values()] == ["ERASED"]
@@ -329,7 +329,7 @@ async def test_a_writer_who_remembers_the_other_looks_again(
 ) -> None:
     connection = await database.connect_writer()
     try:
-        known = KnownUsers(settings)
+        known = UserCache(settings)
         for number, email in enumerate((JUERGEN, NFD)):
             await write_group(connection, [[row(number, user=email)]], known, expect_new=True)
         await join(settings)
@@ -352,7 +352,7 @@ async def test_users_are_joined_while_both_are_written_to(
 
     async def write(email: str, first: int) -> None:
         connection = await database.connect_writer()
-        known = KnownUsers(settings)
+        known = UserCache(settings)
         number = first
         try:
             while not done.is_set() or number < first + 20:

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.analytics.durations import durations
+from app.analytics.paths import paths
+from app.analytics.summary import summary
+from app.analytics.timeseries import timeseries
+from app.analytics.top import top
+from app.database.rollup_kinds import RollupKindCache
+from app.database.sessions import Database
 from app.ingest.group import write_group
 from app.ingest.rows import EventRow
 from app.ingest.summaries import KINDS_MAX, sum_up_days
-from app.ingest.users import KnownUsers
-from app.privacy.cleanup import clean_up
+from app.ingest.users import UserCache
+from app.privacy.delete_events import clean_up
 from app.privacy.erase import erase_user
 from app.privacy.opt_out import Change, set_opt_out
-from app.read.analytics.durations import durations
-from app.read.analytics.paths import paths
-from app.read.analytics.summary import summary
-from app.read.analytics.timeseries import timeseries
-from app.read.analytics.top import top
 from app.read.filters import EventFilter
 from app.read.window import Window
-from app.rollup_kinds import KnownKinds
 from app.settings import Settings
 from tests.conftest import NOW
 from tests.db.conftest import ADA, BOB, row, utc
@@ -42,10 +42,12 @@ def events(start: int, names: list[str], day: int = 20, **fields: Any) -> list[E
     ]
 
 
-async def write(database: Database, rows: list[EventRow], kinds: KnownKinds | None = None) -> None:
+async def write(
+    database: Database, rows: list[EventRow], kinds: RollupKindCache | None = None
+) -> None:
     connection = await database.connect_writer()
-    kinds = kinds or KnownKinds(PER_DAY)
-    await write_group(connection, [rows], KnownUsers(Settings()), expect_new=True, kinds=kinds)
+    kinds = kinds or RollupKindCache(PER_DAY)
+    await write_group(connection, [rows], UserCache(Settings()), expect_new=True, kinds=kinds)
     await connection.close()
 
 
@@ -117,7 +119,7 @@ async def test_what_takes_events_away_takes_them_from_where_they_count(
     assert await differences(database) == []
     await set_opt_out(database, settings, BOB, Change(analytics=False))
     assert await differences(database) == []
-    await write(database, events(301, [f"n{n}" for n in range(5)]), KnownKinds(2 * PER_DAY))
+    await write(database, events(301, [f"n{n}" for n in range(5)]), RollupKindCache(2 * PER_DAY))
     assert await differences(database) == []
     assert (await kinds_of_days(database))[20][0] == PER_DAY
     until = utc("2026-11-20 09:12")
@@ -155,7 +157,7 @@ async def test_several_writers_agree_on_what_counts_separately(database: Databas
 
     async def writer(number: int) -> None:
         connection = await database.connect_writer()
-        known, kinds = KnownUsers(Settings()), KnownKinds(PER_DAY)
+        known, kinds = UserCache(Settings()), RollupKindCache(PER_DAY)
         for turn in range(12):
             rows = [
                 row(
@@ -182,7 +184,7 @@ async def test_several_writers_agree_on_what_counts_separately(database: Databas
 @pytest.mark.fault("S11")
 async def test_one_users_day_lists_the_most_frequent_kinds(database: Database) -> None:
     names = [f"t{number:04}" for number in range(KINDS_MAX + 50)]
-    await write(database, events(1, [*names, *names[-20:]], day=18), KnownKinds())
+    await write(database, events(1, [*names, *names[-20:]], day=18), RollupKindCache())
     await sum_up_days(database, NOW)
     assert await differences(database) == []
     of_ada = EventFilter(user_email=(ADA,))
@@ -201,12 +203,12 @@ async def test_answers_are_bounded_and_their_totals_exact(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Off the events of users, and with fewer kinds in memory than there are."""
-    monkeypatch.setattr("app.read.counts.KINDS_MAX", 10)
-    monkeypatch.setattr("app.read.user_days.GAP_KINDS_MAX", 10)
-    monkeypatch.setattr("app.read.analytics.paths.LINKS_MAX", 10)
+    monkeypatch.setattr("app.analytics.counts.KINDS_MAX", 10)
+    monkeypatch.setattr("app.analytics.user_days.GAP_KINDS_MAX", 10)
+    monkeypatch.setattr("app.analytics.paths.LINKS_MAX", 10)
     names = [f"t{number:03}" for number in range(30)]
     timed: dict[str, Any] = {"duration_ms": 5, "session_id": "s"}
-    await write(database, events(1, ["t000", *names], **timed), KnownKinds())
+    await write(database, events(1, ["t000", *names], **timed), RollupKindCache())
     for filter_ in (EventFilter(), EventFilter(user_email=(ADA,)), EventFilter(session_id=("s",))):
         async with database.read() as session:
             found = await summary(session, filter_, DAY)
@@ -223,7 +225,7 @@ async def test_answers_are_bounded_and_their_totals_exact(
 
 
 def test_a_process_forgets_kinds_past_a_bound() -> None:
-    known = KnownKinds(at_most=10)
+    known = RollupKindCache(at_most=10)
     midnight = utc("2026-11-20 00:00")
     for number in range(100):
         kind = (midnight + timedelta(days=number), "a", "b", "c", "")

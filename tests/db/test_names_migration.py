@@ -9,10 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.migrate import config, migrate
-from app.privacy.partitions import ensure_partitions
+from app.database.migrations import config, migrate
+from app.database.partitions import ensure_partitions
+from app.database.verify_rollups import COUNT_ALL, verify_rollups
 from app.settings import Settings
-from app.verify_rollups import COUNT_ALL, verify_rollups
 from tests.conftest import connected
 
 SETTINGS = Settings()

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
-from app.db_engines import create_engine
-from app.privacy.partitions import (
+from app.database.engine import create_engine
+from app.database.partitions import (
     Month,
     ensure_partitions,
     existing_partitions,
     is_partition,
     needed_months,
 )
+from app.database.sessions import Database
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
 from tests.db.conftest import utc

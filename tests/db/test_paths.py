@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.db import Database
-from app.read.analytics.paths import Paths, paths
+from app.analytics.paths import Paths, paths
+from app.database.sessions import Database
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.db.conftest import BOB, row, store, utc

@@ -12,22 +12,22 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from app.db import Database, ReadSession
-from app.read.analytics.active_users import active_users
-from app.read.analytics.durations import durations
-from app.read.analytics.funnel import FunnelStep, funnel
-from app.read.analytics.funnel_chains import FunnelSplit, Order, UsersWho
-from app.read.analytics.heatmap import heatmap
-from app.read.analytics.paths import paths
-from app.read.analytics.retention import retention
-from app.read.analytics.sessions import SessionStats, sessions
-from app.read.analytics.summary import summary
-from app.read.analytics.timeseries import Split, Timeseries, timeseries
-from app.read.analytics.top import top
+from app.analytics.active_users import active_users
+from app.analytics.durations import durations
+from app.analytics.funnel import FunnelStep, funnel
+from app.analytics.funnel_chains import FunnelSplit, Order, UsersWho
+from app.analytics.heatmap import heatmap
+from app.analytics.paths import paths
+from app.analytics.retention import retention
+from app.analytics.sessions import SessionStats, sessions
+from app.analytics.summary import summary
+from app.analytics.timeseries import Split, Timeseries, timeseries
+from app.analytics.top import top
+from app.database.sessions import Database, ReadSession
 from app.read.conditions import Direction, Step
 from app.read.filters import EventFilter
+from app.read.time_buckets import UNITS, Period, Unit
 from app.read.window import Window
-from app.read.zones import UNITS, Period, Unit
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
 from tests.db.random_log import (

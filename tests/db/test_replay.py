@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from app.db import Database
-from app.read.arrivals import EVENTS_AT_ONCE, Arrived, Position, arrivals, present
-from app.read.feed import Feed
+from app.database.sessions import Database
 from app.read.filters import EventFilter
-from app.read.readers import Readers
 from app.settings import Settings
+from app.stream.feed import Feed
+from app.stream.outbox_reader import EVENTS_AT_ONCE, Arrived, Position, arrivals, present
+from app.stream.readers import Readers
 from tests.db.conftest import ADA, BOB, row, scalar, store
 
 OTHERS = 5_000

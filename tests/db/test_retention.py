@@ -7,25 +7,25 @@ from datetime import date, datetime
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.analytics.active_users import active_users
+from app.analytics.retention import retention
+from app.database.partitions import existing_partitions
+from app.database.rollup_kinds import RollupKindCache
+from app.database.sessions import Database
+from app.database.verify_rollups import verify_rollups
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.identity import Doubtful, lock_users
 from app.ingest.insert import copy_events
-from app.ingest.rollups import Tally
-from app.ingest.users import KnownUsers
-from app.ingest.verdict import Outcome
-from app.privacy.cleanup import clean_up
+from app.ingest.results import WriteOutcome
+from app.ingest.rollups import RollupDelta
+from app.ingest.users import UserCache
+from app.privacy.delete_events import clean_up
 from app.privacy.idle_users import forget_idle_users
 from app.privacy.opt_out import Change, OptOut, get_opt_out, set_opt_out
-from app.privacy.partitions import existing_partitions
 from app.privacy.retention import Enforced, enforce_retention, retention_state
-from app.read.analytics.active_users import active_users
-from app.read.analytics.retention import retention
 from app.read.filters import EventFilter
 from app.read.window import Window
-from app.rollup_kinds import KnownKinds
 from app.settings import Settings
-from app.verify_rollups import verify_rollups
 from tests.conftest import NOW, add_partitions, fresh_database
 from tests.db.conftest import BOB, row, scalar, store, until_waiting, utc
 
@@ -206,11 +206,11 @@ async def test_who_has_no_event_left_is_forgotten(own: Database) -> None:
                 row(6, at="2026-11-20 09:00", user="dora@example.com"),
             ]
         ],
-        KnownUsers(MONTH),
+        UserCache(MONTH),
         expect_new=True,
     )
     await connection.close()
-    assert outcomes == {6: Outcome.OPTED_OUT}
+    assert outcomes == {6: WriteOutcome.OPTED_OUT}
     assert await get_opt_out(own, MONTH, "carl@example.com") == OptOut(False, True, True)
 
 
@@ -218,7 +218,7 @@ async def test_who_has_no_event_left_is_forgotten(own: Database) -> None:
 async def test_an_event_that_is_under_way_keeps_its_user(own: Database) -> None:
     """An ingest knows the user, who has no event; retention waits for it."""
     await set_opt_out(own, MONTH, "ada@example.com", Change(learning=True))
-    known = KnownUsers(MONTH)
+    known = UserCache(MONTH)
     connection = await own.connect_writer()
     async with connection.transaction():
         users, _ = await known.resolve(connection, [row(1)])
@@ -226,9 +226,9 @@ async def test_an_event_that_is_under_way_keeps_its_user(own: Database) -> None:
         forgetting = asyncio.create_task(forget_idle_users(own, MONTH, MONTH_AGO, NOW))
         await until_waiting(own)
         await copy_events(connection, [row(1)], users)
-        tally = Tally()
+        tally = RollupDelta()
         tally.add([row(1)], users)
-        await tally.write(connection, KnownKinds())
+        await tally.write(connection, RollupKindCache())
     assert await forgetting == 0
     assert await scalar(own, "SELECT count(*) FROM app_user") == 1
 

@@ -5,13 +5,13 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
+from app.database.verify_rollups import verify_rollups
 from app.ingest.group import write_group
-from app.ingest.users import KnownUsers
-from app.ingest.verdict import Outcome
-from app.privacy.cleanup import clean_up
+from app.ingest.results import WriteOutcome
+from app.ingest.users import UserCache
+from app.privacy.delete_events import clean_up
 from app.settings import Settings
-from app.verify_rollups import verify_rollups
 from tests.db.conftest import ADA, BOB, row, store, utc
 
 ROLLUPS = text(
@@ -74,10 +74,10 @@ async def test_a_duplicate_counts_nowhere(database: Database) -> None:
     """Stored before, twice in one group, and beside new ones: each on the way without COPY."""
     await store(database, row(1))
     connection = await database.connect_writer()
-    known = KnownUsers(Settings())
+    known = UserCache(Settings())
     again = [[row(1), row(2)], [row(2), row(3, at="2026-11-20 10:00")]]
     found = await write_group(connection, again, known, expect_new=False)
-    assert found == [{1: Outcome.DUPLICATE}, {2: Outcome.DUPLICATE}]
+    assert found == [{1: WriteOutcome.DUPLICATE}, {2: WriteOutcome.DUPLICATE}]
     await connection.close()
     assert [each[3] for each in await rollups(database)] == [2, 1]
     assert await differences(database) == []

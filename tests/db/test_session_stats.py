@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.analytics.sessions import Sessions, SessionStats, sessions
+from app.analytics.summary import summary
+from app.database.sessions import Database
 from app.ingest.rows import EventRow
-from app.privacy.cleanup import clean_up
-from app.read.analytics.sessions import Sessions, SessionStats, sessions
-from app.read.analytics.summary import summary
+from app.privacy.delete_events import clean_up
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.db.conftest import ADA, BOB, row, store, utc

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import AmbiguousSession, NotFound
 from app.ingest.rows import EventRow
 from app.read.filters import EventFilter

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.analytics.heatmap import Heatmap, heatmap
+from app.analytics.summary import Summary, summary
+from app.database.sessions import Database
 from app.ingest.summaries import EVENTS_MIN, sum_up_days
-from app.privacy.cleanup import clean_up
-from app.read.analytics.heatmap import Heatmap, heatmap
-from app.read.analytics.summary import Summary, summary
+from app.privacy.delete_events import clean_up
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.conftest import NOW

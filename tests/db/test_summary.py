@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.db import Database
-from app.read.analytics import summary as module
-from app.read.analytics.summary import Summary, summary
+from app.analytics import summary as module
+from app.analytics.summary import Summary, summary
+from app.database.sessions import Database
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.db.conftest import ADA, BOB, row, store, utc

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from app.db import Database
+from app.analytics.durations import Duration, durations
+from app.analytics.heatmap import heatmap
+from app.analytics.summary import summary
+from app.analytics.timeseries import Timeseries, timeseries
+from app.analytics.top import Top, top
+from app.database.sessions import Database
 from app.errors import InvalidRequest
-from app.read.analytics.durations import Duration, durations
-from app.read.analytics.heatmap import heatmap
-from app.read.analytics.summary import summary
-from app.read.analytics.timeseries import Timeseries, timeseries
-from app.read.analytics.top import Top, top
 from app.read.filters import EventFilter
 from app.read.window import Window
 from tests.db.conftest import ADA, BOB, row, store, utc

@@ -6,11 +6,11 @@ from datetime import datetime
 import pytest
 from sqlalchemy import text
 
-from app.db_engines import create_engine
+from app.database.engine import create_engine
+from app.database.partitions import PARENT, ensure_partitions
+from app.database.verify import Check, verify
 from app.models import Base
-from app.privacy.partitions import PARENT, ensure_partitions
 from app.settings import Settings
-from app.verify import Check, verify
 from tests.conftest import NOW, fresh_database
 from tests.db.conftest import utc
 
@@ -71,7 +71,7 @@ async def test_a_fresh_database_has_no_fault(url: str) -> None:
 
 async def test_a_partition_past_retention_is_no_fault(url: str) -> None:
     found = await checks(url, now=LATER)
-    assert ("partition", "activity_event_p2025_11", "past retention", "there", True) in [
+    assert ("partition", "activity_event_p2025_11", "past retention", "present", True) in [
         (each.kind, each.name, each.expected, each.found, each.ok) for each in found
     ]
 
@@ -110,11 +110,11 @@ async def test_months_that_are_not_made_yet_are_faults(url: str) -> None:
         ),
         (
             "INSERT INTO activity_arrival VALUES (1000000000, now(), '{1}', '{now}', '{}')",
-            ("rows", "activity_arrival", "1 of another"),
+            ("rows", "activity_arrival", "1 from another server"),
         ),
         pytest.param(
             r"INSERT INTO app_user (email) VALUES (U&'mu\0308ller@x.io'), ('dot@x.io.')",
-            ("rows", "app_user", "2 in another: run `activity-events migrate`"),
+            ("rows", "app_user", "2 not normalised: run `activity-events migrate`"),
             marks=pytest.mark.fault("A9"),
         ),
         ("DROP TABLE activity_arrival", ("table", "activity_arrival", "missing")),
@@ -168,7 +168,7 @@ async def test_rules_of_sorting_of_another_version_are_a_fault(url: str) -> None
     database = "UPDATE pg_database SET datcollversion = '0.9' WHERE datname = current_database()"
     [(kind, name, found)] = await faults(url, database)
     assert (kind, name.startswith("activity_test_")) == ("collation", True)
-    assert found.startswith("0.9, and ")
+    assert found.startswith("0.9, but ")
     assert "REINDEX DATABASE" in found
     assert f'ALTER DATABASE "{name}" REFRESH COLLATION VERSION' in found
 

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import DatabaseUnavailable, UnreadableBody
 from app.ingest.accept import accept_batch, accept_single
-from app.ingest.verdict import BatchResult, Verdict, Warn
+from app.ingest.results import BatchResult, EventResult, Warn
 from app.ingest.writer import GroupWriter
 from app.settings import Settings
 from tests.conftest import NOW, fresh_database
@@ -60,7 +60,7 @@ async def write(
         return await accept_batch(group_writer, body, NOW + after, settings or Settings())
 
 
-async def write_single(database: Database, body: bytes) -> Verdict:
+async def write_single(database: Database, body: bytes) -> EventResult:
     async with writer(database) as group_writer:
         return await accept_single(group_writer, body, NOW, Settings())
 
@@ -280,7 +280,7 @@ async def test_of_a_key_that_is_there_twice_the_last_one_counts(database: Databa
     body = b'{"event_type":"a","sent_at":"x","event_type":"b","user_email":"ada@example.com"}'
     verdict = await write_single(database, body)
     assert verdict.status == "accepted"
-    twice = "holds the key 'event_type' more than once; the last one counts"
+    twice = "contains the key 'event_type' more than once; the last value is used"
     assert Warn("duplicate_key", "event", twice) in verdict.warnings
     assert [warning.field for warning in verdict.warnings[:1]] == ["sent_at"]
     assert await scalar(database, "SELECT event_type FROM activity_event") == "b"

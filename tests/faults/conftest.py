@@ -17,12 +17,12 @@ import httpx
 import psutil
 import pytest
 
-from app import embedded
-from app.migrate import migrate_at
+from app.database import embedded
+from app.database.migrations import migrate_at
+from app.database.verify import Check
+from app.database.verify_rollups import verify_rollups
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
-from app.verify import Check
-from app.verify_rollups import verify_rollups
 from tests.conftest import connected
 
 USERS = 20
@@ -37,7 +37,7 @@ class Cluster:
     """A PostgreSQL that can be killed and started again on its data."""
 
     folder: Path
-    server: embedded.Server
+    server: embedded.EmbeddedServer
 
     @property
     def url(self) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app import embedded
-from app.migrate import migrate_at
-from app.programs import run, server_account
+from app.database import embedded
+from app.database.migrations import migrate_at
+from app.database.postgres_binaries import run, server_account
 from app.settings import Settings
 from tests.faults.conftest import Cluster
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from app.db import Database
+from app.database.sessions import Database
 from app.ingest.accept import accept_batch
 from app.ingest.writer import GroupWriter
-from app.privacy.cleanup import clean_up
+from app.privacy.delete_events import clean_up
 from app.privacy.erase import erase_user
 from app.privacy.opt_out import Change, set_opt_out
 from app.settings import Settings

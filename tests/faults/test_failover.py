@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.programs import binaries, run, server_account
+from app.database.postgres_binaries import binaries, run, server_account
 from tests.conftest import LiveServer, running_service
 from tests.faults.conftest import Cluster, Feed, check, execute, feed_one, make_batch
 from tests.faults.standby import streaming_pair

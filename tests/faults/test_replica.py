@@ -17,13 +17,13 @@ import pytest
 from sqlalchemy import text
 
 from app.client import ActivityClient
-from app.db import Database, ReadSession
+from app.database.postgres_binaries import binaries
+from app.database.sessions import Database, ReadSession
 from app.errors import DatabaseUnavailable, InvalidRequest, NotFound, TooExpensive
-from app.programs import binaries
+from app.formats.uuid7 import uuid7
 from app.replica.reads import Replicas
 from app.replica.standby import WAIT_SECONDS
 from app.settings import Settings
-from app.uuid7 import uuid7
 from tests.conftest import LiveServer, running_service
 from tests.faults.conftest import Cluster, execute
 from tests.faults.standby import streaming_pair

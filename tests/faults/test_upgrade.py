@@ -24,8 +24,8 @@ from alembic.config import Config
 from app.auth.key_ring import FRESH_SECONDS
 from app.auth.keys import create_key
 from app.auth.principal import Scope
-from app.db import Database
-from app.migrate import head_revision
+from app.database.migrations import head_revision
+from app.database.sessions import Database
 from app.settings import Settings
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.faults.conftest import differences, execute, make_batch
@@ -50,7 +50,7 @@ NO_COLUMNS = """
     op.drop_table("plan")
 """
 AN_INDEX = """
-    from app.migrate import create_event_index
+    from app.database.migration_steps import create_event_index
     create_event_index("ix_activity_event_note", "(note) WHERE note IS NOT NULL")
 """
 INDEXES = """

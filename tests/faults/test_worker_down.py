@@ -15,8 +15,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
 from tests.faults.conftest import differences, execute
 
 USERS = [f"user{number}@example.com" for number in range(40)]

@@ -81,10 +81,10 @@ def test_tables_and_filters(url: str) -> None:
     shown = ended(url, "analytics", "top", "--event-category", "email").stdout
     assert [line.split() for line in shown.splitlines()[3:4]] == [["email_opened", "2", "1.0"]]
     shown = ended(url, "analytics", "top", "--user-email", "nobody@example.com").stdout
-    assert shown == "Nothing in this window.\n"
+    assert shown == "No events in this window.\n"
     listed = ended(url, "query", "--limit", "2", "--metadata", "{}")
     assert listed.stdout.count("email_opened") == 2
-    assert "There are more: these are the newest 2." in listed.stderr
+    assert "Only the newest 2 events are shown; there are more." in listed.stderr
 
 
 def test_a_funnel_says_who_has_had_their_time(url: str) -> None:
@@ -92,8 +92,8 @@ def test_a_funnel_says_who_has_had_their_time(url: str) -> None:
     window = ("--start", "2026-11-20", "--end", "2026-11-21", "--tz", "Europe/Berlin")
     shown = ended(url, *words, *window).stdout
     assert shown.endswith(
-        "complete_before 2026-11-20T23:00+01:00: users who began earlier have had all 60 minutes"
-        " to convert.\n"
+        "complete_before 2026-11-20T23:00+01:00: the conversion window of 60 minutes has passed"
+        " for users who started earlier.\n"
     )
     head, *rows = csv.reader(io.StringIO(ended(url, *words, "--format", "csv").stdout))
     dropped = head.index("dropped")

@@ -14,9 +14,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app import embedded
-from app.migrate import migrate_at
-from app.programs import binaries, server_account
+from app.database import embedded
+from app.database.migrations import migrate_at
+from app.database.postgres_binaries import binaries, server_account
 from app.settings import Settings
 from tests.conftest import ROOT, running_service
 from tests.faults.conftest import Feed, execute, feed_all
@@ -42,7 +42,7 @@ def backup() -> Iterator[Path]:
 
 
 @pytest.fixture
-def primary(backup: Path) -> Iterator[embedded.Server]:
+def primary(backup: Path) -> Iterator[embedded.EmbeddedServer]:
     """A server that archives its log as the document has it, migrated."""
     (archiving,) = blocks_of("Back to a point in time", "ini")
     lines = (line.partition(" = ") for line in archiving.splitlines())
@@ -109,7 +109,7 @@ def serves(url: str, events: int) -> None:
             assert any("new@example.com" in line for line in lines)
 
 
-async def test_back_to_a_point_in_time(primary: embedded.Server, backup: Path) -> None:
+async def test_back_to_a_point_in_time(primary: embedded.EmbeddedServer, backup: Path) -> None:
     take_base, restore, verify = blocks_of("Back to a point in time", "sh")
     places = {"BACKUP": str(backup), "RESTORED": str(backup / "restored")}
     until: list[datetime] = []
@@ -149,7 +149,7 @@ async def test_back_to_a_point_in_time(primary: embedded.Server, backup: Path) -
         await asyncio.to_thread(shell, stop, **places)
 
 
-async def test_a_dump_and_back(primary: embedded.Server, backup: Path) -> None:
+async def test_a_dump_and_back(primary: embedded.EmbeddedServer, backup: Path) -> None:
     dump, restore, verify = blocks_of("A dump, and back", "sh")
     url = primary.url("restored")
     places = {"BACKUP": str(backup), "DATABASE_URL": primary.url(), "RESTORED_URL": url}

@@ -26,7 +26,8 @@ def url(server_url: str) -> Iterator[str]:
 def test_a_plain_postgresql_is_refused(url: str, words: list[str]) -> None:
     refused = command(url, *words)
     assert refused.returncode == 1
-    assert "Error: This database has no Citus: see docs/scaling.md" in refused.stderr
+    message = "Error: The Citus extension is not installed in this database. docs/scaling.md"
+    assert message in refused.stderr
 
 
 @pytest.mark.parametrize("shards", ["0", "1025"])
@@ -41,7 +42,7 @@ def test_an_empty_cluster_is_set_up_used_and_given_back(url: str) -> None:
     spread = command(url, "distribute", "--shards", "4")
     assert spread.returncode == 0, spread.stderr
     assert "8/8" in spread.stderr
-    assert spread.stdout == "The tables are spread over the workers.\n"
+    assert spread.stdout == "The tables are distributed over the workers.\n"
     with running_service(DATABASE_URL=url) as service:
         events = f"{service.url}/api/events"
         event = {"user_email": "ada@example.com", "event_type": "project_created"}
@@ -70,4 +71,4 @@ def test_an_empty_cluster_is_set_up_used_and_given_back(url: str) -> None:
         assert found["total_events"] == 1
     verified = command(url, "verify", "--rollups")
     assert verified.returncode == 0, verified.stdout
-    assert "not spread" not in verified.stdout
+    assert "not distributed" not in verified.stdout

@@ -41,5 +41,5 @@ def test_alembic_says_the_same() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("Setting DATABASE_URL: a host can't be read: percent-encode")
+    assert done.stderr.startswith("Setting DATABASE_URL: a host is malformed; percent-encode")
     assert "SECRET" not in done.stderr

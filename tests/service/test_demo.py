@@ -11,7 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
+from app.cli.main import app
 from app.demo.fill import Demo
 from app.demo.stories import stories
 from tests.conftest import fresh_database, running_service
@@ -83,7 +83,7 @@ def test_a_team_once_and_again_beside_a_service(
 def test_an_empty_database_is_migrated_first(server_url: str) -> None:
     with fresh_database(server_url, migrated=False) as url:
         done = run(url, "demo", "--users", "1", "--days", "900", ACTIVITY_RETENTION_DAYS="8")
-        assert "Events are kept for 8 days" in done.stderr
+        assert "Generating 8 days only" in done.stderr
         assert re.match(r"\d+ events added, 0 duplicates\n", done.stdout)
         wrong = CliRunner().invoke(app, ["demo", "--tz", "Mars/Olympus"])
         assert "must be an IANA time zone" in str(wrong.exception)
@@ -98,12 +98,12 @@ def test_it_asks_before_it_mixes_with_others_and_can_be_taken_out_again(server_u
             body = {"user_email": "someone@elsewhere.example", "event_type": "a_b"}
             assert httpx.post(f"{service.url}/api/events/log", json=body).status_code == 201
         refused = run(url, "demo", *small, code=1)
-        assert "1 users who are not of the demo" in refused.stderr
+        assert "1 users who are not part of the demo" in refused.stderr
         assert asyncio.run(count(url, counted)) == 1
         added = [int(run(url, "demo", *small, "--yes").stdout.split()[0])]
         assert asyncio.run(count(url, counted)) > 1
         nobody = run(url, "demo", "--remove", code=1)  # nobody said yes
-        assert "Delete the demo's" in nobody.stderr
+        assert "Permanently delete the" in nobody.stderr
         gone = run(url, "demo", "--remove", "--yes").stdout
         assert f"and {added[0]} events deleted" in gone
         assert asyncio.run(count(url, "SELECT count(*) FROM activity_event")) == 1

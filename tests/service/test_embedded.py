@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import embedded
-from app.programs import EmbeddedError
+from app.database import embedded
+from app.database.postgres_binaries import EmbeddedError
 from tests.conftest import ROOT, running_service
 
 COMMAND = Path(sys.executable).with_name("activity-events")
@@ -88,15 +88,15 @@ def open_folder() -> Iterator[Path]:
 CREATE = """
     import sys, time
     from pathlib import Path
-    from app import programs
+    from app.database import postgres_binaries
 
-    programs.SYSTEM_USER = sys.argv[1]
+    postgres_binaries.SYSTEM_USER = sys.argv[1]
     data_dir = Path(sys.argv[2])
     data_dir.mkdir()
     print("loaded", flush=True)
     sys.stdin.readline()
-    account = programs.server_account(data_dir)
-    programs.run(
+    account = postgres_binaries.server_account(data_dir)
+    postgres_binaries.run(
         "initdb", f"--pgdata={data_dir / 'postgres'}", "--auth=trust", "--no-sync", account=account
     )
 """

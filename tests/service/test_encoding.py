@@ -54,6 +54,6 @@ def test_another_encoding_is_refused(server_url: str, encoding: str, command: li
     finally:
         asyncio.run(_administer(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"The database's encoding is {encoding}; it must be UTF8." in done.stderr
+    assert f"The database encoding must be UTF8 (got {encoding})." in done.stderr
     assert "createdb --encoding=UTF8 --template=template0" in done.stderr
     assert "Traceback" not in done.stderr

@@ -37,7 +37,7 @@ def test_a_command_that_finds_no_data_makes_none(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for words in (["query"], ["keys", "create", "x", "--scope", "read"]):
         said = run(*words, cwd=tmp_path, code=1, environment={"ACTIVITY_DATA_DIR": str(data)})
-        assert said.startswith(f"Error: There is no data in {data}. Start the service")
+        assert said.startswith(f"Error: There is no database in {data}. Start the service")
         assert "ACTIVITY_DATA_DIR or DATABASE_URL" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -145,7 +145,11 @@ def test_an_installed_package_migrates_from_any_folder(
         for words in (["migrate"], ["keys", "create", "x", "--scope", "read"]):
             run(*words, cwd=tmp_path, command=command, environment=environment)
         assert " 0 faults" in run("verify", cwd=tmp_path, command=command, environment=environment)
-    where = [sys.executable, "-c", "import app.migrate as m; print(m.__file__, m.config())"]
+    where = [
+        sys.executable,
+        "-c",
+        "import app.database.migrations as m; print(m.__file__, m.config())",
+    ]
     said = subprocess.check_output(
         where, cwd="/", env={**os.environ, "PYTHONPATH": str(installed)}, text=True
     )

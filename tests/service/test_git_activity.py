@@ -132,8 +132,8 @@ def test_every_commit_is_an_event_once(repository: Repository, live: LiveServer)
     assert lines[1] == "5 accepted, 0 duplicates, 2 rejected"
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert sorted(rows) == [
-        ["1", "invalid_value", "user_email", "must be an email address, like ada@example.com"],
-        ["1", "too_old", "event_timestamp", "is older than the 365 days of retention"],
+        ["1", "invalid_value", "user_email", "must be an email address, such as ada@example.com"],
+        ["1", "too_old", "event_timestamp", "is older than the retention period of 365 days"],
     ]
 
     ada, bo = events_of(live, repository.ada), events_of(live, repository.bo)

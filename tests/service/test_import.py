@@ -19,7 +19,7 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner, Result
 
-from app.cli import app
+from app.cli.main import app
 from app.errors import InvalidRequest
 from app.ingest.event_ids import NAMESPACE
 from tests.conftest import ROOT, fresh_database
@@ -184,7 +184,7 @@ def test_a_foreign_id_is_hashed_once_and_for_all(url: str) -> None:
     events: list[Json] = [{**event, "event_id": each} for each in ("order-1", 77, "order-1")]
     result = command("import", "-", stdin=lines(*events))
     assert result.stdout == "2 accepted, 1 duplicates, 0 rejected\n"
-    assert "hashed_id: 3 times, the first in line 1" in result.stderr
+    assert "hashed_id: 3 times, first in line 1" in result.stderr
     assert set(ids(url)) == {uuid5(NAMESPACE, "order-1"), uuid5(NAMESPACE, "77")}
     # An id of 32 digits, or with braces, is a UUID already.
     plain = "0199f7f25c007a3b8f103a5d0c2b7e11"
@@ -305,11 +305,11 @@ def test_fields_of_other_products_are_known(
 @pytest.mark.fault("R9")
 def test_what_is_taken_for_what_is_printed(url: str) -> None:
     assert imported("-", "--dry-run", stdin=lines(*SEGMENT)).endswith(
-        "0 rejected, 1 skipped (identify, group and the like); nothing was written"
+        "0 rejected, 1 skipped (such as identify and group); nothing was written"
     )
     result = command("import", "-", stdin=lines(*SEGMENT))
     assert result.stdout == (
-        "2 accepted, 0 duplicates, 0 rejected, 1 skipped (identify, group and the like)\n"
+        "2 accepted, 0 duplicates, 0 rejected, 1 skipped (such as identify and group)\n"
     )
     for line in (
         "userId -> user_email",
@@ -332,7 +332,7 @@ def test_a_counter_of_a_device_is_no_id(url: str) -> None:
     )
     result = command("import", "-", stdin=lines(first, second))
     assert result.stdout == "2 accepted, 0 duplicates, 0 rejected\n"
-    assert "Amplitude's `event_id` is ignored: it is a per-device counter." in result.stderr
+    assert "Amplitude's `event_id` is ignored: it is a counter per device." in result.stderr
     assert execute(url, "SELECT DISTINCT session_id FROM activity_event")[0][0] is None
 
 
@@ -363,14 +363,14 @@ def test_users_may_come_late_in_the_file(url: str) -> None:
     assert "no field for user_email" in refused("-", stdin=late)
     result = command("import", "-", "--map", "userId=user_email", stdin=late, code=1)
     assert result.stdout == "1 accepted, 0 duplicates, 1001 rejected\n"
-    assert "userId is in none of the first entries" in result.stderr
+    assert "userId is missing in the first entries" in result.stderr
 
 
 @pytest.mark.fault("R9")
 def test_users_must_have_addresses(url: str) -> None:
     record = {**SEGMENT[0], "userId": "u_123"}
     message = refused("-", stdin=lines(record))
-    assert "in userId, whose values are no email addresses (the first is 'u_123')" in message
+    assert "in userId, whose values are not email addresses (the first is 'u_123')" in message
     assert "--map traits.email=user_email" in message
     assert imported("-", "--user-domain", "x.example", stdin=lines(record)).startswith("1 accepted")
     assert stored(url)[0][0] == "u_123@x.example"
@@ -382,7 +382,7 @@ def test_users_must_have_addresses(url: str) -> None:
     assert {row[0] for row in stored(url)} == {ADA, "u_123@x.example"}
     # An address in an event's own properties may be anybody's.
     invited = {**record, "messageId": "n", "properties": {"email": BO}}
-    assert "no email addresses" in refused("-", stdin=lines(invited))
+    assert "not email addresses" in refused("-", stdin=lines(invited))
 
 
 @pytest.mark.fault("R9")
@@ -392,33 +392,33 @@ def test_users_must_have_addresses(url: str) -> None:
         (
             table(header="who,what"),
             (),
-            "Its header names: who, what. Expected: user_email",
+            "Its header has who, what. Expected user_email",
         ),
         (table(header="mail,event_typ,ts"), (), "--map event_typ=event_type"),
         (table(header="user_email,event_type"), (), "no field for event_timestamp"),
-        (lines({"a": 1}), (), "no field for user_email, event_type, event_timestamp. It has: a."),
+        (lines({"a": 1}), (), "no field for user_email, event_type, event_timestamp. It has a."),
         (lines({"user_email": ADA, "events": [{}]}), (), "jq -c '.events[]' FILE"),
         (
             lines({"user": ADA, "event": "a", "time": 1, "ts": 2}),
             (),
-            "Several fields may be event_timestamp: time, ts. Name the right one: --map time=",
+            "Several fields could be event_timestamp: time, ts. Choose one: --map time=",
         ),
         (table(*ROWS), ("--map", "nobody=user_email"), "the file has no field nobody"),
         (table(*ROWS), ("--map", "event_type=event_typ"), "(did you mean event_type?)"),
         (
             lines(PLAIN),
             ("--map", "event_timestamp=timestamp"),
-            "the file's field comes first: --map timestamp=event_timestamp",
+            "the order is FIELD=EVENT_FIELD; use --map timestamp=event_timestamp",
         ),
-        (table(header="user_email,event_type,event_type"), (), "a column twice: event_type"),
+        (table(header="user_email,event_type,event_type"), (), "repeats a column: event_type"),
         (b"", ("--format", "csv"), "The file is empty"),
         (b"\x28\xb5\x2f\xfd0000", (), "`zstd -dc FILE | activity-events import -`"),
         (b"PK\x03\x040000", (), "save it as CSV"),
-        (b"\x00\x01\x02\x03\x04", (), "The format of the file can't be told"),
-        (table(*ROWS), ("--encoding", "utf-16"), "The file is not utf-16"),
-        ("Café,".encode("latin-1"), ("--encoding", "utf-8"), "Name its encoding with --encoding"),
-        (table(*ROWS), ("--encoding", "klingon"), "klingon is no encoding"),
-        (gzip.compress(table(*ROWS), mtime=0)[:-12], (), "The gzip file is broken or cut off"),
+        (b"\x00\x01\x02\x03\x04", (), "The file's name and first line don't show its format"),
+        (table(*ROWS), ("--encoding", "utf-16"), "The file is not encoded in utf-16"),
+        ("Café,".encode("latin-1"), ("--encoding", "utf-8"), "Set its encoding with --encoding"),
+        (table(*ROWS), ("--encoding", "klingon"), "klingon is not a known encoding"),
+        (gzip.compress(table(*ROWS), mtime=0)[:-12], (), "The gzip file is damaged or incomplete"),
     ],
 )
 def test_a_file_that_is_none_says_why(
@@ -432,7 +432,8 @@ def test_many_lines_of_one_error_are_one_error(url: str) -> None:
     bad = [{**PLAIN, "timestamp": f"at {n}"} for n in range(32_283)]
     result = command("import", "-", "--dry-run", stdin=lines(*bad, PLAIN), code=1)
     assert result.stdout == (
-        "1 events can be imported (those of users who opted out or were erased are suppressed), "
+        "1 events can be imported (an import suppresses those of users who opted out or were "
+        "erased), "
         "32283 rejected; nothing was written\n"
     )
     assert "  invalid_value: 32,283 lines\n    line 1: event_timestamp: " in result.stderr
@@ -461,7 +462,8 @@ def test_rejected_entries_are_written_corrected_and_imported(url: str, tmp_path:
     errors.write_text(mended)
     assert imported(errors) == "2 accepted, 0 duplicates, 0 rejected"
     assert [row[1] for row in stored(url)] == ["a", "b", "c"]
-    assert "is the file to import" in command("import", errors, "--errors", errors, code=2).stderr
+    refused = command("import", errors, "--errors", errors, code=2)
+    assert "must not be the file to import" in refused.stderr
 
 
 def many(broken: dict[int, str], number: int = 2_000) -> bytes:
@@ -522,7 +524,8 @@ def test_a_quote_that_opens_before_much_more_than_a_record(url: str, tmp_path: P
     assert result.stdout.startswith("39999 events can be imported (")
     assert result.stdout.endswith(", 1 rejected; nothing was written\n")
     assert of_errors(errors) == [(6, "invalid_csv", OPEN_AT_5)]
-    assert "line 6: line: can't be read: no quote closes it within 1048576" in result.stderr
+    message = "can't be read: a quoted cell is not closed within 1048576"
+    assert f"line 6: line: {message}" in result.stderr
 
 
 @pytest.mark.fault("R9")
@@ -673,7 +676,7 @@ def test_times_of_databases(url: str, text: str) -> None:
 def test_numbers_are_times_of_a_unit_that_is_given(url: str, value: object, unit: str) -> None:
     event = {**PLAIN, "timestamp": value}
     result = command("import", "-", stdin=lines(event), code=1)
-    assert "is a number: give its unit with --time-unit s, ms, us or ns" in result.stderr
+    assert "is a number; set its unit with --time-unit s, ms, us or ns" in result.stderr
     assert imported("-", "--time-unit", unit, stdin=lines(event)).startswith("1 accepted")
     assert stored(url)[0][2] == T10
 
@@ -731,7 +734,7 @@ def test_latin_1_is_named_and_read(url: str, tmp_path: Path) -> None:
     file.write_bytes(table(*ROWS, f"{ADA},Café,{D}T10:00:00Z").decode().encode("cp1252"))
     result = command("import", file, code=1)
     assert result.stdout == "3 accepted, 0 duplicates, 1 rejected\n"
-    assert "line 5: line: is not UTF-8; give the file's --encoding" in result.stderr
+    assert "line 5: line: is not UTF-8; set the file's --encoding" in result.stderr
     assert imported(file, "--encoding", "cp1252") == "1 accepted, 3 duplicates, 0 rejected"
     assert "Café" in {row[1] for row in stored(url)}
 
@@ -804,7 +807,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
                 event = {"user": f"u{n % 50}@x.io", "event": "a", "time": at, "n": "x" * 500}
                 stream.write(json.dumps(event) + "\n")
         source = (
-            "import resource, sys; from app.cli import app;"
+            "import resource, sys; from app.cli.main import app;"
             "app(sys.argv[1:], standalone_mode=False);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
@@ -844,10 +847,10 @@ def test_an_import_that_was_killed_goes_on(url: str) -> None:
 
 
 @pytest.mark.fault("R9")
-def test_the_examples_of_the_readme_do_what_they_say(url: str, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_examples_of_the_documentation_do_what_they_say(url: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "import-export.md").read_text()
     script, shown = re.findall(
-        r"```(?:sh|console)\n(.*?)```", readme[readme.index("### Import") :], re.DOTALL
+        r"```(?:sh|console)\n(.*?)```", page[page.index("## Import") :], re.DOTALL
     )[:2]
     program = str(Path(sys.executable).with_name("activity-events"))
     done = subprocess.run(
@@ -893,10 +896,10 @@ def rejections(
 
 
 CLEO, FINN = "cleo@example.com", "finn@example.com"
-NO_USER = "is missing: no field of the file names the user; use --map FIELD=user_email"
+NO_USER = "is required, but no field of the file holds the user; use --map FIELD=user_email"
 ADVICE = (
-    " is no email address: name the field that holds the address with --map FIELD=user_email, "
-    "or make addresses of ids with --user-domain DOMAIN"
+    " is not an email address; map the field that holds the address with --map FIELD=user_email, "
+    "or turn ids into addresses with --user-domain DOMAIN"
 )
 POSTHOG_SET = {
     **POSTHOG,
@@ -1041,7 +1044,7 @@ def test_a_line_without_an_address_says_what_to_do(url: str, tmp_path: Path) -> 
         (3, "invalid_value", f"7{ADVICE}"),
         (4, "missing_field", NO_USER),
         (5, "missing_field", NO_USER),
-        (6, "invalid_value", "must be an email address, like ada@example.com"),
+        (6, "invalid_value", "must be an email address, such as ada@example.com"),
     ]
     # Corrected as it says, all is imported.
     assert imported("-", "--user-domain", "x.example", stdin=lines(*records), code=1) == (
@@ -1055,13 +1058,13 @@ EVENT = {"user_email": ADA, "event_type": "a", "event_timestamp": f"{D}T10:00:00
 @pytest.mark.parametrize(
     ("fields", "metadata", "said"),
     [
-        ({"metadata": "hi"}, {"value": "hi"}, "metadata is no JSON object"),
-        ({"event_metadata": "{1"}, {"value": "{1"}, "event_metadata is no JSON object"),
+        ({"metadata": "hi"}, {"value": "hi"}, "metadata is not a JSON object"),
+        ({"event_metadata": "{1"}, {"value": "{1"}, "event_metadata is not a JSON object"),
         ({"metadata": '{"a": 1}'}, {"a": 1}, None),
-        ({"metadata": "\ud83d"}, {"value": "\ufffd"}, "metadata is no JSON object"),
+        ({"metadata": "\ud83d"}, {"value": "\ufffd"}, "metadata is not a JSON object"),
         ({"metadata": '{"a": "\ud83d"}'}, {"a": "\ufffd"}, "replaced_text: 1 times"),
-        ({"context_snapshot": "home"}, {}, "context_snapshot is no JSON object"),
-        ({"duration_ms": "abc"}, {}, "invalid_value: 1 times, the first in line 1: duration_ms "),
+        ({"context_snapshot": "home"}, {}, "context_snapshot is not a JSON object"),
+        ({"duration_ms": "abc"}, {}, "invalid_value: 1 times, first in line 1: duration_ms "),
         ({"duration_ms": "true"}, {}, "line 1: duration_ms "),
         ({"duration_ms": "{"}, {}, "line 1: duration_ms "),
         ({"duration_ms": -5}, {}, "line 1: duration_ms "),
@@ -1073,12 +1076,12 @@ EVENT = {"user_email": ADA, "event_type": "a", "event_timestamp": f"{D}T10:00:00
         (
             {"received_at": "soon"},
             {},
-            "line 1: received_at must be a date and a time, like 2026-11-20T09:15:00Z; left out",
+            "line 1: received_at must be a date and time, such as 2026-11-20T09:15:00Z; ignored",
         ),
-        ({"received_at": 1763634300}, {}, "line 1: received_at is a number: give its unit"),
-        ({"received_at": "--5"}, {}, "line 1: received_at must be a date and a time"),
-        ({"received_at": "9999-01-01T00:00:00Z"}, {}, "received_at lies more than a day in"),
-        ({"received_at": {"a": 1}}, {}, "line 1: received_at must be a date and a time"),
+        ({"received_at": 1763634300}, {}, "line 1: received_at is a number; set its unit"),
+        ({"received_at": "--5"}, {}, "line 1: received_at must be a date and time"),
+        ({"received_at": "9999-01-01T00:00:00Z"}, {}, "received_at is more than a day in"),
+        ({"received_at": {"a": 1}}, {}, "line 1: received_at must be a date and time"),
     ],
 )
 def test_one_bad_field_never_costs_an_event(
@@ -1122,7 +1125,7 @@ def test_odd_times_and_numbers_are_rejected_alone(url: str, tmp_path: Path, valu
 
 def test_a_bare_date_is_no_time_of_an_event(url: str, tmp_path: Path) -> None:
     found = rejections(stdin=table(f"{ADA},a,{D}"), path=tmp_path / "rejected")
-    message = "must be a date and a time, like 2026-11-20T09:15:00Z"
+    message = "must be a date and time, such as 2026-11-20T09:15:00Z"
     assert found == [(2, "invalid_value", message)]
 
 
@@ -1133,11 +1136,12 @@ def test_what_is_suppressed_is_said(url: str) -> None:
     )
     text = table(*ROWS)
     assert imported("-", "--dry-run", stdin=text) == (
-        "3 events can be imported (those of users who opted out or were erased are suppressed), "
+        "3 events can be imported (an import suppresses those of users who opted out or were "
+        "erased), "
         "0 rejected; nothing was written"
     )
     result = command("import", "-", stdin=text)
-    assert "1 suppressed: of users who opted out or were erased" in result.stderr.splitlines()
+    assert "1 suppressed: their users opted out or were erased" in result.stderr.splitlines()
     assert result.stdout == "2 accepted, 0 duplicates, 0 rejected, 1 suppressed\n"
 
 
@@ -1145,16 +1149,16 @@ def test_names_that_mean_something_else_are_named(url: str) -> None:
     record = {**SEGMENT[0], "event_id": "x", "user_email": ADA}
     result = command("import", "-", "--map", "userId=user_email", stdin=lines(record))
     said = result.stderr.splitlines()
-    assert "`event_id` of the file is ignored: messageId is taken for it." in said
-    assert "`user_email` of the file is ignored: userId is taken for it." in said
+    assert "`event_id` of the file is ignored: messageId is used instead." in said
+    assert "`user_email` of the file is ignored: userId is used instead." in said
 
 
 def test_the_help_says_what_options_do() -> None:
     said = " ".join(command("import", "--help").stdout.replace("│", " ").split())
     for part in (
         "Keep unknown fields in metadata.",
-        "File format; by default what its name and its first bytes say.",
-        "Text encoding: `cp1252`, `latin-1`, ... By default UTF-8.",
+        "File format; by default detected from its name and first bytes.",
+        "Text encoding, such as `cp1252` or `latin-1`; UTF-8 by default.",
     ):
         assert part in said
     said = " ".join(command("export", "--help").stdout.replace("│", " ").split())

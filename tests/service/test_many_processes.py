@@ -1,4 +1,4 @@
-"""What several processes on one database owe each other: duties done once, and no stale answers."""
+"""What several processes on one database owe each other: tasks done once, and no stale answers."""
 
 import asyncio
 import subprocess
@@ -16,9 +16,9 @@ import pytest
 from app.auth.key_ring import FRESH_SECONDS, NEW_KEY_SECONDS
 from app.auth.keys import create_key, revoke_key
 from app.auth.principal import Scope
-from app.db import Database
+from app.database.sessions import Database
+from app.formats.uuid7 import uuid7
 from app.settings import Settings
-from app.uuid7 import uuid7
 from tests.api.test_stream import listening, now_event, send
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.faults.conftest import execute
@@ -34,8 +34,8 @@ import asyncio, os, sys
 from dataclasses import replace
 from datetime import datetime
 from sqlalchemy import text
-from app.db import Database
-from app.duties import DUTIES, Duties
+from app.database.sessions import Database
+from app.background.tasks import BACKGROUND_TASKS, BackgroundTasks
 from app.settings import Settings
 
 async def main(url):
@@ -43,21 +43,21 @@ async def main(url):
     database = Database(url, settings)
     now = None
 
-    def noted(duty):
+    def noted(task):
         async def run(*given):
             async with database.transaction() as session:
                 await session.execute(
                     text("INSERT INTO done VALUES (:name, :at, :pid)"),
-                    {"name": duty.name, "at": now, "pid": os.getpid()},
+                    {"name": task.name, "at": now, "pid": os.getpid()},
                 )
-            await duty.run(*given)
-        return replace(duty, run=run)
+            await task.run(*given)
+        return replace(task, run=run)
 
-    duties = Duties(database, settings, lambda: now, tuple(map(noted, DUTIES)))
+    tasks = BackgroundTasks(database, settings, lambda: now, tuple(map(noted, BACKGROUND_TASKS)))
     for line in iter(sys.stdin.readline, ""):
         now = datetime.fromisoformat(line.strip())
-        await duties.look()
-        await duties.look()
+        await tasks.look()
+        await tasks.look()
         print("looked", flush=True)
     await database.dispose()
 

@@ -20,7 +20,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
-from app.insights.tokens import tokens_at_most
+from app.insights.generation.token_estimate import tokens_at_most
 from tests.api.credentials import ADMIN_KEY, READ_KEY, SECRET, WRITE_KEY, token
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
 from tests.unit.test_insights import BARE, INJECTIONS
@@ -206,7 +206,7 @@ async def test_who_is_not_to_be_read_is_not(service: LiveServer, tool: str) -> N
             assert result.structured_content["opted_out"] is True
             assert result.structured_content["lines"] == []
         else:
-            assert "doesn't want assistants" in await refused(client, tool, **given)
+            assert "opted out of assistants" in await refused(client, tool, **given)
 
 
 async def test_a_misspelt_argument_is_refused(service: LiveServer) -> None:
@@ -287,12 +287,12 @@ WRONG_ARGUMENTS: list[tuple[str, Json, str]] = [
     (
         "recent_activity",
         {"event_types": ["a"] * 51},
-        "`event_types` must be a list of texts, 50 at most (got 51).",
+        "`event_types` must be a list of strings, 50 at most (got 51).",
     ),
     (
         "recent_activity",
         {"event_types": ["a", 4, 5]},
-        "`event_types` must be a list of texts, 50 at most (got 4).",
+        "`event_types` must be a list of strings, 50 at most (got 4).",
     ),
     (
         "recent_activity",
@@ -912,7 +912,7 @@ def test_stdio_says_where_there_is_no_service() -> None:
     done = asyncio.run(_run(program, "mcp", "--url", "http://127.0.0.1:1"))
     assert done[0] == 1
     assert done[1] == b""
-    assert b"No service at http://127.0.0.1:1" in done[2]
+    assert b"No service responds at http://127.0.0.1:1" in done[2]
 
 
 async def _run(*command: str) -> tuple[int | None, bytes, bytes]:

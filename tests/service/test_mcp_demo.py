@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.insights.tokens import tokens_at_most
+from app.insights.generation.token_estimate import tokens_at_most
 from tests.api.credentials import READ_KEY
 from tests.conftest import LiveServer, fresh_database, running_service
 from tests.service.test_mcp import READING, TRANSPORTS, asked, by_http, text_of

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.cli import app
-from app.db import Database
+from app.cli.main import app
+from app.database.sessions import Database
 from app.privacy.opt_out import Change, OptOut, get_opt_out, set_opt_out
 from app.settings import Settings
 from tests.conftest import fresh_database
@@ -103,14 +103,15 @@ def test_opt_outs_and_erasures_go_along(instance: Make, tmp_path: Path, format_:
     done = source.run("export", "--output", file, "--format", format_)
     assert sorted(tmp_path.iterdir()) == sorted([file, beside])
     assert beside.stat().st_mode & 0o777 == 0o600
-    assert f"{beside} has users who opted out: 2, erasures: 1." in done.stderr
+    counts = "users who opted out: 2, erasures: 1"
+    assert f"{beside} holds opt-outs and erasures ({counts})." in done.stderr
     assert "events of users who opted out of analytics (1)." in done.stderr
     assert "--with-erasure-secret" not in done.stderr
     assert DAN not in beside.read_text()
 
     done = target.run("import", file)
     assert done.stdout == "2 accepted, 0 duplicates, 0 rejected, 2 users, 1 erasures\n"
-    assert f"{beside} is applied first" in done.stderr
+    assert f"Applying {beside} first" in done.stderr
     assert target.opt_out(BOB) == OptOut(analytics=True)
     assert target.opt_out(CARLA) == OptOut(ai_context=True, learning=True)
     assert target.log(BOB, event_type="new") == SUPPRESSED
@@ -131,7 +132,7 @@ def test_the_secret_of_the_erasures_goes_along_where_it_is_asked_for(
     populate(source)
     file = tmp_path / "events.ndjson"
     done = source.run("export", "--output", file)
-    assert "Only a database with the same secret understands the erasures" in done.stderr
+    assert "Only a database with the same erasure secret can import the erasures" in done.stderr
     done = target.run("import", file, code=1)
     assert "1 erasure was not imported: it was hashed with another secret. Export" in done.stderr
     assert target.opt_out(BOB) == OptOut(analytics=True)
@@ -139,7 +140,7 @@ def test_the_secret_of_the_erasures_goes_along_where_it_is_asked_for(
     source.run("export", "--output", file, "--with-erasure-secret")
     done = target.run("import", file)
     assert done.stdout.endswith(", 2 users, 1 erasures\n")
-    assert "restart services that are running" in done.stderr
+    assert "Restart running services" in done.stderr
     assert target.log(DAN, NOW - timedelta(minutes=1), "late") == SUPPRESSED
     # One that has a secret keeps it: those whom it erased are known by it.
     other.run("erase", "eve@example.com", "--yes")
@@ -157,7 +158,8 @@ def test_an_export_without_them_says_so(instance: Make, tmp_path: Path) -> None:
     done = source.run("export")
     assert done.stdout.count("\n") == 3
     assert all("kind" not in json.loads(line) for line in done.stdout.splitlines())
-    assert "Warning: not in this file are users who opted out: 2, erasures: 1." in done.stderr
+    assert "Warning: the export does not include opt-outs and erasures (" in done.stderr
+    assert " (users who opted out: 2, erasures: 1)." in done.stderr
     named = tmp_path / "privacy.ndjson"
     assert "Warning" not in source.run("export", "--privacy", named).stderr
     kinds = [json.loads(line)["kind"] for line in named.read_text().splitlines()]
@@ -169,7 +171,7 @@ def test_an_export_without_them_says_so(instance: Make, tmp_path: Path) -> None:
     source.run("export", "--privacy", named)
     assert not named.exists()
     done = source.run("export", "--user-email", CARLA, "--format", "csv")
-    assert "csv has no profile: opt-outs are not in the file" in done.stderr
+    assert "A csv file has no profile and no opt-outs" in done.stderr
 
 
 def test_lines_about_users_hold_before_the_events_of_their_file(
@@ -183,7 +185,7 @@ def test_lines_about_users_hold_before_the_events_of_their_file(
     privacy = tmp_path / "privacy.ndjson"
     source.run("export", "--privacy", privacy)
     done = target.run("import", "-", stdin=privacy.read_text() + events)
-    assert "1 suppressed: of users who opted out or were erased\n" in done.stderr
+    assert "1 suppressed: their users opted out or were erased\n" in done.stderr
     assert done.stdout == "1 accepted, 0 duplicates, 0 rejected, 1 suppressed, 1 users\n"
     # As a file of its own, named; and in a file after the events, which are then hidden.
     file = tmp_path / "events.ndjson"
@@ -206,7 +208,8 @@ def test_who_is_a_user_here_and_was_erased_there_is_named(instance: Make, tmp_pa
     source.run("erase", DAN, "--yes")
     source.run("export", "--output", file)
     done = target.run("import", file)
-    assert f"{DAN} was erased there, and is a user here: activity-events erase {DAN}" in done.stderr
+    advice = f"To erase them, run activity-events erase {DAN}"
+    assert f"{DAN} was erased there, but is a user here. {advice}" in done.stderr
     assert target.log(DAN, NOW - timedelta(minutes=1), "late") == SUPPRESSED
     assert target.log(DAN, datetime.now(UTC), "new") == ACCEPTED
     assert target.opt_out(DAN) == OptOut(learning=True)

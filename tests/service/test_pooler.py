@@ -14,9 +14,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.database_url.parse import parse_database_url
-from app.db import Database
-from app.programs import server_account
+from app.database.postgres_binaries import server_account
+from app.database.sessions import Database
+from app.database.url.parse import parse_database_url
 from app.settings import Settings
 from tests.conftest import fresh_database, running_service
 from tests.service.commands import command
@@ -140,6 +140,7 @@ def test_otherwise_it_is_refused_with_what_to_do(
         for words in commands:
             done = command(through, *words)
             assert done.returncode == 1, (words, done.stdout, done.stderr)
-            assert "connection pooler (such as PgBouncer)" in done.stderr, (words, done.stderr)
+            message = "connection pooler in front of PostgreSQL (such as PgBouncer)"
+            assert message in done.stderr, (words, done.stderr)
             assert "pool_mode = session" in done.stderr
             assert "Traceback" not in done.stderr

@@ -175,7 +175,7 @@ def test_a_receipt_is_checked(url: str, tmp_path: Path) -> None:
     path.write_text(receipt.replace('"activity_event": 0', '"activity_event": 1', 1))
     assert "Not genuine" in run(url, "verify-receipt", path, code=1).stderr
     path.write_text("{}")
-    assert "no receipt" in run(url, "verify-receipt", path, code=2).stderr
+    assert "not a receipt" in run(url, "verify-receipt", path, code=2).stderr
 
 
 @pytest.mark.fault("S23")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import embedded_postgres
+from app.database.embedded import embedded_postgres
 
 pytestmark = pytest.mark.fault("S23")
 

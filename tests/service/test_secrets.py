@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from app.auth.keys import Key
+from app.observability.logs import JsonFormatter, TextFormatter, configure_logs
 from app.settings import Settings
-from app.watch.logs import JsonFormatter, TextFormatter, configure_logs
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.service.test_serve import COMMAND, TIMEOUT_SECONDS
 

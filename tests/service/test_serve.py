@@ -109,7 +109,7 @@ def test_a_second_start_says_who_holds_the_port_or_the_data(tmp_path: Path) -> N
         same_port = serve(tmp_path, "--port", str(server.port))
         assert same_port.returncode == 1
         assert f"Can't listen on 127.0.0.1:{server.port}" in same_port.stderr
-        assert f"by process {server.process.pid}" in same_port.stderr
+        assert f"(process {server.process.pid}" in same_port.stderr
         assert "PORT=" in same_port.stderr
 
         same_data = serve(tmp_path, "--port", "0")
@@ -192,10 +192,13 @@ def test_it_does_not_listen_to_the_world_without_keys(tmp_path: Path) -> None:
         ({"ACTIVITY_RETENTION_DAYS": "soon"}, "Setting ACTIVITY_RETENTION_DAYS"),
         ({"PORT": "99999"}, "Setting PORT"),
         ({"ACTIVITY_ADMIN_KEYS": "abc"}, "ACTIVITY_ADMIN_KEYS: must have at least 32 characters"),
-        ({"ACTIVITY_JWT_JWKS": "https://id.example.com"}, "Setting ACTIVITY_JWT_JWKS: needs"),
+        ({"ACTIVITY_JWT_JWKS": "https://id.example.com"}, "Setting ACTIVITY_JWT_JWKS: requires"),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "can't be reached"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
-        ({"ACTIVITY_LLM_MODEL": "gpt-5"}, "must be provider:model, like openai:gpt-5"),
+        (
+            {"ACTIVITY_LLM_MODEL": "gpt-5"},
+            "must have the form provider:model, such as openai:gpt-5",
+        ),
         ({"ACTIVITY_LLM_MODEL": "acme:gpt-5"}, "Unknown model: acme:gpt-5"),
     ],
 )

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from app.db_slots import connections_of
+from app.database.connection_budget import connections_of
 from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, connected, fresh_database, running_service
 from tests.service.test_serve import (
@@ -38,7 +38,7 @@ RSS_MAX = 150 * MIB
 # SIGTERM, and says so; what a test changes of it stands in `{change}`.
 SCRIPT = """
 import os, signal, sys, time
-from app import workers
+from app.server import workers
 
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -144,16 +144,16 @@ def test_who_ends_is_replaced_at_its_place() -> None:
         assert {each[2] for each in made.take(3)} == {0, pids[0], pid}
         code, errors = made.end()
         assert code == 0
-        assert errors == f"worker {pids[1]} ended, by SIGKILL: another takes its place\n"
+        assert errors == f"worker {pids[1]} killed by SIGKILL: restarting it\n"
 
 
 @pytest.mark.parametrize(
     ("end", "how"),
     [
-        ("os._exit(7)", "with exit code 7"),
-        ("sys.exit(3)", "with exit code 3"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "by SIGSEGV"),
-        ("raise LookupError('no such thing')", "with exit code 1"),
+        ("os._exit(7)", "exited with code 7"),
+        ("sys.exit(3)", "exited with code 3"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("raise LookupError('no such thing')", "exited with code 1"),
     ],
 )
 def test_those_that_end_at_once_are_given_up(end: str, how: str) -> None:
@@ -161,8 +161,8 @@ def test_those_that_end_at_once_are_given_up(end: str, how: str) -> None:
         assert made.take(2) == [("stopping", 0, 0), ("failed", 0, 0)]
         code, errors = made.end()
     assert code == 1
-    assert f"end as soon as they are started: 5 in a row, the last {how}." in errors
-    assert errors.count("ended as soon as it was started") in {5, 6}  # they are two at a time
+    assert f"fail right after their start: 5 in a row, the last one {how}." in errors
+    assert errors.count("right after its start") in {5, 6}  # they are two at a time
     assert ("LookupError: no such thing" in errors) == ("LookupError" in end)
 
 
@@ -183,7 +183,7 @@ def work(place, ready):
         made.process.terminate()
         code, errors = made.end()
     assert code == 0
-    assert errors.count("ended as soon as it was started") >= 5
+    assert errors.count("right after its start") >= 5
 
 
 def test_sighup_replaces_each_once_its_successor_is_ready() -> None:
@@ -212,9 +212,7 @@ def work(place, ready):
         pids = made.started()
         made.process.send_signal(signal.SIGHUP)
         assert made.process.stderr is not None
-        assert (
-            b"ended as soon as it was started, with exit code 1" in made.process.stderr.readline()
-        )
+        assert b"exited with code 1 right after its start" in made.process.stderr.readline()
         made.process.terminate()
         assert {pid for word, _, pid in made.take(3) if word == "finished"} == set(pids.values())
         assert made.end()[0] == 0
@@ -237,7 +235,7 @@ def test_who_does_not_end_is_killed() -> None:
         code, errors = made.end()
     assert code == 0
     assert sorted(errors.splitlines()) == sorted(
-        f"worker {pid} does not end: it is killed" for pid in pids.values()
+        f"worker {pid} does not exit: killing it" for pid in pids.values()
     )
 
 
@@ -267,8 +265,8 @@ def test_who_hangs_is_killed_and_replaced() -> None:
         code, errors = made.end()
     assert code == 0
     assert errors.splitlines() == [
-        f"worker {pids[0]} hangs: it is killed",
-        f"worker {pids[0]} ended, by SIGKILL: another takes its place",
+        f"worker {pids[0]} does not respond: killing it",
+        f"worker {pids[0]} killed by SIGKILL: restarting it",
     ]
 
 
@@ -354,7 +352,7 @@ def test_a_killed_worker_is_replaced_and_the_others_answer(server_url: str) -> N
 # What follows is started where a worker may be silent for two seconds only.
 IMPATIENT = """
 import runpy, sys
-from app import workers
+from app.server import workers
 workers.SILENT_SECONDS_MAX = 2.0
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -485,7 +483,7 @@ def test_too_many_connections_are_warned_of(server_url: str) -> None:
         ) as server,
     ):
         assert (
-            f"Warning    up to {wanted} database connections are wanted, and PostgreSQL takes "
-            f"{taken}: raise its max_connections, or lower ACTIVITY_WORKERS or "
+            f"Warning    the service may need up to {wanted} database connections, but PostgreSQL "
+            f"allows {taken}: raise its max_connections, or lower ACTIVITY_WORKERS or "
             "ACTIVITY_DATABASE_POOL_SIZE\n"
         ) in server.greeting

@@ -14,9 +14,9 @@ from app.demo.fill import Demo, demo_events
 from app.demo.habits import character
 from app.demo.visits import DemoEvent
 from app.ingest.prepare import prepare_batch
+from app.ingest.results import EventResult
 from app.ingest.rows import EventRow, Prepared
-from app.ingest.verdict import Verdict
-from app.read.past import PastEvent
+from app.read.user_history import PastEvent
 from app.schemas.event_types import category_and_action
 from app.schemas.strict_json import dump_json
 from app.settings import Settings
@@ -79,7 +79,7 @@ def kept(*, sent_at: object = None, **fields: object) -> EventRow:
     return found.rows[0]
 
 
-def rejected(*, sent_at: object = None, **fields: object) -> Verdict:
+def rejected(*, sent_at: object = None, **fields: object) -> EventResult:
     """The rejection of a single event."""
     found = prepared({"sent_at": sent_at, "events": [event(**fields)]})
     assert found.rows == []

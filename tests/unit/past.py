@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.read.past import PastEvent
+from app.read.user_history import PastEvent
 from app.schemas.event_types import category_and_action
 
 # In Berlin ten in the morning.

@@ -140,7 +140,7 @@ async def test_gzip_that_ends_too_early_is_to_be_sent_again(end: int, size: int)
         with pytest.raises(IncompleteBody) as caught:
             await read_body(pieces(raw, size), "gzip", SMALL)
         assert (caught.value.status, caught.value.code) == (408, "incomplete_body")
-        assert caught.value.message == "The gzip ends too early: send the same again."
+        assert caught.value.message == "The gzip data is incomplete. Retry the request."
 
 
 @pytest.mark.fault("A4")

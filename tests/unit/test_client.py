@@ -21,20 +21,20 @@ from app.client.errors import (
 )
 from app.client.events import Encoded, batches, encode, make_event, single_body
 from app.client.outbox import Counts, Limits, Outbox
-from app.client.questions import params_of
-from app.client.steps import (
+from app.client.queries import params_of
+from app.client.results import EventResult
+from app.client.retry import (
     Answer,
     Backoff,
+    NoResponse,
     Pause,
     Reply,
     Request,
-    Silence,
     Steps,
     Tools,
     error_of,
     pause_ends_at,
 )
-from app.client.verdicts import Verdict
 from tests.conftest import NOW
 from tests.unit.conftest import ADA, EVENT_ID
 
@@ -163,14 +163,14 @@ def test_the_same_is_sent_until_there_is_an_answer() -> None:
     event = make_event("page_viewed", user_email=ADA)
     accepted = {"event_id": EVENT_ID, "status": "accepted", "warnings": []}
     replies: list[Reply] = [
-        Silence("ConnectError: refused"),
+        NoResponse("ConnectError: refused"),
         Answer(503, FULL, "7"),
         Answer(200, b"<html>"),
         Answer(502, b""),
         answer(201, accepted),
     ]
     verdict, requests, pauses = play(calls(retried).log(event), replies)
-    assert verdict == Verdict(EVENT_ID, "accepted")
+    assert verdict == EventResult(EVENT_ID, "accepted")
     assert set(requests) == {requests[0]}
     assert (requests[0].method, requests[0].path) == ("POST", "/api/events/log")
     sent = json.loads(requests[0].body or b"")
@@ -193,7 +193,7 @@ def test_the_same_is_sent_until_there_is_an_answer() -> None:
 def test_in_the_end_it_fails_and_hands_the_event_back() -> None:
     event = make_event("page_viewed", user_email=ADA, event_id=UUID(EVENT_ID), event_timestamp=NOW)
     with pytest.raises(NoAnswer, match="refused") as failed:
-        play(calls().log(event), [Silence("refused")] * 5)
+        play(calls().log(event), [NoResponse("refused")] * 5)
     assert failed.value.events == [
         {
             "event_type": "page_viewed",
@@ -249,7 +249,7 @@ def test_one_by_one_where_not_one_of_a_batch_is_valid() -> None:
 
     refused = answer(422, {"received": 3, "results": [rejection(n) for n in range(3)]})
     verdicts, _, _ = play(calls().log_batch(three(), own_clock=True), [refused])
-    assert verdicts == [Verdict(None, "rejected", "empty", "event_type", "is empty")] * 3
+    assert verdicts == [EventResult(None, "rejected", "empty", "event_type", "is empty")] * 3
 
 
 def test_times_of_other_clocks_are_not_to_be_corrected() -> None:
@@ -284,7 +284,7 @@ def test_no_events_are_no_request() -> None:
 
 def test_a_standup_is_not_written_twice() -> None:
     with pytest.raises(NoAnswer):
-        play(calls().standup(ADA, None, None), [Silence("timed out")])
+        play(calls().standup(ADA, None, None), [NoResponse("timed out")])
     replies: list[Reply] = [Answer(503, FULL, "1"), answer(200, {"yesterday": []})]
     found, requests, _ = play(calls().standup(ADA, None, None), replies)
     assert found == {"yesterday": []}
@@ -362,7 +362,7 @@ def test_a_batch_is_due_by_number_by_age_and_by_a_flush() -> None:
     assert box.due_in(10.5) == 0
     batch = box.take()
     assert (len(batch), box.due_in(10.5)) == (2, None)
-    assert box.settle(batch, [Verdict("id", "accepted")] * 2) == []
+    assert box.settle(batch, [EventResult("id", "accepted")] * 2) == []
     box.leave(batch)
     assert (box.left, box.entered) == (2, 2)
     for _ in range(3):
@@ -396,7 +396,7 @@ def test_what_was_rejected_is_dropped_by_reason() -> None:
     drops = box.settle(
         batch,
         [
-            Verdict(each.event_id, "rejected" if code else "duplicate", code)
+            EventResult(each.event_id, "rejected" if code else "duplicate", code)
             for each, code in zip(batch, statuses, strict=True)
         ],
     )
@@ -413,7 +413,7 @@ def test_what_was_abandoned_is_not_counted_again() -> None:
     box.add(encoded(1), 0)
     (drop,) = box.abandon("close_timed_out")
     assert len(drop.events) == 4
-    assert box.settle(batch, [Verdict("id", "accepted")] * 3) == []
+    assert box.settle(batch, [EventResult("id", "accepted")] * 3) == []
     box.leave(batch)
     assert box.counts() == Counts(tracked=4, delivered=0, dropped=4, waiting=0)
     assert (box.left, box.entered) == (4, 4)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.ingest.clock import clock_lead
+from app.formats.uuid7 import time_of_uuid7, uuid7
+from app.ingest.clock_skew import clock_lead
+from app.ingest.results import Warn
 from app.ingest.rows import TimeBasis
-from app.ingest.verdict import Warn
 from app.settings import Settings
-from app.uuid7 import time_of_uuid7, uuid7
 from tests.conftest import NOW
 from tests.unit.conftest import AT, EVENT_ID, kept, rejected
 

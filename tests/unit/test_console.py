@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.console import program
+from app.cli.common import program
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from uuid import RFC_4122
 
 import pytest
 
+from app.formats.uuid7 import time_of_uuid7
 from app.ingest.content_ids import ContentIds, canonical_json
-from app.uuid7 import time_of_uuid7
 
 pytestmark = pytest.mark.fault("R5")
 

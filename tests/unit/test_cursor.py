@@ -160,7 +160,7 @@ def test_a_field_that_we_would_not_have_written(place: int, value: object) -> No
     ],
 )
 def test_a_text_that_is_none_of_ours(text: str) -> None:
-    assert refused(text) == "cursor: give next_cursor of the page before, unchanged."
+    assert refused(text) == "cursor: set next_cursor of the previous page, unchanged."
 
 
 @given(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.database_url.parse import DatabaseUrl, parse_database_url
+from app.database.url.parse import DatabaseUrl, parse_database_url
 
 
 def tls(url: DatabaseUrl) -> dict[str, str]:
@@ -172,29 +172,29 @@ def test_what_is_understood() -> None:
         ("require_auth=scram-sha-256", "require_auth: the driver can't restrict"),
         ("gssencmode=require", "gssencmode: .*sslmode=verify-full"),
         ("requirepeer=postgres", "requirepeer: "),
-        ("sslcrldir=/x", "sslcrldir: .*give sslcrl"),
+        ("sslcrldir=/x", "sslcrldir: .*use sslcrl"),
         ("replication=database", "replication: "),
         ("oauth_issuer=https://x", "oauth_issuer: "),
         ("channel_binding=require&sslmode=disable", "channel_binding=require needs TLS"),
         ("channel_binding=perhaps", "channel_binding must be one of"),
         ("sslmode=no-verify", "sslmode must be one of .*`require` encrypts without verifying"),
-        ("sslmode=require&sslrootcert=system", "sslrootcert=system needs sslmode=verify-full"),
+        ("sslmode=require&sslrootcert=system", "sslrootcert=system requires sslmode=verify-full"),
         ("hostaddr=192.0.2.1&sslmode=verify-full", "hostaddr: "),
-        ("hostaddr=192.0.2.1,192.0.2.2", "host and hostaddr must name as many"),
+        ("hostaddr=192.0.2.1,192.0.2.2", "host and hostaddr must have the same number"),
         ("port=1,2", "2 ports for 1 hosts"),
         ("connect_timeout=soon", "connect_timeout must be a whole number"),
         ("target_session_attrs=rw", "target_session_attrs must be one of"),
         ("schema=public", "`schema` is not a libpq parameter; .*search_path"),
         ("pgbouncer=true", "`pgbouncer` is not a libpq parameter; .*session mode"),
-        ("ssl=1", "`ssl` is not a libpq parameter; give sslmode"),
-        ("ssl=no-verify", "`ssl` is not a libpq parameter; give sslmode"),
+        ("ssl=1", "`ssl` is not a libpq parameter; use sslmode"),
+        ("ssl=no-verify", "`ssl` is not a libpq parameter; use sslmode"),
         ("prepared_statement_cache_size=0", "`prepared_statement_cache_size` is not a libpq"),
         ("connection_limit=5", "`connection_limit` is not .*ACTIVITY_DATABASE_POOL_SIZE"),
-        ("database=x", "`database` is not a libpq parameter; give dbname"),
+        ("database=x", "`database` is not a libpq parameter; use dbname"),
         ("statement_timeout=5", "`statement_timeout` is not .*options=-c"),
-        ("no_such_thing=1", "`no_such_thing` is not a libpq parameter; leave it out"),
-        ("service=none", "`service` is in no file of services"),
-        ("novalue", "is not NAME=VALUE"),
+        ("no_such_thing=1", "`no_such_thing` is not a libpq parameter; remove it"),
+        ("service=none", "no service file .* defines the `service`"),
+        ("novalue", "must have the form NAME=VALUE"),
     ],
 )
 def test_what_is_refused_says_why_and_what_to_do(pair: str, said: str) -> None:

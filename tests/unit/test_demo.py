@@ -17,13 +17,13 @@ from app.demo.fill import Demo, demo_events
 from app.demo.people import FIRST_NAMES, USERS_MAX
 from app.demo.storyline import storyline_at
 from app.demo.visits import DemoEvent
+from app.formats.uuid7 import time_of_uuid7
 from app.ingest.content_ids import ContentIds
 from app.ingest.identity import find_doubtful
 from app.ingest.import_files import Entry
 from app.ingest.import_prepare import prepare_entry
 from app.ingest.rows import EventRow
 from app.settings import Settings
-from app.uuid7 import time_of_uuid7
 from tests.conftest import NOW
 
 # A Friday. Its anchor is the Monday 18 days before.
@@ -157,7 +157,7 @@ def test_everything_is_kept_as_it_is(small: list[DemoEvent]) -> None:
 def test_no_two_people_have_one_email() -> None:
     people = replace(SMALL, users=USERS_MAX).people
     assert len({person.email for person in people}) == USERS_MAX
-    # The README's own examples log and erase these.
+    # The documentation's own examples log and erase these.
     assert {"ada", "bob"} & set(FIRST_NAMES) == set()
     assert len(set(FIRST_NAMES)) == len(FIRST_NAMES)
 

@@ -250,8 +250,8 @@ def test_stories_are_told_where_they_can_be_seen() -> None:
     assert [each.who for each in stories(small)] == [each.email for each in CHARACTERS[:3]]
 
 
-def test_the_readme_tells_them() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_quickstart_tells_them() -> None:
+    page = (ROOT / "docs" / "quickstart.md").read_text()
     for each in stories(DEMO):
         question = each.command.removeprefix("activity-events ").split(" --user-email")[0]
-        assert f"| {each.who} | {each.what} | `{question.split(' --start')[0]}` |" in readme
+        assert f"| {each.who} | {each.what} | `{question.split(' --start')[0]}` |" in page

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from app.errors import ServeError
-from app.insights.generate import ModelUnavailable, generator_of
-from app.serve import require_model
+from app.insights.generation.llm import ModelUnavailable, generator_of
+from app.server.serve import require_model
 from app.settings import Settings
 from tests.conftest import ROOT
 
@@ -50,7 +50,7 @@ def test_the_extra_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("pydantic_ai")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
-    with pytest.raises(ModelUnavailable, match="needs the extra `ai`, which"):
+    with pytest.raises(ModelUnavailable, match="requires the extra `ai`, which"):
         generator_of(Settings(llm_model="openai:gpt-5"))
 
 
@@ -81,8 +81,8 @@ def test_any_provider(
 
 def test_the_client_is_not_loaded_before_there_is_a_model() -> None:
     code = (
-        "import sys, app.cli\n"
-        "from app.insights.generate import generator_of\n"
+        "import sys, app.cli.main\n"
+        "from app.insights.generation.llm import generator_of\n"
         "from app.settings import Settings\n"
         "assert generator_of(Settings()) is None\n"
         "print([name for name in ('pydantic_ai', 'openai', 'anthropic') if name in sys.modules])"

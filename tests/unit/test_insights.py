@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from app.insights.context import Context, distil
-from app.insights.patterns import learn
-from app.insights.quoting import QUOTED_MAX_CHARS, entity_name, quoted, type_name
-from app.insights.tokens import tokens_at_most
-from app.insights.work import open_threads
-from app.read.past import Past, PastEvent
+from app.insights.generation.context import Context, distil
+from app.insights.generation.escaping import QUOTED_MAX_CHARS, entity_name, quoted, type_name
+from app.insights.generation.token_estimate import tokens_at_most
+from app.insights.generation.work_items import open_threads
+from app.insights.patterns.work_patterns import learn
+from app.read.user_history import Past, PastEvent
 from app.read.window import Window
 from tests.unit.past import MONDAY, event, on
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from app.demo.habits import character
-from app.insights.everybody import NOBODY
-from app.insights.next_actions import outlook
-from app.insights.patterns import Patterns, learn
-from app.insights.suggestions import suggest
-from app.read.past import Past, PastEvent
+from app.insights.patterns.suggestions import suggest
+from app.insights.patterns.work_patterns import Patterns, learn
+from app.insights.prediction.next_actions import outlook
+from app.insights.prediction.population_model import EMPTY_MODEL
+from app.read.user_history import Past, PastEvent
 from app.read.window import Window
 from tests.conftest import NOW
 from tests.unit.conftest import PastOf
@@ -61,7 +61,7 @@ def test_what_comes_after_the_standup(past_of: PastOf) -> None:
     last = max(n for n, each in enumerate(events) if each.event_type == "standup_completed")
     until = events[: last + 1]
     now = until[-1].event_timestamp + timedelta(seconds=5)
-    assert next(iter(outlook(until, now, NOBODY).probabilities)) == "email_opened"
+    assert next(iter(outlook(until, now, EMPTY_MODEL).probabilities)) == "email_opened"
 
 
 def test_what_is_suggested_to_whom(by_user: dict[str, tuple[PastEvent, ...]]) -> None:
@@ -76,8 +76,8 @@ def test_what_is_suggested_to_whom(by_user: dict[str, tuple[PastEvent, ...]]) ->
             " 17 times in the last 7 days: a rule could do that."
         ],
         character("morning_routine").email: [
-            "Within a minute after standup completed you go on with email opened, 100% of the time,"
-            " 5 times in the last 7 days: one step could do both.",
+            "Within a minute after standup completed you continue with email opened, 100% of the "
+            "time, 5 times in the last 7 days: one step could do both.",
             "Each day around 08:55 you do standup started, 96% of the time,"
             " 5 times in the last 7 days: it could be scheduled.",
         ],

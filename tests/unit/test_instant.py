@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.ingest.careful import prepare_with_care
-from app.ingest.plain import read_batch
+from app.ingest.fast_parser import read_batch
 from app.ingest.prepare import prepare_batch
+from app.ingest.strict_parser import prepare_with_care
 from app.read.window import resolve_window
 from app.schemas.event import Instant
 from app.schemas.instant import INSTANT_FORM, parse_date, parse_instant, parse_utc, with_plus
@@ -155,8 +155,8 @@ def test_what_is_read(text: str, instant: datetime) -> None:
     assert parse_utc(text) == instant.replace(tzinfo=UTC)
 
 
-DATE_AND_TIME = "must be a date and a time, like 2026-11-20T09:15:00Z"
-A_NUMBER = "is a number: seconds or milliseconds? send a date and a time"
+DATE_AND_TIME = "must be a date and time, such as 2026-11-20T09:15:00Z"
+A_NUMBER = f"{DATE_AND_TIME}; a number could be seconds or milliseconds"
 NUMBERS = {"1763634300", "1763634300000", "1763634300.5", "-1", "1e9", "20261120102500", "20261120"}
 
 

@@ -27,7 +27,7 @@ def types(body: str | bytes) -> list[str]:
 
 def type_of(event: object) -> str:
     if isinstance(event, Mark):
-        return CUT if "ends within" in event.message else NOT_JSON
+        return CUT if "ends inside" in event.message else NOT_JSON
     assert isinstance(event, dict), event
     return str(event["event_type"])
 
@@ -143,7 +143,7 @@ def test_what_is_whole_before_a_cut_is_kept(cut: str, found: list[str]) -> None:
 def test_a_broken_part_of_the_envelope_is_left_out() -> None:
     read = read_batch_json(f'{{"sent_at":undefined,"user_email":"a@b","events":[{GOOD}]}}'.encode())
     assert isinstance(read.value, dict)
-    assert read.value["sent_at"] == Mark("invalid_json", "is not JSON")
+    assert read.value["sent_at"] == Mark("invalid_json", "is not valid JSON")
     assert read.value["user_email"] == "a@b"
     assert read.faults == []
     read = read_batch_json(f'{{sent_at:1,"events":[{GOOD}]}} // sent'.encode())
@@ -175,8 +175,8 @@ def test_one_event_is_whole_or_it_is_none() -> None:
     read = read_event_json(b'{"event_type":"x","metadata":{"a":undefined},"entity_id":oops,}}')
     assert read.value == {
         "event_type": "x",
-        "metadata": {"a": Mark("invalid_json", "is not JSON")},
-        "entity_id": Mark("invalid_json", "is not JSON"),
+        "metadata": {"a": Mark("invalid_json", "is not valid JSON")},
+        "entity_id": Mark("invalid_json", "is not valid JSON"),
     }
     for cut in (b'{"event_type":"x"', b'{"event_type":"x","a":"', b'{"event_type":"x"}{"a":1}'):
         with pytest.raises(UnreadableBody):

@@ -23,6 +23,7 @@ import pytest
 
 import app
 from app.errors import ActivityError
+from app.formats.origins import normalise_origin
 from app.ingest.body import BodyLimits, _Reader, in_utf8, media_type_of
 from app.ingest.body_budget import BodyBudget
 from app.ingest.event_ids import hashed_event_id, parse_event_id
@@ -36,32 +37,30 @@ from app.ingest.pii_forms import forms, plain_form
 from app.ingest.pii_keys import KeyRules, words
 from app.ingest.pii_urls import parameters, userinfos
 from app.ingest.prepare import prepare_batch, prepare_single
-from app.ingest.verdict import Rejected
-from app.insights.claims import fault_of, harmless, tidy
-from app.insights.context import Context
-from app.insights.quoting import entity_name, quoted, type_name
-from app.insights.tokens import tokens_at_most
+from app.ingest.results import Rejected
+from app.insights.generation.context import Context
+from app.insights.generation.escaping import entity_name, quoted, type_name
+from app.insights.generation.grounding import fault_of, harmless, tidy
+from app.insights.generation.token_estimate import tokens_at_most
 from app.mcp.arguments import normalised as normalised_arguments
 from app.mcp.bounds import Shape, visible
 from app.mcp.request_body import readable_body
-from app.origins import normalise_origin
-from app.read.arrivals import parse_position
+from app.observability.logs import scrubbed
 from app.read.conditions import parse_step
 from app.read.cursor import decode_cursor, decode_session_cursor
 from app.read.filters import EventFilter
-from app.read.matching import Matcher, contains
 from app.read.metadata_filter import json_text
 from app.read.metadata_values import canonical
-from app.schemas.analytics import TopAnswer
+from app.schemas.analytics import TopResponse
 from app.schemas.email import may_be_own, normalise_email
 from app.schemas.event_types import category_and_action
 from app.schemas.instant import instant_fault, parse_date, parse_utc, with_plus
 from app.schemas.lenient_json import read_batch_json, read_event_json
 from app.schemas.names import normalise_name
 from app.schemas.strict_json import parse_json, repaired, stored_text
-from app.settings import Settings
-from app.settings_pii import PII_KEYS
-from app.watch.logs import scrubbed
+from app.settings import PII_KEYS, Settings
+from app.stream.match import Matcher, contains
+from app.stream.outbox_reader import parse_resume_position
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("no_garbage_collection")
@@ -453,7 +452,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "date": parse_date,
     "cursor": lambda text: decode_cursor(text, "desc"),
     "cursor of sessions": decode_session_cursor,
-    "Last-Event-ID": parse_position,
+    "Last-Event-ID": parse_resume_position,
     "metadata filter": lambda text: json_text(text, "metadata"),
     "step": parse_step,
     "matching": lambda text: contains({"a": [*text]}, {"a": [*text[:50]]}),
@@ -484,7 +483,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "MCP body": lambda text: readable_body(raw(text)),
     "MCP arguments": lambda text: normalised_arguments({"user_email": text, "event_types": [text]}),
     "MCP answer": visible,
-    "MCP answer that is cut": lambda text: Shape([TopAnswer]).fit(
+    "MCP answer that is cut": lambda text: Shape([TopResponse]).fit(
         {"rows": [{"value": text[n : n + 99]} for n in range(0, len(text), 99)]}, 500
     ),
     "what a model says": lambda text: (tidy(text), fault_of(text[:300], [], NOTHING)),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from app.watch.logs import REQUEST_ID, JsonFormatter, TextFormatter, scrubbed
+from app.observability.logs import REQUEST_ID, JsonFormatter, TextFormatter, scrubbed
 
 SECRETS = [
     ("of ada@example.com failed", "of [removed] failed"),

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db import Database
+from app.database.sessions import Database
 from app.errors import InvalidRequest
 from app.read.filters import EventFilter
-from app.read.matching import Matcher, contains
 from app.read.metadata_filter import json_object
 from app.settings import Settings
+from app.stream.match import Matcher, contains
 
 EVENT = {
     "user_email": "ada@example.com",

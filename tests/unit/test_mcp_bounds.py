@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from app.mcp.results import SHAPE
-from app.schemas.analytics import SummaryAnswer
-from app.schemas.answers import EventPageAnswer, SessionAnswer
-from app.schemas.insights import ContextAnswer, PatternsAnswer
-from app.schemas.next_actions import NextActionsAnswer
+from app.schemas.analytics import SummaryResponse
+from app.schemas.insights import ContextResponse, PatternsResponse
+from app.schemas.next_actions import NextActionsResponse
+from app.schemas.responses import EventPageResponse, SessionResponse
 
 Json = dict[str, Any]
 
@@ -31,7 +31,7 @@ def example_of(model: type[BaseModel]) -> Json:
 
 
 def events(count: int) -> list[Json]:
-    (one,) = example_of(EventPageAnswer)["events"]
+    (one,) = example_of(EventPageResponse)["events"]
     metadata = {"text": "lorem ipsum " * 200, "ids": ids(30), "at": ["2026-11-20T11:00:00Z"] * 50}
     return [
         {**one, "event_id": each, "entity_id": each[:1] * ID_CHARS, "metadata": metadata}
@@ -44,7 +44,7 @@ def page() -> Json:
 
 
 def session() -> Json:
-    long = example_of(SessionAnswer)
+    long = example_of(SessionResponse)
     long["summary"]["events_by_type"] = {f"type_{number}": number for number in range(900)}
     long["summary"]["first_page"] = "/" + "page" * 5_000
     return {**long, "session_id": "s" * 1_000, "events": events(100), "next_cursor": "c" * 512}
@@ -53,7 +53,7 @@ def session() -> Json:
 def summary() -> Json:
     days = {str(date(2020, 1, 1) + timedelta(days=n)): n for n in range(3_660)}
     types = {f"event_type_{number}": number for number in range(2_000)}
-    return example_of(SummaryAnswer) | {"events_by_day": days, "events_by_type": types}
+    return example_of(SummaryResponse) | {"events_by_day": days, "events_by_type": types}
 
 
 def context() -> Json:
@@ -62,11 +62,11 @@ def context() -> Json:
          "events": 20}
         for n in range(120)
     ]  # fmt: skip
-    return example_of(ContextAnswer) | {"lines": lines, "context_hash": "0123456789abcdef" * 50}
+    return example_of(ContextResponse) | {"lines": lines, "context_hash": "0123456789abcdef" * 50}
 
 
 def next_actions() -> Json:
-    long = example_of(NextActionsAnswer)
+    long = example_of(NextActionsResponse)
     (one,) = long["suggestions"]
     suggestions = [
         {**one, "text": "You archive " + "w" * 900, "event_ids": ids(20, n)} for n in range(60)
@@ -76,7 +76,7 @@ def next_actions() -> Json:
 
 
 def patterns() -> Json:
-    long = example_of(PatternsAnswer)
+    long = example_of(PatternsResponse)
     value = [{"event_type": "x" * 90, "at": datetime.now(UTC).isoformat()}] * 400
     long["feature_usage"] = {
         "value": value, "samples": 9, "confidence": "not enough data", "spread": {"a": ids(300)},
@@ -85,12 +85,12 @@ def patterns() -> Json:
 
 
 ANSWERS: dict[str, tuple[type[BaseModel], Any]] = {
-    "recent_activity": (EventPageAnswer, page),
-    "session": (SessionAnswer, session),
-    "analytics": (SummaryAnswer, summary),
-    "standup_context": (ContextAnswer, context),
-    "next_actions": (NextActionsAnswer, next_actions),
-    "work_patterns": (PatternsAnswer, patterns),
+    "recent_activity": (EventPageResponse, page),
+    "session": (SessionResponse, session),
+    "analytics": (SummaryResponse, summary),
+    "standup_context": (ContextResponse, context),
+    "next_actions": (NextActionsResponse, next_actions),
+    "work_patterns": (PatternsResponse, patterns),
 }
 FREE = ("metadata", "context_snapshot", "value", "spread")
 TEXTS = ("text", "first_page", "last_page")

@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from app.errors import InvalidRequest
-from app.ingest.careful import prepare_with_care
 from app.ingest.content_ids import ContentIds
+from app.ingest.fast_parser import read_batch, read_single
 from app.ingest.import_files import Entry
 from app.ingest.import_prepare import prepare_entry
-from app.ingest.plain import read_batch, read_single
 from app.ingest.rows import EventRow
+from app.ingest.strict_parser import prepare_with_care
 from app.read.conditions import Step, parse_step
 from app.schemas.names import may_need_normalising, normalise_all, normalise_name
 from app.schemas.privacy_lines import UserLine

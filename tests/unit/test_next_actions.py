@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.insights.everybody import NOBODY, WEIGHTS, Everybody, Learner
-from app.insights.markov import (
+from app.insights.prediction.markov import (
     BEGINNING,
     ORDER_MAX,
     chained,
@@ -19,15 +18,16 @@ from app.insights.markov import (
     pooled,
     suffixes,
 )
-from app.insights.next_actions import Prediction, outlook, predict
-from app.read.past import Past, PastEvent
-from app.read.sample import SampledEvent
+from app.insights.prediction.next_actions import Prediction, outlook, predict
+from app.insights.prediction.population_model import EMPTY_MODEL, WEIGHTS, Everybody, Learner
+from app.insights.prediction.training_sample import SampledEvent
+from app.read.user_history import Past, PastEvent
 from tests.unit.past import MONDAY, event, on
 
 
 def foretold(
     events: Sequence[PastEvent],
-    everybody: Everybody = NOBODY,
+    everybody: Everybody = EMPTY_MODEL,
     *,
     limit: int = 3,
     now: datetime = MONDAY,
@@ -199,5 +199,5 @@ def test_weights_are_learnt() -> None:
 
 
 def test_of_nothing_nothing_is_learnt() -> None:
-    assert learnt([]) == NOBODY
-    assert outlook([], MONDAY, NOBODY).probabilities == {}
+    assert learnt([]) == EMPTY_MODEL
+    assert outlook([], MONDAY, EMPTY_MODEL).probabilities == {}

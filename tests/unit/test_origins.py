@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from app.origins import normalise_origin
+from app.formats.origins import normalise_origin
 from app.settings import Settings
 
 
@@ -37,9 +37,9 @@ def test_an_origin_is_kept_as_browsers_send_it(given: str, origin: str) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("", "no origin of a page to trust"),
-        ("null", "no origin of a page to trust"),
-        ("NULL", "no origin of a page to trust"),
+        ("", "not an origin that can be trusted"),
+        ("null", "not an origin that can be trusted"),
+        ("NULL", "not an origin that can be trusted"),
         ("*", "wildcards"),
         ("https://*.example.com", "wildcards"),
         ("http://localhost:*", "wildcards"),
@@ -47,28 +47,28 @@ def test_an_origin_is_kept_as_browsers_send_it(given: str, origin: str) -> None:
         ("App.Example.com:8443", "did you mean https://app.example.com:8443?"),
         ("//app.example.com", "did you mean https://app.example.com?"),
         ("localhost:3000", "did you mean https://localhost:3000?"),
-        ("https:app.example.com", "is no origin"),
-        ("https:/app.example.com", "is no origin"),
+        ("https:app.example.com", "is not an origin"),
+        ("https:/app.example.com", "is not an origin"),
         ("https://app.example.com/shop", "did you mean https://app.example.com?"),
         ("https://app.example.com?a=1", "did you mean https://app.example.com?"),
         ("https://app.example.com/#a", "did you mean https://app.example.com?"),
         ("https://ada@app.example.com", "did you mean https://app.example.com?"),
-        ("https://", "names no host"),
-        ("https://a b.example", "names no host"),
-        ("https://-", "names no host"),
+        ("https://", "has no host"),
+        ("https://a b.example", "has no host"),
+        ("https://-", "has no host"),
         ("https://bücher.example", "xn--"),
-        ("https://a.example:99999", "is no origin"),
+        ("https://a.example:99999", "is not an origin"),
         ("https://a.example:0", "port 0"),
-        ("https://a.example:http", "is no origin"),
-        ("https://[::1", "is no origin"),
-        ("javascript:alert(1)", "is no origin"),
-        ("javascript://x", "have no origin to be known by"),
-        ("data:text/html,x", "is no origin"),
-        ("file:///home/ada", "have no origin to be known by"),
-        ("about:blank", "is no origin"),
+        ("https://a.example:http", "is not an origin"),
+        ("https://[::1", "is not an origin"),
+        ("javascript:alert(1)", "is not an origin"),
+        ("javascript://x", "have no origin"),
+        ("data:text/html,x", "is not an origin"),
+        ("file:///home/ada", "have no origin"),
+        ("about:blank", "is not an origin"),
         ("blob:https://app.example.com/1", "have no origin"),
-        ("wss://app.example.com", "have no origin to be known by"),
-        ("https://a.example,https://b.example", "names no host"),
+        ("wss://app.example.com", "have no origin"),
+        ("https://a.example,https://b.example", "has no host"),
     ],
 )
 def test_what_no_page_has_is_refused_with_what_was_meant(given: str, said: str) -> None:

@@ -6,15 +6,14 @@ from typing import Any
 import orjson
 import pytest
 
-from app.ingest.careful import prepare_with_care
+from app.ingest.fast_parser import read_batch
 from app.ingest.pii import PiiScanner
 from app.ingest.pii_walk import Finding
-from app.ingest.plain import read_batch
 from app.ingest.prepare import prepare_batch
 from app.ingest.rows import Prepared
+from app.ingest.strict_parser import prepare_with_care
 from app.schemas.strict_json import parse_json
-from app.settings import Settings
-from app.settings_pii import PII_KEYS
+from app.settings import PII_KEYS, Settings
 from benchmarks.pii import evaluate
 from tests.conftest import NOW
 
@@ -121,7 +120,7 @@ def test_an_event_is_refused_alone() -> None:
     found = prepared({"to": ADA}, mode="reject")
     (verdict,) = found.rejections
     assert (verdict.code, verdict.field) == ("pii", "metadata.to")
-    assert verdict.message == "holds personal data: an email address"
+    assert verdict.message == "contains personal data: an email address"
     assert prepared({"to": "nobody"}, mode="reject").rejections == []
 
 
@@ -150,7 +149,7 @@ def test_hostile_values_cost_no_more_than_their_size() -> None:
 def test_many_are_counted() -> None:
     (row,) = prepared({str(number): ADA for number in range(30)}).rows
     assert len(row.warnings) == 21
-    assert row.warnings[-1].message == "held personal data at 10 more places"
+    assert row.warnings[-1].message == "contained personal data in 10 more places"
 
 
 @pytest.mark.parametrize(

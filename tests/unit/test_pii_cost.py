@@ -10,8 +10,7 @@ import pytest
 from app.ingest.pii import PiiScanner
 from app.ingest.pii_finders import BatchBudget
 from app.ingest.prepare import prepare_batch
-from app.settings import Settings
-from app.settings_pii import PII_KEYS
+from app.settings import PII_KEYS, Settings
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("no_garbage_collection")

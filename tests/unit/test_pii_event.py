@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from app.ingest.careful import prepare_with_care
-from app.ingest.plain import read_batch
+from app.ingest.fast_parser import read_batch
 from app.ingest.prepare import prepare_batch
 from app.ingest.rows import EventRow
+from app.ingest.strict_parser import prepare_with_care
 from app.schemas.strict_json import parse_json
 from app.settings import Settings
 from tests.conftest import NOW

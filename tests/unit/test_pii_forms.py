@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.ingest.pii import PiiScanner
-from app.settings_pii import PII_KEYS
+from app.settings import PII_KEYS
 from tests.unit.redacting import redacted
 
 SCANNER = PiiScanner(PII_KEYS)

@@ -8,7 +8,7 @@ import pytest
 
 from app.ingest.pii import PiiScanner
 from app.ingest.pii_finders import BatchBudget
-from app.settings_pii import PII_KEYS
+from app.settings import PII_KEYS
 from benchmarks.pii import _without_labels
 from benchmarks.pii_sets import held_out_payloads, held_out_values, known_payloads, known_values
 from tests.unit.redacting import redacted

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.careful import prepare_with_care
-from app.ingest.plain import read_batch
+from app.ingest.fast_parser import read_batch
+from app.ingest.strict_parser import prepare_with_care
 from app.schemas.strict_json import parse_json
 from app.settings import Settings
 from tests.conftest import NOW

@@ -5,8 +5,8 @@ from uuid import UUID, uuid5
 import pytest
 
 from app.errors import TooLarge, UnreadableBody
+from app.ingest.results import EventResult, Warn
 from app.ingest.rows import EventRow, TimeBasis
-from app.ingest.verdict import Verdict, Warn
 from tests.conftest import NOW
 from tests.unit.conftest import ADA, AT, EVENT_ID, event, kept, prepared, rejected
 
@@ -184,7 +184,7 @@ def test_an_optional_field_that_is_wrong_costs_itself_alone(
 @pytest.mark.fault("N13")
 def test_a_warning_says_what_was_wrong_and_that_the_field_is_left_out() -> None:
     assert kept(entity_id=NAME_129).warnings == (
-        Warn("too_long", "entity_id", "String should have at most 128 characters; left out"),
+        Warn("too_long", "entity_id", "String should have at most 128 characters; ignored"),
     )
 
 
@@ -345,7 +345,7 @@ def test_a_branch_that_is_too_deep_costs_itself_alone() -> None:
         Warn(
             "too_deep",
             "metadata.a.b.c.d.e.f.g.h",
-            "is nested more than 8 levels deep; null is kept",
+            "is nested more than 8 levels deep; stored as null",
         ),
     )
     assert kept(metadata=NESTED_9).warnings == ()
@@ -362,7 +362,7 @@ def test_an_event_of_thousands_of_levels_costs_its_branch(levels: int) -> None:
     assert found.rows[50].event_metadata == '{"k":1,' + '"a":{' * 31 + '"a":null' + "}" * 32
     assert found.rows[50].warnings == (
         Warn(
-            "too_deep", "metadata" + ".a" * 32, "is nested more than 32 levels deep; null is kept"
+            "too_deep", "metadata" + ".a" * 32, "is nested more than 32 levels deep; stored as null"
         ),
     )
 
@@ -420,7 +420,7 @@ def test_the_size_of_metadata_and_context_is_counted_together() -> None:
     one_more = {"n": "x" * 32_761}
     verdict = rejected(metadata=half, context_snapshot=one_more)
     assert (verdict.code, verdict.field) == ("event_too_large", "context_snapshot")
-    assert verdict.message == "the event has 65537 bytes of JSON; 65536 are the limit"
+    assert verdict.message == "the event has 65537 bytes of JSON; the limit is 65536"
 
 
 def test_the_size_is_counted_in_bytes_of_utf_8() -> None:
@@ -488,7 +488,7 @@ def test_unknown_fields_are_named_and_ignored() -> None:
 def test_unknown_fields_past_a_bound_are_counted() -> None:
     row = kept(**{f"u{number:02}": 1 for number in range(23)})
     assert [warn.field for warn in row.warnings] == [f"u{n:02}" for n in range(20)] + ["event"]
-    assert row.warnings[-1].message == "3 more fields are unknown; ignored"
+    assert row.warnings[-1].message == "3 more unknown fields; ignored"
 
 
 @pytest.mark.parametrize(
@@ -647,7 +647,7 @@ def test_a_body_that_was_cut_keeps_its_whole_events() -> None:
     found = prepared(body[: -len('type":"c"}]}')])
     assert [row.event_type for row in found.rows] == ["a", "b"]
     assert [(each.index, each.code, each.message) for each in found.rejections] == [
-        (2, "invalid_json", "is not JSON: the body ends within it")
+        (2, "invalid_json", "is not valid JSON: the body ends inside it")
     ]
     assert [(each.code, each.field) for each in found.warnings] == [("truncated_body", "body")]
 
@@ -664,11 +664,11 @@ def test_a_batch_without_an_id_gets_one() -> None:
 
 
 def test_a_verdict_says_what_was_wrong() -> None:
-    assert rejected(event_timestamp="2026-11-20Tnoon:00Z") == Verdict(
+    assert rejected(event_timestamp="2026-11-20Tnoon:00Z") == EventResult(
         index=0,
         status="rejected",
         event_id=EVENT_ID,
         code="invalid_value",
         field="event_timestamp",
-        message="must be a date and a time, like 2026-11-20T09:15:00Z",
+        message="must be a date and time, such as 2026-11-20T09:15:00Z",
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.printable import printable, printable_json
+from app.formats.printable import printable, printable_json
+from app.observability.logs import JsonFormatter, TextFormatter
 from app.read.csv_table import csv_text
-from app.watch.logs import JsonFormatter, TextFormatter
 from tests.conftest import ROOT
 
 # A title, the clipboard, a cleared screen, C1's CSI, text turned around, tags, lines of their own.
@@ -100,7 +100,7 @@ def test_messages_are_printed_as_they_are() -> None:
                 wrong.append(f"{place}:{node.lineno} {called}")
             of_rich = {"from_markup", "Prompt", "Confirm"} & set(called.split("."))
             if of_rich or (
-                called == "Table" and place != "app/console.py" and "rich" in _imports(path)
+                called == "Table" and place != "app/cli/common.py" and "rich" in _imports(path)
             ):
                 wrong.append(f"{place}:{node.lineno} {called}")
     assert wrong == []
@@ -108,9 +108,9 @@ def test_messages_are_printed_as_they_are() -> None:
 
 # `echo`, `echo_table`; the greeting of `serve`, which is escaped where it is made; a build.
 PRINTING = {
-    ("app/console.py", "(_err if error else _out).print"),
-    ("app/console.py", "(_out if _out.is_terminal else Console(width=PIPE_WIDTH)).print"),
-    ("app/serve.py", "print"),
+    ("app/cli/common.py", "(_err if error else _out).print"),
+    ("app/cli/common.py", "(_out if _out.is_terminal else Console(width=PIPE_WIDTH)).print"),
+    ("app/server/serve.py", "print"),
     ("app/schemas/event_types.py", "print"),
 }
 

@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.client import positions
-from app.replica.callers import Callers
-from app.replica.judge import (
+from app.replica.freshness import (
     EVERYTHING,
     Identity,
     Present,
     Replayed,
-    Verdict,
-    judge,
+    ReplicaState,
     lag_of,
-    parse_position,
-    position_text,
+    lsn_text,
+    parse_lsn,
+    replica_state,
 )
+from app.replica.read_your_writes import Callers
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MAX_LAG = timedelta(seconds=10)
@@ -35,40 +35,40 @@ def replayed(
     ("copy", "needed", "verdict"),
     [
         # It has all, whenever that was committed.
-        (replayed(1000), 0, Verdict.EXACT),
-        (replayed(1001, seconds=3600), 1000, Verdict.EXACT),
-        (replayed(1000, seconds=None), EVERYTHING, Verdict.EXACT),
+        (replayed(1000), 0, ReplicaState.EXACT),
+        (replayed(1001, seconds=3600), 1000, ReplicaState.EXACT),
+        (replayed(1000, seconds=None), EVERYTHING, ReplicaState.EXACT),
         # It lacks something, but nothing of this reader's.
-        (replayed(999), 0, Verdict.BEHIND),
-        (replayed(999), 999, Verdict.BEHIND),
-        (replayed(999, seconds=10), 0, Verdict.BEHIND),
-        (replayed(999, changes=4), 0, Verdict.BEHIND),
+        (replayed(999), 0, ReplicaState.BEHIND),
+        (replayed(999), 999, ReplicaState.BEHIND),
+        (replayed(999, seconds=10), 0, ReplicaState.BEHIND),
+        (replayed(999, changes=4), 0, ReplicaState.BEHIND),
         # It lacks what this reader wrote.
-        (replayed(998), 999, Verdict.LATE),
-        (replayed(999), 1000, Verdict.LATE),
+        (replayed(998), 999, ReplicaState.LATE),
+        (replayed(999), 1000, ReplicaState.LATE),
         # A position of before a fail-over, or a made-up one, asks for all that there is.
-        (replayed(999), 5000, Verdict.LATE),
-        (replayed(999), EVERYTHING, Verdict.LATE),
-        (replayed(1000), 5000, Verdict.EXACT),
+        (replayed(999), 5000, ReplicaState.LATE),
+        (replayed(999), EVERYTHING, ReplicaState.LATE),
+        (replayed(1000), 5000, ReplicaState.EXACT),
         # Somebody was erased, or opted out.
-        (replayed(999, changes=2), 0, Verdict.LATE),
+        (replayed(999, changes=2), 0, ReplicaState.LATE),
         # It is too old for anybody.
-        (replayed(999, seconds=10.001), 0, Verdict.LAGGING),
-        (replayed(999, seconds=10.001), 999, Verdict.LAGGING),
-        (replayed(999, seconds=None), 0, Verdict.LAGGING),
+        (replayed(999, seconds=10.001), 0, ReplicaState.LAGGING),
+        (replayed(999, seconds=10.001), 999, ReplicaState.LAGGING),
+        (replayed(999, seconds=None), 0, ReplicaState.LAGGING),
         # It is no replica, or none of this database.
-        (replayed(None), 0, Verdict.FOREIGN),
-        (replayed(1000, database=6), 0, Verdict.FOREIGN),
-        (replace(replayed(1000), identity=Identity(78, 5)), 0, Verdict.FOREIGN),
+        (replayed(None), 0, ReplicaState.FOREIGN),
+        (replayed(1000, database=6), 0, ReplicaState.FOREIGN),
+        (replace(replayed(1000), identity=Identity(78, 5)), 0, ReplicaState.FOREIGN),
     ],
 )
-def test_what_a_replica_is_good_for(copy: Replayed, needed: int, verdict: Verdict) -> None:
-    assert judge(PRESENT, copy, needed, MAX_LAG) is verdict
+def test_what_a_replica_is_good_for(copy: Replayed, needed: int, verdict: ReplicaState) -> None:
+    assert replica_state(PRESENT, copy, needed, MAX_LAG) is verdict
 
 
 def test_the_log_of_a_coordinator_says_nothing_of_its_workers() -> None:
     citus = replace(PRESENT, is_distributed=True)
-    assert judge(citus, replayed(1000), 0, MAX_LAG) is Verdict.FOREIGN
+    assert replica_state(citus, replayed(1000), 0, MAX_LAG) is ReplicaState.FOREIGN
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_how_old_it_may_be(copy: Replayed, seconds: float | None) -> None:
     ],
 )
 def test_a_position_that_cant_be_read_asks_for_everything(text: str, position: int) -> None:
-    assert parse_position(text) == position
+    assert parse_lsn(text) == position
 
 
 def test_positions_compare_as_their_texts() -> None:
     some = [0, 1, 9, 10, 0xFF, 0x100, 2**32, EVERYTHING]
-    texts = [position_text(each) for each in some]
+    texts = [lsn_text(each) for each in some]
     assert texts == sorted(texts)
-    assert [parse_position(each) for each in texts] == some
+    assert [parse_lsn(each) for each in texts] == some
 
 
 def test_callers_need_what_they_wrote_last() -> None:

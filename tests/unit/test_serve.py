@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from app.errors import ServeError
-from app.serve import bind
+from app.server.serve import bind
 from app.settings import Settings
 
 
@@ -81,7 +81,7 @@ def test_an_address_in_brackets_is_listened_on() -> None:
 @pytest.mark.fault("E13")
 @pytest.mark.parametrize("module", ["pwd", "fcntl", "resource", "grp"])
 def test_the_command_line_is_loaded_without_what_posix_alone_has(module: str) -> None:
-    program = f"import sys; sys.modules[{module!r}] = None; import app.cli, app.client"
+    program = f"import sys; sys.modules[{module!r}] = None; import app.cli.main, app.client"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -96,9 +96,9 @@ def test_a_port_that_is_taken_names_its_holder() -> None:
             raise AssertionError("it is taken")
         message = str(caught.value)
     assert message.startswith(
-        f"Can't listen on 127.0.0.1:{port}: Address already in use (by process {os.getpid()}, "
+        f"Can't listen on 127.0.0.1:{port}: Address already in use (process {os.getpid()}, "
     )
-    assert message.endswith("). Stop that one, or choose another port with PORT=...")
+    assert message.endswith("). Stop that process, or choose another port with PORT=...")
 
 
 def test_an_address_of_no_interface_here_is_said_as_it_is() -> None:

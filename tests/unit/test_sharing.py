@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.sharing import ABSENT, Acceptor, Shares
+from app.server.accept_balancer import ABSENT, Acceptor, Shares
 
 GIVE_UP_SECONDS = 20
 

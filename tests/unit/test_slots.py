@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from app.database.slots import WAITING_PER_SLOT, Slots
 from app.errors import ActivityError, Overloaded, ShareExceeded
 from app.ingest.queue import QueuedRequest, RequestQueue
 from app.ingest.rows import EventRow, TimeBasis
 from app.settings import Settings
-from app.slots import WAITING_PER_SLOT, Slots
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 
 from app.demo.habits import CHARACTERS
-from app.insights.claims import Claim, fault_of
-from app.insights.compose import compose_standup
-from app.insights.context import ContextPurpose, distil
-from app.insights.hints import Hints, compose_email_hints, compose_project_hints
-from app.insights.standup import Days, Standup, days_of
-from app.read.past import Past, PastEvent
+from app.insights.generation.context import ContextPurpose, distil
+from app.insights.generation.grounding import GroundedClaim, fault_of
+from app.insights.generation.hints import Hints, compose_email_hints, compose_project_hints
+from app.insights.generation.rule_based import compose_standup
+from app.insights.generation.standup import Days, Standup, days_of
+from app.read.user_history import Past, PastEvent
 from app.read.window import Window
 from tests.unit.conftest import PastOf
 from tests.unit.past import event, on
@@ -29,7 +29,7 @@ def standup(events: Sequence[PastEvent], tokens: int = 2000) -> Standup:
     return compose_standup(past, WINDOW, distil(past, WINDOW, "standup", tokens))
 
 
-def said(claims: Sequence[Claim]) -> list[str]:
+def said(claims: Sequence[GroundedClaim]) -> list[str]:
     return [each.text for each in claims]
 
 
@@ -99,7 +99,7 @@ def test_each_sentence_cites_the_lines_of_its_events() -> None:
         ([event(1, "page_viewed", 0)], [], []),
         (
             [event(1, "standup_started", 0), event(2, "standup_completed", 1)],
-            ["Was there: 2 actions, none of them finished."],
+            ["Was active: 2 actions, none of them finished."],
             [],
         ),
         (
@@ -234,7 +234,7 @@ def test_the_demos_people_have_standups(past_of: PastOf, character: str) -> None
         assert fault_of(claim.text, claim.cites, context) in {
             None,
             # A project that is older than the lines: what is said of it is in the first of them.
-            "it names a thing that its lines don't",
+            "it names a thing that its lines don't have",
         }
         assert claim.event_ids
 
@@ -257,7 +257,7 @@ def test_hints_for_a_project() -> None:
     found = hints([*events, third], "project_wizard", "Second office MOVES")
     assert said(found.hints) == [
         'It sounds like your project "Office move", which has had 3 sub-tasks since.',
-        '3 projects are under way; you have done most for "Office move".',
+        '3 projects are in progress; you have done most for "Office move".',
     ]
     assert found.suggestion is not None
     assert found.suggestion.value == "high"
@@ -287,7 +287,7 @@ def test_hints_for_an_email() -> None:
     assert said(found.hints) == [
         'You mostly answered "customer" emails: 3 of 4 that you read.',
         'You mostly archived "newsletter" emails: 3 of 3 that you read.',
-        'Of 3 "invoice" emails that you read, most were left as they are.',
+        'You took no action on most of the 3 "invoice" emails that you read.',
     ]
     assert found.suggestion is not None
     assert found.suggestion.value == "invoice"

@@ -50,49 +50,57 @@ def test_what_is_read(raw: str, value: object) -> None:
     assert repairs(raw) == (value, Repairs())
 
 
-REPLACED = "held half a character, \\u0000 or bytes that are not UTF-8; replaced by U+FFFD"
+REPLACED = (
+    "contained an unpaired surrogate, \\u0000 or invalid UTF-8, which was replaced with U+FFFD"
+)
 
 
 @pytest.mark.fault("A3")
 @pytest.mark.parametrize(
     ("raw", "kept", "code", "field", "message"),
     [
-        ("NaN", None, "not_a_number", "body", "is NaN, which is no number of JSON; null is kept"),
+        (
+            "NaN",
+            None,
+            "not_a_number",
+            "body",
+            "is NaN, which is not a valid JSON number; stored as null",
+        ),
         (
             '{"a": [0, -Infinity]}',
             {"a": [0, None]},
             "not_a_number",
             "body.a[1]",
-            "is -Infinity, which is no number of JSON; null is kept",
+            "is -Infinity, which is not a valid JSON number; stored as null",
         ),
         (
             '{"a": 1e400}',
             {"a": None},
             "number_out_of_range",
             "body.a",
-            "is 1e400, which is no number that JSON can carry; null is kept",
+            "is 1e400, which is outside the range of JSON numbers; stored as null",
         ),
         (
             '{"a": ' + "9" * 5000 + "}",
             {"a": None},
             "number_out_of_range",
             "body.a",
-            "is 999999999999... (5000 digits), which is no number that JSON can carry; "
-            "null is kept",
+            "is 999999999999... (5000 digits), which is outside the range of JSON numbers; "
+            "stored as null",
         ),
         (
             '{"k": 1, "k": 2}',
             {"k": 2},
             "duplicate_key",
             "body",
-            "holds the key 'k' more than once; the last one counts",
+            "contains the key 'k' more than once; the last value is used",
         ),
         (
             '[{"a": 1, "b": 2, "a": 3}]',
             [{"a": 3, "b": 2}],
             "duplicate_key",
             "body[0]",
-            "holds the key 'a' more than once; the last one counts",
+            "contains the key 'a' more than once; the last value is used",
         ),
         ('{"a": "\\u0000"}', {"a": "\ufffd"}, "replaced_text", "body.a", REPLACED),
         ('["Plan \\ud83d"]', ["Plan \ufffd"], "replaced_text", "body[0]", REPLACED),
@@ -155,7 +163,7 @@ def test_depth_is_counted_in_objects_and_lists() -> None:
         Fault(
             "too_deep",
             "body[0][0][0][0][0][0][0][0]",
-            "is nested more than 8 levels deep; null is kept",
+            "is nested more than 8 levels deep; stored as null",
         ),
     )
     assert repairs('{"a":' * 8 + "1" + "}" * 8, 8)[1] == Repairs()
@@ -185,20 +193,20 @@ def test_what_a_compiled_parser_lets_through_and_cannot_be_stored() -> None:
         (
             b'{"a": oops}',
             "invalid_json",
-            "The body is not JSON: Expecting value at line 1, column 7.",
+            "The body is not valid JSON: Expecting value at line 1, column 7.",
         ),
         (
             b'{\n"a" 1}',
             "invalid_json",
-            "The body is not JSON: Expecting ':' delimiter at line 2, column 5.",
+            "The body is not valid JSON: Expecting ':' delimiter at line 2, column 5.",
         ),
-        (b"{} {}", "invalid_json", "The body is not JSON: Extra data at line 1, column 4."),
-        (b'"\xff"', "invalid_utf8", "The body is not UTF-8: byte 1 can't be read."),
-        (b'"\xed\xa0\x80"', "invalid_utf8", "The body is not UTF-8: byte 1 can't be read."),
+        (b"{} {}", "invalid_json", "The body is not valid JSON: Extra data at line 1, column 4."),
+        (b'"\xff"', "invalid_utf8", "The body is not valid UTF-8 at byte 1."),
+        (b'"\xed\xa0\x80"', "invalid_utf8", "The body is not valid UTF-8 at byte 1."),
         (
             b"[" * 200_000,
             "invalid_json",
-            "The body is not JSON: Expecting value at line 1, column 201.",
+            "The body is not valid JSON: Expecting value at line 1, column 201.",
         ),
     ],
 )

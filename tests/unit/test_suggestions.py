@@ -14,10 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
-from app.insights.evidence import CANDIDATES_MAX, Evidence, Threshold, largest, reaches, wilson
-from app.insights.quoting import QUOTED_MAX_CHARS
-from app.insights.suggestions import Suggestion, suggest
-from app.read.past import Past, PastEvent
+from app.insights.generation.escaping import QUOTED_MAX_CHARS
+from app.insights.patterns.evidence import (
+    CANDIDATES_MAX,
+    Evidence,
+    Threshold,
+    largest,
+    reaches,
+    wilson,
+)
+from app.insights.patterns.suggestions import Suggestion, suggest
+from app.read.user_history import Past, PastEvent
 from app.schemas.event_types import KNOWN_TYPES
 from tests.unit.past import MONDAY, event, on
 from tests.unit.test_insights import BARE, INJECTIONS
@@ -110,7 +117,7 @@ def test_who_archives_everything_is_told_so_once_if_at_all() -> None:
         each for n, label in enumerate(labels) for each in emails(label, 20, 1, first=n, after=0.5)
     ]
     assert [each.text for each in suggested(at_once)] == [
-        "Within a minute after email opened you go on with email archived, 95% of the time,"
+        "Within a minute after email opened you continue with email archived, 95% of the time,"
         " 64 times in the last 7 days: one step could do both."
     ]
 
@@ -193,7 +200,7 @@ def test_one_step_after_another() -> None:
     (found,) = suggested(steps("project_updated", "project_goal_added", 20))
     assert found.kind == "sequence"
     assert found.text == (
-        "Within a minute after project updated you go on with project goal added,"
+        "Within a minute after project updated you continue with project goal added,"
         " 100% of the time, 16 times in the last 7 days: one step could do both."
     )
     assert found.evidence.lower_bound == 0.8389
@@ -556,7 +563,7 @@ def test_of_chance_it_suggests_next_to_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert told(people) <= 1
     # There is enough to be mistaken about: by shares alone, a third would be told something.
     monkeypatch.setattr(
-        "app.insights.suggestions.reaches",
+        "app.insights.patterns.suggestions.reaches",
         lambda evidence, threshold: evidence.share >= threshold.lower_bound,
     )
     assert told(people) > 50

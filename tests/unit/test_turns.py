@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.turns import PER_TURN_MAX, TURN_SECONDS, Turns
+from app.server.fair_scheduling import PER_TURN_MAX, TURN_SECONDS, Turns
 
 pytestmark = pytest.mark.fault("S2", "S6")
 

@@ -8,10 +8,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from app.settings_watch import WatchSettings
-from app.watch import traces
-from app.watch.metrics import ANSWERS_BROKEN, REQUESTS
-from app.watch.requests import Watch
+from app.observability import traces
+from app.observability.metrics import ANSWERS_BROKEN, REQUESTS
+from app.observability.request_log import Watch
+from app.settings import Settings
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 PART: Message = {"type": "http.response.body", "body": b"a", "more_body": True}
@@ -41,7 +41,7 @@ async def call(app: App) -> list[Message]:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": Starlette()}
-    await Watch(app, WatchSettings())(scope, receive, send)
+    await Watch(app, Settings())(scope, receive, send)
     return sent
 
 

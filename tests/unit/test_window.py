@@ -138,23 +138,26 @@ def test_times_that_are_not(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1795174200", "1795174200000", " -5.5 ", "20261120102500"])
 def test_digits_are_no_time(text: str) -> None:
-    message = "is a number: seconds or milliseconds? send a date and a time"
+    message = (
+        "must be a date and time, such as 2026-11-20T09:15:00Z; "
+        "a number could be seconds or milliseconds"
+    )
     assert refusal(start=text) == ("start", message)
 
 
 @pytest.mark.parametrize(
     ("asked", "field", "message"),
     [
-        ({"days": 7, "start": "2026-11-19"}, "days", "give either days, or start and end"),
-        ({"days": 7, "end": "2026-11-19"}, "days", "give either days, or start and end"),
-        ({"end": "2026-11-19"}, "start", "is missing: end goes with a start"),
-        ({"start": "2026-11-21"}, "end", "lies before start"),
-        ({"start": "2026-11-19", "end": "2026-11-18"}, "end", "lies before start"),
-        ({"start": "1969-12-31"}, "start", "must lie between 1970 and 2200"),
-        ({"start": "2026-11-19", "end": "2200-01-02"}, "end", "must lie between 1970 and 2200"),
+        ({"days": 7, "start": "2026-11-19"}, "days", "set either days, or start and end"),
+        ({"days": 7, "end": "2026-11-19"}, "days", "set either days, or start and end"),
+        ({"end": "2026-11-19"}, "start", "is required with end"),
+        ({"start": "2026-11-21"}, "end", "is before start"),
+        ({"start": "2026-11-19", "end": "2026-11-18"}, "end", "is before start"),
+        ({"start": "1969-12-31"}, "start", "must be between 1970 and 2200"),
+        ({"start": "2026-11-19", "end": "2200-01-02"}, "end", "must be between 1970 and 2200"),
         ({"start": "0001-01-01", "tz": "Asia/Tokyo"}, "start", None),
         ({"start": "2026-11-19", "end": "9999-12-31T23:00:00-05:00"}, "end", None),
-        ({"tz": "Mars/Olympus"}, "tz", "must be an IANA time zone, like Europe/London or UTC"),
+        ({"tz": "Mars/Olympus"}, "tz", "must be an IANA time zone, such as Europe/London or UTC"),
     ],
 )
 def test_windows_that_are_refused(
@@ -168,7 +171,7 @@ def test_windows_that_are_refused(
 def test_a_window_has_a_widest() -> None:
     """3660 days before the 20th of November 2026 is the 12th of November 2016."""
     assert between("2016-11-12T12:00:00Z")[0] == utc("2016-11-12T12:00:00")
-    assert refusal(start="2016-11-12T11:59:59Z") == ("start", "the window is wider than 3660 days")
+    assert refusal(start="2016-11-12T11:59:59Z") == ("start", "the window is longer than 3660 days")
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/London", "Asia/Kathmandu", "Etc/GMT+5"])

@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.errors import InvalidRequest
-from app.read.window import Window
-from app.read.zones import (
-    Stretch,
+from app.read.time_buckets import (
+    OffsetSpan,
     Unit,
     buckets,
     day_of_hour,
@@ -18,6 +17,7 @@ from app.read.zones import (
     period_start,
     stretches,
 )
+from app.read.window import Window
 
 
 def utc(instant: str) -> datetime:
@@ -133,8 +133,8 @@ def test_a_window_that_ends_within_a_second_after_the_change(past: int) -> None:
     start, change = utc("2026-03-28"), utc("2026-03-29 01:00")
     end = change + timedelta(microseconds=past)
     assert stretches(Window(start, end, "Europe/London")) == [
-        Stretch(start, change, timedelta(0)),
-        Stretch(change, end, timedelta(hours=1)),
+        OffsetSpan(start, change, timedelta(0)),
+        OffsetSpan(change, end, timedelta(hours=1)),
     ]
 
 

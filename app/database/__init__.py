@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, sessions, transactions, errors, locks, migrations, verification."""

@@ -1,0 +1,1 @@
+"""Small formats that everything may use: identifiers, origins, printable text."""

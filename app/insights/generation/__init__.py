@@ -1,0 +1,1 @@
+"""Context for a prompt, and texts that are grounded in it."""

@@ -1,0 +1,1 @@
+"""Work patterns of a user."""

@@ -1,0 +1,1 @@
+"""Prediction of a user's next actions."""
