@@ -1,4 +1,4 @@
-// dist/ is what npm publishes; app/static/tracker.js is what the API serves for a script tag.
+// dist/ is published to npm; the service serves app/static/tracker.js for script tags.
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ await build({
   ...BUNDLE,
   entryPoints: [here('src/index.ts'), here('src/react.ts')],
   format: 'esm',
-  // What both use stands in one file: a page that imports both has it once.
+  // Shared code goes into one chunk: a page that imports both entry points loads it once.
   splitting: true,
   external: ['react'],
   outdir: here('dist'),

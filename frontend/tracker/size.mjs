@@ -1,4 +1,4 @@
-// Prints what a page downloads, in bytes after gzip: {"core_gzip_bytes", "hook_gzip_bytes"}.
+// Prints the download size in bytes after gzip: {"core_gzip_bytes", "hook_gzip_bytes"}.
 
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'

@@ -1,4 +1,4 @@
-// Two pages, given out by the service: /dashboard and /demo. What they load lies below /assets.
+// Two pages, /dashboard and /demo; their scripts and styles are served under /assets.
 import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
@@ -8,7 +8,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   plugins: [react()],
   resolve: {
-    // The tracker's source: the demo is its living example, and needs no build of it first.
+    // The tracker's source, so that the pages build without building the tracker first.
     alias: [
       { find: /^@activity-events\/tracker\/react$/, replacement: here('../tracker/src/react.ts') },
       { find: /^@activity-events\/tracker$/, replacement: here('../tracker/src/index.ts') },
@@ -17,7 +17,7 @@ export default defineConfig({
   build: {
     outDir: here('../../app/static/web'),
     emptyOutDir: true,
-    // A chunk of charts is loaded by the pages that draw it.
+    // The chart library’s chunk is loaded only by pages with charts.
     chunkSizeWarningLimit: 700,
     rolldownOptions: { input: [here('dashboard.html'), here('demo.html')] },
   },

@@ -1,4 +1,4 @@
-"""A real browser on a real service; where one is missing, that is said loudly."""
+"""Fixtures: a real browser on a real service; missing parts are reported in the skip reason."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("tests.browser.pages")
 
 @pytest.fixture(scope="session", autouse=True)
 def can_run() -> None:
-    """Skips what can't run here; in CI nothing is left out."""
+    """Skip the tests if the browser or the build is missing; in CI, fail instead."""
     missing = []
     if find_chromium() is None:
         missing.append("Chromium is not installed (Debian: apt-get install chromium)")
@@ -51,7 +51,7 @@ async def lab(service: LiveServer, trial_url: str) -> AsyncIterator[Lab]:
 
 @pytest.fixture(scope="session")
 async def matrix(lab: Lab) -> dict[str, Result]:
-    """Every fault once; they wait for most of their time, and so do it together."""
+    """Run every fault once; they run concurrently, because they mostly wait."""
     return {result.name: result for result in await try_all(lab, ROWS)}
 
 

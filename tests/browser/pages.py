@@ -1,4 +1,4 @@
-"""A page of ours in a real browser: what it says, and whether anything went wrong on it."""
+"""A page of the service in a real browser: its values and its errors."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(os.environ.get("ACTIVITY_SCREENSHOTS", ROOT / ".screenshots"))
 WIDE, NARROW = (1440, 900), (375, 800)
 ZONE = "Europe/Berlin"
-SHIFT_MAX = 0.1  # what web.dev calls good
+SHIFT_MAX = 0.1  # "good" by web.dev
 
-# Before anything is drawn: how far things move while the page loads.
+# Installed before the first paint: measures the layout shift while the page loads.
 WATCH_SHIFTS = """
 window.shift = 0
 new PerformanceObserver((list) => {
@@ -26,56 +26,56 @@ new PerformanceObserver((list) => {
 """
 RUN_AXE = """
 async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
-  .filter((each) => ['serious', 'critical'].includes(each.impact))
-  .map((each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`)
+  .filter((issue) => ['serious', 'critical'].includes(issue.impact))
+  .map((issue) => `${issue.id}: ${issue.nodes.slice(0, 3).map((node) => node.html).join(' | ')}`)
 """
 
 
 @dataclass
 class Look:
-    """One page, and the complaints about it."""
+    """One page, and its console errors."""
 
     page: Page
     server: LiveServer
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     async def at(self, path: str) -> None:
-        """Goes there, and waits until all of it is drawn."""
+        """Open the path, and wait until it is rendered."""
         await self.page.goto(f"{self.server.url}{path}")
         await self.drawn()
 
     async def drawn(self) -> None:
         await self.page.locator("h1").first.wait_for()
         await expect(self.page.locator(".loading, [aria-busy=true]")).to_have_count(0)
-        # Charts come with a script of their own.
+        # Charts are loaded with a separate script.
         await expect(self.page.locator(".chart:not(:has(svg))")).to_have_count(0)
 
     async def value(self, title: str) -> str:
-        """The number below a title."""
+        """Return the value of the metric with this title."""
         return await self.page.get_by_label(title, exact=True).locator(".stat-value").inner_text()
 
     async def get(self, path: str, **params: Any) -> Any:
-        """What the API says to the same question."""
+        """Return the API's response to the same question."""
         response = await self.page.request.get(f"{self.server.url}{path}", params=params)
         assert response.status == 200, await response.text()
         return await response.json()
 
     async def log(self, *events: dict[str, Any], **envelope: Any) -> None:
-        """Through the API, as the tracker does."""
+        """Log events through the API, as the tracker does."""
         url = f"{self.server.url}/api/events/log/batch"
         response = await self.page.request.post(url, data={"events": list(events), **envelope})
         assert response.status == 200, await response.text()
 
     async def download(self, button: str) -> str:
-        """The file that a button gives."""
+        """Return the text of the file that a button downloads."""
         async with self.page.expect_download() as downloading:
             await self.page.get_by_role("button", name=button).click()
         return text_of(await (await downloading.value).path())
 
     async def check(self) -> None:
-        """Nothing failed, nobody is shut out, nothing moves, nothing sticks out."""
+        """Check for errors, accessibility issues, layout shift and overflow."""
         page = self.page
-        assert self.complaints == []
+        assert self.console_errors == []
         assert await page.locator(".failure").count() == 0
         assert await page.title() != ""
         assert await page.locator("h1").count() == 1
@@ -90,10 +90,10 @@ class Look:
 
 
 async def problems(page: Page) -> list[str]:
-    """What axe finds that is serious, or worse."""
+    """Return axe's violations of serious or critical impact."""
     await page.evaluate(text_of(AXE))
-    found: list[str] = await page.evaluate(RUN_AXE)
-    return found
+    violations: list[str] = await page.evaluate(RUN_AXE)
+    return violations
 
 
 def text_of(path: Path) -> str:
@@ -110,10 +110,10 @@ async def looking(
     zone: str = ZONE,
     expected: tuple[str, ...] = (),
 ) -> AsyncIterator[Look]:
-    """A new visitor.
+    """Open a page in a new browser context.
 
     Args:
-        expected: complaints that hold one of these are none.
+        expected: console messages that contain one of these texts are ignored.
     """
     width, height = size
     context = await browser.new_context(
@@ -124,8 +124,8 @@ async def looking(
     look = Look(page, server)
 
     def complain(text: str) -> None:
-        if not any(each in text for each in expected):
-            look.complaints.append(text)
+        if not any(part in text for part in expected):
+            look.console_errors.append(text)
 
     page.on(
         "console",
@@ -134,4 +134,4 @@ async def looking(
     page.on("pageerror", lambda error: complain(str(error)))
     yield look
     await context.close()
-    assert look.complaints == []
+    assert look.console_errors == []

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: what it shows is what the API says, and anybody can use it."""
+"""The dashboard in a real browser: its values equal the API's, and it is accessible."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from app.demo.habits import character
 from tests.browser.pages import NARROW, WIDE, ZONE, Look, looking
 from tests.conftest import LiveServer, fresh_database, running_service
 
-# Who does things in the demo, and one of its people.
+# The user of the demo product, and a user of the demo data.
 ADA, ULLA = "ada@example.com", "ulla@example.com"
 PAGES = {
     "overview": "/dashboard",
@@ -39,7 +39,7 @@ ADMIN_KEY, SECRET = "a" * 40, "s" * 40
 
 @pytest.fixture(scope="module")
 def demo_url(server_url: str) -> Iterator[str]:
-    """A team of a few weeks."""
+    """The demo data of five weeks."""
     with fresh_database(server_url) as url:
         command = Path(sys.executable).with_name("activity-events")
         arguments = ["demo", "--users", "12", "--days", "35", "--seed", "7"]
@@ -66,10 +66,10 @@ async def test_a_page(
 
 
 @pytest.mark.parametrize("tz", ["Europe/Berlin", "Asia/Kathmandu"])
-async def test_the_numbers_are_the_api_s(browser: Browser, demo: LiveServer, tz: str) -> None:
+async def test_values_equal_the_api(browser: Browser, demo: LiveServer, tz: str) -> None:
     window = {"start": "2026-11-01", "end": "2026-11-16", "tz": tz}
     if datetime.now(UTC).date().isoformat() < "2026-12-01":
-        # The days of the address are whole, and the last one is looked at.
+        # The dates of the URL are whole days, including the end date.
         address = f"start=2026-11-01&end=2026-11-15&tz={quote(tz)}"
     else:
         window, address = {"days": "14", "tz": tz}, f"days=14&tz={quote(tz)}"
@@ -83,7 +83,7 @@ async def test_the_numbers_are_the_api_s(browser: Browser, demo: LiveServer, tz:
         assert await look.value("Active users") == str(users["active_users"])
         assert await look.value("Sessions") == f"{sessions['total']['sessions']:,}"
         active = [row["stickiness"] for row in users["rows"] if row["dau"]]
-        assert await look.value("Stickiness") == f"{sum(active) / len(active) * 100:.1f} %"
+        assert await look.value("Stickiness") == f"{sum(active) / len(active) * 100:.1f}%"
         rows = await look.page.locator("tbody tr").all_inner_texts()
         top = await look.get("/api/events/analytics/top", by="event_type", limit=8, **window)
         assert [[part.strip() for part in row.split("\t")[:2]] for row in rows] == [
@@ -91,7 +91,7 @@ async def test_the_numbers_are_the_api_s(browser: Browser, demo: LiveServer, tz:
         ]
 
 
-async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServer) -> None:
+async def test_the_view_is_stored_in_the_url(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         page = look.page
         await look.at("/dashboard")
@@ -100,7 +100,7 @@ async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServ
         await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7")
         await page.get_by_text("+ Filter").click()
         await page.get_by_label("Email").fill(ULLA)
-        await page.get_by_role("button", name="Add").click()
+        await page.get_by_role("button", name="Add filter").click()
         await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7&user_email={quote(ULLA)}")
         await look.drawn()
         own = await look.get("/api/events/analytics", days=7, user_email=ULLA)
@@ -116,17 +116,17 @@ async def test_what_is_looked_at_is_the_address(browser: Browser, demo: LiveServ
         await expect(page).to_have_url(f"{demo.url}/dashboard")
         await look.drawn()
         assert await look.value("Events") == everything
-        # Somebody to whom the address was sent sees the same.
+        # Another user with the same URL sees the same values.
         await look.at(f"/dashboard?days=7&user_email={quote(ULLA)}")
         assert await look.value("Events") == f"{own['total_events']:,}"
         await page.get_by_role("button", name=f"Remove {ULLA}").click()
         await expect(page).to_have_url(f"{demo.url}/dashboard/?days=7")
 
 
-async def test_a_table_as_csv(browser: Browser, demo: LiveServer) -> None:
+async def test_csv_export(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         await look.at("/dashboard/users?days=7&tz=UTC")
-        text = await look.download("Export CSV of Users with")
+        text = await look.download("Export CSV of Top users")
         rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
         top = await look.get("/api/events/analytics/top", by="user", limit=50, days=7)
         assert [(row["User"], int(row["Events"])) for row in rows] == [
@@ -134,7 +134,7 @@ async def test_a_table_as_csv(browser: Browser, demo: LiveServer) -> None:
         ]
 
 
-async def test_the_theme_is_kept(browser: Browser, demo: LiveServer) -> None:
+async def test_the_theme_is_stored(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo, scheme="light") as look:
         await look.at("/dashboard")
         theme = "document.documentElement.dataset.theme"
@@ -145,23 +145,23 @@ async def test_the_theme_is_kept(browser: Browser, demo: LiveServer) -> None:
         assert await look.page.evaluate(theme) == "dark"
 
 
-async def test_by_keys_alone(browser: Browser, demo: LiveServer) -> None:
+async def test_keyboard_navigation(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         page = look.page
         await look.at("/dashboard")
         await page.keyboard.press("Tab")
-        await expect(page.get_by_text("Skip to the page")).to_be_focused()
+        await expect(page.get_by_text("Skip to content")).to_be_focused()
         for _ in range(2):
             await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")
-        await expect(page.get_by_role("link", name="Top lists", exact=True)).to_be_focused()
+        await expect(page.get_by_role("link", name="Breakdowns", exact=True)).to_be_focused()
         outline = "getComputedStyle(document.activeElement).outlineStyle"
         assert await page.evaluate(outline) == "solid"
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Top lists")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Breakdowns")
 
 
-async def test_an_event_is_live_within_two_seconds(browser: Browser, demo: LiveServer) -> None:
+async def test_an_event_appears_live_within_two_seconds(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         await look.at("/dashboard/live")
         await expect(look.page.get_by_role("heading", name="Live", level=2)).to_be_visible()
@@ -172,7 +172,7 @@ async def test_an_event_is_live_within_two_seconds(browser: Browser, demo: LiveS
         await expect(look.page.get_by_text('"event_category": "email"')).to_be_visible()
 
 
-async def test_what_is_done_in_the_demo_is_live_at_once(browser: Browser, demo: LiveServer) -> None:
+async def test_demo_events_appear_live(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         hub = look.page
         await hub.goto(f"{demo.url}/demo/emails")
@@ -209,10 +209,8 @@ async def test_a_session_from_list_to_timeline(browser: Browser, demo: LiveServe
         await look.check()
 
 
-async def test_a_session_keeps_its_id_and_what_is_looked_at(
-    browser: Browser, demo: LiveServer
-) -> None:
-    """Whatever signs the id is of."""
+async def test_a_session_keeps_its_id_and_the_view(browser: Browser, demo: LiveServer) -> None:
+    """The id contains reserved characters."""
     user, session_id = f"odd-{uuid.uuid4().hex[:8]}@example.com", "100%/41 %a"
     async with looking(browser, demo) as look:
         page = look.page
@@ -226,12 +224,12 @@ async def test_a_session_keeps_its_id_and_what_is_looked_at(
         await table.get_by_role("link").first.click()
         await look.drawn()
         await expect(page.get_by_role("heading", level=1)).to_have_text(f"Session {session_id}")
-        await expect(page.get_by_role("region", name="Began")).to_contain_text("Asia/Kathmandu")
+        await expect(page.get_by_role("region", name="Started")).to_contain_text("Asia/Kathmandu")
         assert await look.value("Events") == "1"
         await look.check()
 
 
-async def test_more_sessions_are_shown_page_by_page(browser: Browser, demo: LiveServer) -> None:
+async def test_sessions_are_paginated(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         await look.at("/dashboard/sessions")
         rows = look.page.get_by_role("table", name="Sessions, newest first").locator("tbody tr")
@@ -240,23 +238,21 @@ async def test_more_sessions_are_shown_page_by_page(browser: Browser, demo: Live
             await look.page.get_by_role("button", name="Show more").click()
 
 
-async def test_a_bucket_that_is_too_small_for_the_window(
-    browser: Browser, demo: LiveServer
-) -> None:
-    """Of an address, or after the window has grown."""
+async def test_a_bucket_too_small_for_the_window(browser: Browser, demo: LiveServer) -> None:
+    """The bucket comes from the URL, or the window was extended."""
     async with looking(browser, demo) as look:
         await look.at("/dashboard/trends?bucket=hour&days=7")
-        await expect(look.page.get_by_role("combobox", name="Bucket")).to_have_value("hour")
+        await expect(look.page.get_by_role("combobox", name="Interval")).to_have_value("hour")
         await look.page.get_by_role("button", name="12 months").click()
         await look.drawn()
-        await expect(look.page.get_by_role("combobox", name="Bucket")).to_have_value("week")
+        await expect(look.page.get_by_role("combobox", name="Interval")).to_have_value("week")
         await look.check()
 
 
-async def test_a_page_that_can_not_be_drawn_leaves_the_others(
+async def test_a_page_that_fails_to_load_leaves_the_others(
     browser: Browser, demo: LiveServer
 ) -> None:
-    """Its script doesn't come, as after a new version."""
+    """Its script is missing, as after a deployment of a new version."""
     async with looking(browser, demo, expected=("Failed to", "ERR_FAILED", "fetch")) as look:
         await look.page.route("**/assets/**/durations*.js", lambda route: route.abort())
         await look.page.goto(f"{demo.url}/dashboard/durations")
@@ -266,7 +262,7 @@ async def test_a_page_that_can_not_be_drawn_leaves_the_others(
         assert await look.page.locator(".failure").count() == 0
 
 
-async def test_where_nothing_happened(browser: Browser, demo: LiveServer) -> None:
+async def test_empty_states(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo) as look:
         for path in ("", "/trends", "/top", "/users/nobody@example.com", "/sessions"):
             await look.at(f"/dashboard{path}?start=2020-01-01&end=2020-01-02")
@@ -274,7 +270,7 @@ async def test_where_nothing_happened(browser: Browser, demo: LiveServer) -> Non
             assert await look.page.locator(".failure").count() == 0
 
 
-async def test_an_error_is_said_and_tried_again(browser: Browser, demo: LiveServer) -> None:
+async def test_an_error_is_shown_and_retried(browser: Browser, demo: LiveServer) -> None:
     async with looking(browser, demo, expected=("504",)) as look:
 
         async def fail(route: Route) -> None:
@@ -290,7 +286,7 @@ async def test_an_error_is_said_and_tried_again(browser: Browser, demo: LiveServ
         assert await look.page.locator(".failure").count() == 0
 
 
-async def test_a_user_s_rights(browser: Browser, demo: LiveServer) -> None:
+async def test_privacy_controls(browser: Browser, demo: LiveServer) -> None:
     user = f"leaving-{uuid.uuid4().hex[:8]}@example.com"
     events = [{"event_type": "page_viewed", "event_id": str(uuid.uuid4())} for _ in range(3)]
     async with looking(browser, demo) as look:
@@ -298,33 +294,33 @@ async def test_a_user_s_rights(browser: Browser, demo: LiveServer) -> None:
         await look.log(*events, user_email=user, session_id="s-last")
         await look.at(f"/dashboard/users/{quote(user)}")
         assert await look.value("Events") == "3"
-        await page.get_by_label("AI context").uncheck()
+        await page.get_by_role("checkbox", name="AI context").uncheck()
         opted = await opted_out(look, user)
         assert opted == {"analytics": False, "ai_context": True, "learning": False}
         lines = (await look.download("Download")).splitlines()
         assert sum('"page_viewed"' in line for line in lines) == 3
-        await page.get_by_role("button", name="Erase everything").click()
-        erase = page.get_by_role("button", name="Erase for good")
+        await page.get_by_role("button", name="Delete user data …").click()
+        delete = page.get_by_role("button", name="Delete user data", exact=True)
         await page.get_by_label("Type the email to confirm").fill(ULLA)
-        await expect(erase).to_be_disabled()
+        await expect(delete).to_be_disabled()
         await page.get_by_label("Type the email to confirm").fill(user)
-        await erase.click()
-        await expect(page.get_by_role("heading", name="Erased")).to_be_visible()
+        await delete.click()
+        await expect(page.get_by_role("heading", name="User data deleted")).to_be_visible()
         await expect(page.get_by_text("activity_event").locator("..")).to_contain_text("3")
         await look.check()
         await page.get_by_role("button", name="Done").click()
-        await expect(page.get_by_text("Nothing happened").first).to_be_visible()
+        await expect(page.get_by_text("No events in this period.").first).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-async def test_a_habit_is_suggested(
+async def test_a_suggestion_is_shown(
     browser: Browser, demo: LiveServer, size: tuple[int, int]
 ) -> None:
     user = character("archives_newsletters").email
     async with looking(browser, demo, size) as look:
         await look.at(f"/dashboard/users/{quote(user)}")
-        told = await look.get("/api/insights/next-actions", user_email=user, tz=ZONE)
-        (first, *_) = told["suggestions"]
+        response = await look.get("/api/insights/next-actions", user_email=user, tz=ZONE)
+        (first, *_) = response["suggestions"]
         assert first["text"].startswith('You archive emails labelled "newsletter" soon after')
         suggestions = look.page.get_by_role("region", name="Suggestions")
         shown = suggestions.get_by_role("listitem").filter(has_text=first["text"])
@@ -338,15 +334,15 @@ async def test_a_habit_is_suggested(
 
 async def opted_out(look: Look, user: str) -> object:
     for _ in range(50):
-        found = await look.get("/api/privacy/opt-out", user_email=user)
-        if found["ai_context"]:
+        opt_out = await look.get("/api/privacy/opt-out", user_email=user)
+        if opt_out["ai_context"]:
             break
         await look.page.wait_for_timeout(100)
-    return found
+    return opt_out
 
 
-async def test_signing_in(browser: Browser, demo_url: str) -> None:
-    """The last test of this file: with keys, the database's local mode ends."""
+async def test_sign_in(browser: Browser, demo_url: str) -> None:
+    """The last test of this file: keys end the database's local mode."""
     keys = {"ACTIVITY_ADMIN_KEYS": ADMIN_KEY, "ACTIVITY_JWT_SECRET": SECRET}
     with running_service(DATABASE_URL=demo_url, **keys) as server:
         async with looking(browser, server, expected=("401",)) as look:
@@ -358,18 +354,18 @@ async def test_signing_in(browser: Browser, demo_url: str) -> None:
             await sign_in(page, ADMIN_KEY)
             await look.drawn()
             await expect(page.get_by_role("link", name="Overview")).to_be_visible()
-            everybody = await look.value("Active users")
-            assert int(everybody) > 5
+            all_users = await look.value("Active users")
+            assert int(all_users) > 5
             await page.reload()
             await look.drawn()
-            assert await look.value("Active users") == everybody
+            assert await look.value("Active users") == all_users
             await page.get_by_role("button", name="Sign out").click()
-            # A user's own token: themselves alone.
+            # A user token shows only the user's own data.
             claims = {"email": ULLA, "exp": int(time.time()) + 600}
             await sign_in(page, jwt.encode(claims, SECRET, algorithm="HS256"))
             await look.drawn()
             assert await look.value("Active users") == "1"
-            # Another tab knows nothing of it.
+            # Another tab is not signed in.
             other = await page.context.new_page()
             await other.goto(f"{server.url}/dashboard")
             await expect(other.get_by_label("Key or token")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What is sent, when, and what an answer changes."""
+"""Requests of the tracker: content, timing and handling of responses."""
 
 import asyncio
 from datetime import datetime
@@ -10,7 +10,7 @@ STATUS = "tracker.status()"
 NO_TRACKING = {"enable_do_not_track": True}
 
 
-async def test_everything_of_an_event_arrives(lab: Lab) -> None:
+async def test_all_fields_are_stored(lab: Lab) -> None:
     async with lab.trial("whole") as trial:
         page = await trial.open()
         before = await page.evaluate("Date.now()")
@@ -61,7 +61,7 @@ async def test_everything_of_an_event_arrives(lab: Lab) -> None:
         assert await page.evaluate("document.cookie") == ""
 
 
-async def test_ten_events_or_five_seconds_or_at_once(lab: Lab) -> None:
+async def test_batch_size_flush_interval_and_immediate(lab: Lab) -> None:
     async with lab.trial("batches") as trial:
         page = await trial.open()
         await trial.until(page, "s.isSender")
@@ -78,7 +78,7 @@ async def test_ten_events_or_five_seconds_or_at_once(lab: Lab) -> None:
         assert sent_at == sorted(set(sent_at))
 
 
-async def test_an_answer_that_got_lost_doubles_nothing(lab: Lab) -> None:
+async def test_a_lost_response_causes_no_duplicates(lab: Lab) -> None:
     async with lab.trial("lost-answer") as trial:
         page = await trial.open()
 
@@ -93,8 +93,8 @@ async def test_an_answer_that_got_lost_doubles_nothing(lab: Lab) -> None:
         assert await trial.numbers() == list(range(10))
 
 
-async def test_only_the_server_s_verdict_counts(lab: Lab) -> None:
-    """A hotel's login page says 200 as well."""
+async def test_only_a_valid_response_acknowledges_events(lab: Lab) -> None:
+    """A captive portal also returns status 200."""
     answers = [
         Reply(200, {"Content-Type": "text/html"}, b"<h1>Welcome to our Wi-Fi</h1>"),
         Reply(200, {"Content-Type": "application/json"}, b"{}"),
@@ -109,7 +109,7 @@ async def test_only_the_server_s_verdict_counts(lab: Lab) -> None:
         assert len(trial.gateway.ingests) == 4
 
 
-async def test_a_refusal_keeps_the_events_and_is_shown(lab: Lab) -> None:
+async def test_a_rejection_keeps_the_events_and_is_reported(lab: Lab) -> None:
     refusal = Reply(401, {}, b'{"error":{"code":"invalid_key","message":"no such key"}}')
     async with lab.trial("refused") as trial:
         trial.gateway.fault = lambda _: refusal
@@ -125,7 +125,7 @@ async def test_a_refusal_keeps_the_events_and_is_shown(lab: Lab) -> None:
         assert (status["queueSize"], status["dropped"]) == (10, 0)
 
 
-async def test_a_page_that_clears_the_storage_loses_nothing(lab: Lab) -> None:
+async def test_clearing_local_storage_loses_no_events(lab: Lab) -> None:
     async with lab.trial("cleared") as trial:
         trial.gateway.fault = UNAVAILABLE
         page = await trial.open()
@@ -141,12 +141,12 @@ async def test_a_page_that_clears_the_storage_loses_nothing(lab: Lab) -> None:
         assert sorted(await trial.numbers()) == list(range(20))
 
 
-async def test_what_had_to_be_given_up_is_counted_and_told(lab: Lab) -> None:
+async def test_dropped_events_are_counted_and_reported(lab: Lab) -> None:
     async with lab.trial("too-many") as trial:
         trial.gateway.fault = UNAVAILABLE
         page = await trial.open(maxQueueBytes=20_000)
         await page.evaluate("record(0, 10)")
-        # What is under way is not given up.
+        # Events in flight are not dropped.
         await trial.until(page, "s.lastError !== null && s.inFlight === 0")
         await page.evaluate("record(10, 90, pad(1000))")
         await trial.until(page, "s.dropped > 0")
@@ -156,14 +156,14 @@ async def test_what_had_to_be_given_up_is_counted_and_told(lab: Lab) -> None:
         assert await page.evaluate("tracker.flush()") is True
         rows = await trial.rows()
         numbers = [row["n"] for row in rows if row["event_type"] == "trial_event"]
-        assert numbers == list(range(status["dropped"], 100)), "the oldest went"
-        (told,) = [row for row in rows if row["event_type"] == "tracker_events_dropped"]
-        assert told["event_metadata"] == f'{{"count": {status["dropped"]}}}'
-        # The numbers of the session prove it, too.
+        assert numbers == list(range(status["dropped"], 100)), "the oldest events are dropped"
+        (report,) = [row for row in rows if row["event_type"] == "tracker_events_dropped"]
+        assert report["event_metadata"] == f'{{"count": {status["dropped"]}}}'
+        # Gaps in the sequence numbers also prove it.
         assert rows[0]["session_seq"] == status["dropped"] + 1
 
 
-async def test_a_page_that_is_left_takes_along_what_the_browser_allows(lab: Lab) -> None:
+async def test_a_closed_page_sends_up_to_the_keepalive_limit(lab: Lab) -> None:
     async with lab.trial("left") as trial:
         trial.gateway.fault = hang
         page = await trial.open()
@@ -171,18 +171,18 @@ async def test_a_page_that_is_left_takes_along_what_the_browser_allows(lab: Lab)
         await page.evaluate("record(0, 100, pad(1000)); location.href = '/page?elsewhere'")
         await page.wait_for_url("**/page?elsewhere")
         await page.wait_for_timeout(500)
-        # All of it was under way at the same time; more, and the browser would have sent none.
-        taken = sum(len(request.body) for request in trial.gateway.ingests)
-        assert 50_000 < taken <= 64 * 1024
+        # All requests were in flight at the same time; beyond the limit, the browser sends none.
+        sent_bytes = sum(len(request.body) for request in trial.gateway.ingests)
+        assert 50_000 < sent_bytes <= 64 * 1024
         numbers = [number for request in trial.gateway.ingests for number in request.numbers]
-        assert numbers == list(range(len(numbers))), "the oldest first"
+        assert numbers == list(range(len(numbers))), "oldest first"
         trial.gateway.fault = None
         page = await trial.open()
         await trial.until(page, SENT)
         assert sorted(await trial.numbers()) == list(range(100))
 
 
-async def test_events_that_are_too_old_are_given_up(lab: Lab) -> None:
+async def test_events_past_the_maximum_age_are_dropped(lab: Lab) -> None:
     async with lab.trial("too-old") as trial:
         trial.gateway.fault = UNAVAILABLE
         page = await trial.open()
@@ -194,8 +194,8 @@ async def test_events_that_are_too_old_are_given_up(lab: Lab) -> None:
         assert await trial.numbers() == []
 
 
-async def test_the_browser_sends_for_a_page_that_crashed_for_good(lab: Lab) -> None:
-    """fetchLater: nobody comes back to this page."""
+async def test_fetch_later_sends_events_of_a_crashed_page(lab: Lab) -> None:
+    """fetchLater: the page is never opened again."""
     async with lab.trial("crash-net") as trial:
         page = await trial.open()
         await page.evaluate("record(0, 5)")
@@ -209,7 +209,7 @@ async def test_the_browser_sends_for_a_page_that_crashed_for_good(lab: Lab) -> N
         assert await trial.numbers() == list(range(5))
 
 
-async def test_a_beacon_where_a_request_can_not_outlive_the_page(lab: Lab) -> None:
+async def test_a_beacon_where_keepalive_is_not_supported(lab: Lab) -> None:
     async with lab.trial("beacon") as trial:
         context = await trial.window.context()
         await context.add_init_script("delete Request.prototype.keepalive")
@@ -218,14 +218,14 @@ async def test_a_beacon_where_a_request_can_not_outlive_the_page(lab: Lab) -> No
         await page.evaluate("record(0, 5)")
         await page.close(run_before_unload=True)
         await trial.until_stored(5, 10)
-        # Its `true` was no ack: the next page sends them again, and the service knows them.
+        # A beacon has no response: the next page sends again, and the service deduplicates.
         again = await trial.open()
         await trial.until(again, f"s.lastAckAt !== null && {SENT}")
         assert len(trial.gateway.ingests) == 2
         assert await trial.numbers() == list(range(5))
 
 
-async def test_bad_input_throws_nothing_and_spoils_nothing(lab: Lab) -> None:
+async def test_invalid_input_neither_throws_nor_affects_other_events(lab: Lab) -> None:
     async with lab.trial("bad-input") as trial:
         page = await trial.open()
         await page.evaluate(
@@ -246,7 +246,7 @@ async def test_bad_input_throws_nothing_and_spoils_nothing(lab: Lab) -> None:
         assert status["dropped"] == 5
         codes = {letter["code"] for letter in status["deadLetters"]}
         assert "event_too_large" in codes
-        # Half a character is kept as U+FFFD.
+        # A lone surrogate is stored as U+FFFD.
         assert await trial.numbers() == [0, 98, 1]
         assert trial.errors == []
 
@@ -268,7 +268,7 @@ async def test_opted_out_until_opted_in(lab: Lab) -> None:
         page = await trial.open()
         await page.evaluate("record(0, 10)")
         await trial.until(page, SENT)
-        # Nobody hears it yet; the next page tells.
+        # The service is unreachable; the next page reports the opt-out.
         trial.gateway.refuse_all = True
         assert await page.evaluate("tracker.optOut()") is False
         trial.gateway.refuse_all = False

@@ -1,4 +1,4 @@
-"""The demo product as a visitor has it; what they did is read from the database."""
+"""The demo product in a real browser; the stored events are read from the database."""
 
 import asyncio
 import json
@@ -25,28 +25,28 @@ VIEWS = ["", "/projects", "/projects/p-17", "/emails", "/emails/m-8", "/calendar
 
 @dataclass
 class Visitor:
-    """Somebody with a browser of their own at the demo."""
+    """A user of the demo in a separate browser context."""
 
     lab: Lab
     url: str
     context: BrowserContext
-    # What a page complained of: errors on the console, and what its code did not catch.
-    complaints: list[str] = field(default_factory=list)
+    # Errors and warnings on the console, and uncaught exceptions.
+    console_errors: list[str] = field(default_factory=list)
 
     async def open(self, path: str = "") -> Page:
         page = await self.context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        page.on("console", self._on_console)
         await page.goto(f"{self.url}/demo{path}")
         await page.get_by_role("heading", level=1).wait_for()
         return page
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
     async def stored(self, page: Page, email: str, until: str) -> list[asyncpg.Record]:
-        """All that is stored of the session that the panel shows, once this type is among it."""
+        """Return the stored events of the panel's session, once they include this type."""
         session_id = await panel(page).locator(".numbers code").inner_text()
         async with asyncio.timeout(SETTLE_SECONDS):
             while True:
@@ -73,12 +73,12 @@ async def visitor(lab: Lab, browser: Browser, service: LiveServer) -> AsyncItera
     visitor = Visitor(lab, service.url, context)
     yield visitor
     await context.close()
-    assert visitor.complaints == []
+    assert visitor.console_errors == []
 
 
 @pytest.fixture(scope="module")
 def guarded(server_url: str) -> Iterator[LiveServer]:
-    """A service that is no more in local mode."""
+    """A service that requires keys."""
     with (
         fresh_database(server_url) as url,
         running_service(DATABASE_URL=url, ACTIVITY_WRITE_KEYS=KEY) as server,
@@ -86,8 +86,8 @@ def guarded(server_url: str) -> Iterator[LiveServer]:
         yield server
 
 
-def told(rows: Iterable[asyncpg.Record]) -> list[tuple[Any, ...]]:
-    """Each event as (type, entity, metadata)."""
+def summaries(rows: Iterable[asyncpg.Record]) -> list[tuple[Any, ...]]:
+    """Return each event as (type, entity, metadata)."""
     return [
         (
             row["event_type"],
@@ -119,7 +119,7 @@ def modal(change: str, name: str) -> tuple[Any, ...]:
     return (f"modal_{change}", None, {"modal": name})
 
 
-async def test_what_a_visitor_does_is_stored_as_they_did_it(visitor: Visitor) -> None:
+async def test_events_are_stored_in_order(visitor: Visitor) -> None:
     page = await visitor.open()
     await go(page, "Projects")
     await click(page, "New project")
@@ -127,13 +127,13 @@ async def test_what_a_visitor_does_is_stored_as_they_did_it(visitor: Visitor) ->
     await page.get_by_label("Priority").select_option("high")
     await click(page, "Create project")
     await page.get_by_role("link", name="Spring launch").click()
-    await page.get_by_label("Rehearse the roll-back with support").check()
+    await page.get_by_label("Rehearse the rollback with support").check()
 
     await go(page, "Emails")
     await page.get_by_role("link", name="Can we see the planner").click()
     await page.get_by_label("Reply to").fill("Gladly.")
     await click(page, "Send reply")
-    await click(page, "Right")
+    await click(page, "Correct")
 
     await go(page, "Calendar")
     await click(page, "Month")
@@ -149,7 +149,7 @@ async def test_what_a_visitor_does_is_stored_as_they_did_it(visitor: Visitor) ->
     await click(page, "Reset demo")
 
     rows = await visitor.stored(page, "ada@example.com", until="demo_reset")
-    assert told(rows) == [
+    assert summaries(rows) == [
         viewed("/"),
         viewed("/projects"),
         modal("opened", "new_project"),
@@ -165,7 +165,7 @@ async def test_what_a_visitor_does_is_stored_as_they_did_it(visitor: Visitor) ->
             "project_subtask_completed",
             "subtask/t-212",
             {
-                "title": "Rehearse the roll-back with support",
+                "title": "Rehearse the rollback with support",
                 "project": "p-17",
                 "page": "project",
             },
@@ -206,7 +206,7 @@ async def test_the_wizard_is_completed_cancelled_and_fails(visitor: Visitor) -> 
 
     await begin()
     await click(page, "Draft a plan")
-    await page.get_by_label("Everybody has heard of it").uncheck()
+    await page.get_by_label("Everyone knows about it").uncheck()
     await click(page, "Create project")
     await page.get_by_role("heading", name="A help centre", level=1).wait_for()
 
@@ -214,7 +214,7 @@ async def test_the_wizard_is_completed_cancelled_and_fails(visitor: Visitor) -> 
     await begin()
     await page.keyboard.press("Escape")
     await begin()
-    await page.get_by_label("Make the AI fail").check()
+    await page.get_by_label("Simulate an AI error").check()
     await click(page, "Draft a plan")
     await page.get_by_role("alert").wait_for()
     await click(page, "Close")
@@ -229,12 +229,12 @@ async def test_the_wizard_is_completed_cancelled_and_fails(visitor: Visitor) -> 
     error = {"reason": "error", "step": "thinking", "error": "model_unavailable"}
     opened, closed = modal("opened", "ai_wizard"), modal("closed", "ai_wizard")
     started = ("ai_wizard_started", None, wizard)
-    assert told(rows)[:-1] == [
+    assert summaries(rows)[:-1] == [
         started,
         opened,
         ("ai_suggestion_accepted", project, {**goal, "title": "We know what good looks like"}),
         ("ai_suggestion_accepted", project, {**goal, "title": "A first version is in use"}),
-        ("ai_suggestion_dismissed", project, {**goal, "title": "Everybody has heard of it"}),
+        ("ai_suggestion_dismissed", project, {**goal, "title": "Everyone knows about it"}),
         (
             "project_created",
             project,
@@ -256,27 +256,27 @@ async def test_the_wizard_is_completed_cancelled_and_fails(visitor: Visitor) -> 
         viewed("/standup"),
     ]
     (completed,) = [row for row in rows if row["event_type"] == "ai_wizard_completed"]
-    # The AI alone thinks for most of a second.
+    # The simulated AI takes 900 ms.
     assert completed["duration_ms"] >= 900
 
 
-async def test_what_is_done_in_a_tunnel_arrives_after_it_once(visitor: Visitor) -> None:
+async def test_offline_events_are_delivered_once(visitor: Visitor) -> None:
     page = await visitor.open("/emails/m-7")
     await page.get_by_label("Signed in as").select_option("linus@example.com")
     await page.get_by_role("switch", name="Go offline").check()
     tracker = panel(page)
     await tracker.get_by_text("offline,").wait_for()
-    await page.get_by_label("Sorted as").select_option("customer")
+    await page.get_by_label("Label").select_option("customer")
     await click(page, "Archive")
     await page.get_by_role("link", name="Your statement").click()
-    await tracker.get_by_text("Last error: no answer").wait_for()
-    assert await tracker.locator("[data-fate=queued]").count() >= 5
+    await tracker.get_by_text("Last error: no response").wait_for()
+    assert await tracker.locator("[data-state=queued]").count() >= 5
     await page.close()
     page = await visitor.open("/calendar")
     await page.get_by_role("button", name="Day", exact=True).click()
 
     rows = await visitor.stored(page, "linus@example.com", until="calendar_view_changed")
-    assert told(rows) == [
+    assert summaries(rows) == [
         ("email_categorized", "email/m-7", {"label": "customer", "from": "team"}),
         ("email_archived", "email/m-7", {"label": "customer"}),
         viewed("/emails"),
@@ -285,24 +285,24 @@ async def test_what_is_done_in_a_tunnel_arrives_after_it_once(visitor: Visitor) 
         viewed("/calendar"),
         ("calendar_view_changed", None, {"view": "day", "from": "week"}),
     ]
-    await page.locator("[data-fate=acknowledged]").nth(1).wait_for()
+    await page.locator("[data-state=acknowledged]").nth(1).wait_for()
 
 
-async def test_a_service_with_keys_is_given_one(visitor: Visitor, guarded: LiveServer) -> None:
+async def test_a_service_that_requires_a_key(visitor: Visitor, guarded: LiveServer) -> None:
     visitor.url = guarded.url
     page = await visitor.open()
     await panel(page).get_by_text("Last error: 401").wait_for()
     # The browser itself reports a refused request.
-    visitor.complaints = [each for each in visitor.complaints if "401" not in each]
+    visitor.console_errors = [error for error in visitor.console_errors if "401" not in error]
     await panel(page).get_by_role("textbox", name="Write key").fill(KEY)
-    await panel(page).get_by_role("button", name="Use").click()
+    await panel(page).get_by_role("button", name="Save").click()
     await panel(page).get_by_text("online, 0 queued").wait_for()
     assert await panel(page).get_by_text("Last error").count() == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-async def test_everybody_can_use_it(visitor: Visitor, size: str, theme: str) -> None:
+async def test_accessibility(visitor: Visitor, size: str, theme: str) -> None:
     page = await visitor.open()
     width, height = SIZES[size]
     await page.set_viewport_size({"width": width, "height": height})

@@ -1,4 +1,4 @@
-"""The fault matrix: nothing that was tracked is lost, and nothing is stored twice."""
+"""The fault matrix: no tracked event is lost or stored twice."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from benchmarks.tracker_faults import ROWS, Result
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
-async def test_a_fault_loses_nothing_and_doubles_nothing(
+async def test_a_fault_neither_loses_nor_duplicates_events(
     matrix: dict[str, Result], name: str
 ) -> None:
     result = matrix[name]

@@ -1,4 +1,4 @@
-"""What strangers wrote stays text on every page: none of it becomes an element, or runs."""
+"""Untrusted text stays text on every page: it becomes neither an element nor code."""
 
 import re
 import uuid
@@ -15,8 +15,8 @@ from tests.conftest import LiveServer, fresh_database, running_service
 
 pytestmark = pytest.mark.fault("S8", "S23")
 
-# Each in the way that it would need to get out of another place: HTML, an attribute, a URL, a
-# template of the charting library, a style.
+# One payload per context to escape from: HTML, an attribute, a URL, a template of the charting
+# library, a style.
 MARK = "stranger"
 PAYLOADS = (
     f"<img src=/{MARK}-1 onerror=pwn()>",
@@ -29,7 +29,7 @@ PAYLOADS = (
 )
 USER = f"<img/src='/{MARK}-5'/onerror='pwn()'>@example.com"
 SESSIONS = ("..", ".", "../../demo", f"<img src=/{MARK}-6 onerror=pwn()>", "//example.com/")
-# What any of them would have made of the page.
+# The elements that a successful injection would create.
 ELEMENTS = (
     f"[src*={MARK}], [href*='/{MARK}'], iframe, meta[http-equiv=refresh], base, object, embed, "
     "[onerror], [onload], a[href^='javascript:' i], foreignObject, svg image, svg a"
@@ -63,7 +63,7 @@ def service(server_url: str) -> Iterator[LiveServer]:
 
 
 def hostile_events() -> Iterator[dict[str, Any]]:
-    """Every field of every event, and every name in their JSON, is a stranger's."""
+    """Events with payloads in every field and every key of their JSON."""
     now = datetime.now(UTC) - timedelta(hours=2)
     for number in range(3 * len(PAYLOADS)):
         text = PAYLOADS[number % len(PAYLOADS)]
@@ -84,7 +84,7 @@ def hostile_events() -> Iterator[dict[str, Any]]:
 
 
 class Watched:
-    """What a page did that only a stranger's text could have asked for."""
+    """The actions of a page that only a successful injection can cause."""
 
     def __init__(self, page: Page, base: str) -> None:
         self.page, self.base = page, base
@@ -111,8 +111,8 @@ async def watched(look: Look) -> Watched:
 
 
 async def hover(look: Look, check: Watched, where: str) -> list[str]:
-    """Goes over every chart, and returns what their tooltips said."""
-    said = []
+    """Hover over every chart, and return the texts of the tooltips."""
+    texts = []
     for chart in await look.page.locator(".chart").all():
         await chart.scroll_into_view_if_needed()
         box = await chart.bounding_box()
@@ -125,42 +125,40 @@ async def hover(look: Look, check: Watched, where: str) -> list[str]:
                 )
                 tooltip = chart.locator(".tooltip")
                 if await tooltip.count():
-                    said.append(await tooltip.inner_text())
+                    texts.append(await tooltip.inner_text())
         await check.check(where)
         await look.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
-    return said
+    return texts
 
 
-async def test_nothing_of_an_event_becomes_more_than_text(
-    browser: Browser, service: LiveServer
-) -> None:
+async def test_event_fields_stay_text(browser: Browser, service: LiveServer) -> None:
     async with looking(browser, service) as look:
         check = await watched(look)
         events = list(hostile_events())
         for user in (USER, "ada@example.com"):
             await look.log(
-                *({**each, "event_id": str(uuid.uuid4())} for each in events), user_email=user
+                *({**event, "event_id": str(uuid.uuid4())} for event in events), user_email=user
             )
-        told: dict[str, list[str]] = {}
+        tooltips: dict[str, list[str]] = {}
         for page in PAGES:
             await look.at(f"/dashboard{page}")
-            told[page.partition("?")[0]] = await hover(look, check, page)
+            tooltips[page.partition("?")[0]] = await hover(look, check, page)
             await check.check(page)
             assert await look.page.locator(".failure").count() == 0, page
             name = re.sub(r"\W+", "-", page)[:40]
             await look.screenshot(f"hostile{name}")
-        # It was there, as text.
+        # The payload is displayed as text.
         for page in ("/trends", "/funnel", "/paths", "/durations"):
-            told_there = told[page]
+            page_tooltips = tooltips[page]
             for _ in range(HOVER_ATTEMPTS):  # a busy browser draws a tooltip late
-                if any(MARK in each for each in told_there):
+                if any(MARK in text for text in page_tooltips):
                     break
                 await look.at(f"/dashboard{next(p for p in PAGES if p.startswith(page))}")
-                told_there = await hover(look, check, page)
-            assert any(MARK in each for each in told_there), page
+                page_tooltips = await hover(look, check, page)
+            assert any(MARK in text for text in page_tooltips), page
 
 
-async def test_every_session_is_reached_whatever_it_is_called(
+async def test_sessions_with_hostile_ids_can_be_opened(
     browser: Browser, service: LiveServer
 ) -> None:
     async with looking(browser, service) as look:
@@ -179,8 +177,8 @@ async def test_every_session_is_reached_whatever_it_is_called(
             assert title.removeprefix("Session ") in SESSIONS
 
 
-async def test_a_link_alone_does_nothing(browser: Browser, service: LiveServer) -> None:
-    """Each parameter of each page, in an address that somebody was sent."""
+async def test_url_parameters_stay_text(browser: Browser, service: LiveServer) -> None:
+    """Payloads in every URL parameter of every page."""
     names = (
         "user_email", "event_type", "event_category", "device_type", "entity_type", "tz", "start",
         "end", "days", "compare", "anchor", "direction", "steps", "gap_minutes", "key", "bucket",
@@ -197,7 +195,7 @@ async def test_a_link_alone_does_nothing(browser: Browser, service: LiveServer) 
         "/nowhere",
         "/users/",
     )
-    # The API refuses most of this, and the page says so.
+    # The API rejects most of these, and the page shows the error.
     async with looking(browser, service, expected=("status of 4",)) as look:
         check = await watched(look)
         for turn, page in enumerate(2 * pages):
@@ -210,8 +208,8 @@ async def test_a_link_alone_does_nothing(browser: Browser, service: LiveServer) 
             await check.check(page)
 
 
-async def test_nothing_makes_html_on_our_pages(browser: Browser, service: LiveServer) -> None:
-    """Whoever finds another way in meets the policy of the page."""
+async def test_the_policy_blocks_html_injection(browser: Browser, service: LiveServer) -> None:
+    """The content security policy blocks other injection paths."""
     blocked = (
         "TrustedHTML",
         "TrustedScript",
@@ -240,11 +238,11 @@ async def test_nothing_makes_html_on_our_pages(browser: Browser, service: LiveSe
             await look.page.evaluate("document.body.firstElementChild.innerHTML = ''")
 
 
-async def test_the_docs_are_drawn_by_their_own_scripts(
+async def test_the_api_docs_render_with_local_scripts(
     browser: Browser, service: LiveServer
 ) -> None:
     async with looking(browser, service) as look:
-        await look.page.goto(f"{service.url}/docs?url=/{MARK}.json&configUrl=/{MARK}.json")
+        await look.page.goto(f"{service.url}/docs/api?url=/{MARK}.json&configUrl=/{MARK}.json")
         await expect(look.page.locator(".opblock").first).to_be_visible()
         assert await look.page.locator(".opblock").count() > 20
         await look.page.locator(".opblock-summary").first.click()

@@ -1,4 +1,4 @@
-"""A product's pages are seldom on the service's own origin: keys, tokens, the browser's rules."""
+"""Pages on another origin than the service: keys, tokens and CORS."""
 
 import time
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ WRITE_KEY, SECRET = "w" * 40, "s" * 40
 
 @dataclass
 class Pages:
-    """A page on one origin, and the service, seen through a gateway, on another."""
+    """A page on one origin, and the service behind a gateway on another."""
 
     trial: Trial
     service: Gateway
@@ -41,7 +41,7 @@ async def pages(lab: Lab, trial_url: str) -> AsyncIterator[Pages]:
         ) as server:
             service = Gateway(server.url, lab.client)
             await service.start()
-            # The page has its script from there.
+            # The page loads the script from the gateway.
             page = trial.gateway.files["/page"][1].decode()
             page = page.replace('src="/tracker.js"', f'src="{service.origin}/tracker.js"')
             page = page.replace("endpoint: '', ", "")
@@ -60,18 +60,18 @@ async def test_a_key_needs_no_preflight(pages: Pages) -> None:
     assert request.headers["content-type"] == "text/plain;charset=UTF-8"
     assert "authorization" not in request.headers
     assert "cookie" not in request.headers
-    # It may only log: nobody opts out whom it does not know.
+    # A write key can only log events, not opt out.
     assert await page.evaluate("tracker.optOut()") is False
     assert pages.methods == ["POST"]
 
 
-async def test_a_wrong_key_is_shown(pages: Pages) -> None:
+async def test_an_invalid_key_is_reported(pages: Pages) -> None:
     page = await pages.trial.open(key="x" * 40)
     await page.evaluate("record(0, 10)")
     await pages.trial.until(page, "s.lastError?.status === 401 && s.queueSize === 10")
 
 
-async def test_a_token_s_events_are_its_user_s(pages: Pages) -> None:
+async def test_a_token_sends_only_its_user_s_events(pages: Pages) -> None:
     ada = pages.trial.email
     bob = f"bob-{ada}"
     page = await (await pages.trial.window.context()).new_page()
@@ -83,7 +83,7 @@ async def test_a_token_s_events_are_its_user_s(pages: Pages) -> None:
           window.tracker = activityEvents.createTracker({
             userEmail: ada, getToken: async () => tokens[user] })
           record(0, 5)
-          // Bob signs in before Ada's were sent: they wait for her token.
+          // Bob signs in before Ada's events are sent: they wait for her token.
           user = bob
           tracker.identify(bob)
           record(5, 5)
@@ -95,15 +95,15 @@ async def test_a_token_s_events_are_its_user_s(pages: Pages) -> None:
     await page.evaluate("(ada) => { user = ada; tracker.identify(ada) }", ada)
     assert await page.evaluate("tracker.flush()") is True
     assert await pages.trial.numbers() == list(range(5))
-    # A header needs the browser's leave; asked for once.
+    # The Authorization header requires one preflight.
     assert pages.methods.count("OPTIONS") == 1
     assert await page.evaluate("tracker.optOut()") is True
     opted_out = "SELECT analytics_opt_out FROM app_user WHERE email = $1"
     assert await pages.trial.lab.database.fetchval(opted_out, ada) is True
 
 
-async def test_the_wish_to_wait_is_readable_on_another_origin(pages: Pages) -> None:
-    """The header is exposed, or the tracker could not obey it."""
+async def test_retry_after_is_exposed_to_other_origins(pages: Pages) -> None:
+    """The tracker can only respect an exposed header."""
     answer = await pages.trial.lab.client.get(
         f"{pages.service.origin}/health/live", headers={"Origin": pages.trial.gateway.origin}
     )

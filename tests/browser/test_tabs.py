@@ -1,4 +1,4 @@
-"""One session and one sending tab, however many tabs and pages there are."""
+"""One session and one sending tab across all tabs and pages."""
 
 from benchmarks.tracker_faults import SENT, UNAVAILABLE
 from benchmarks.tracker_lab import Lab
@@ -22,7 +22,7 @@ async def test_another_tab_takes_over_from_the_one_that_closes(lab: Lab) -> None
         assert sorted(await trial.numbers()) == list(range(20))
 
 
-async def test_the_tab_in_front_takes_over_from_a_hidden_one(lab: Lab) -> None:
+async def test_the_visible_tab_takes_over_from_a_hidden_one(lab: Lab) -> None:
     async with lab.trial("in-front") as trial:
         hidden = await trial.open()
         await trial.until(hidden, "s.isSender")
@@ -35,7 +35,7 @@ async def test_the_tab_in_front_takes_over_from_a_hidden_one(lab: Lab) -> None:
         assert await trial.numbers() == [0]
 
 
-async def test_a_tab_that_does_not_send_can_have_it_sent_at_once(lab: Lab) -> None:
+async def test_a_tab_that_does_not_send_can_request_a_flush(lab: Lab) -> None:
     async with lab.trial("urgent") as trial:
         other = await trial.open(flushIntervalMs=3_600_000)
         page = await trial.open(flushIntervalMs=3_600_000)
@@ -48,7 +48,7 @@ async def test_a_tab_that_does_not_send_can_have_it_sent_at_once(lab: Lab) -> No
         assert await trial.numbers() == [0, 1]
 
 
-async def test_a_session_goes_on_over_pages_and_tabs_until_a_pause(lab: Lab) -> None:
+async def test_a_session_spans_pages_and_tabs_until_the_timeout(lab: Lab) -> None:
     async with lab.trial("session") as trial:
         page = await trial.open()
         await page.evaluate("record(0, 2)")
@@ -57,7 +57,7 @@ async def test_a_session_goes_on_over_pages_and_tabs_until_a_pause(lab: Lab) -> 
         other = await trial.open()
         await other.evaluate("record(4, 2)")
         await trial.until(other, SENT)
-        # A pause is a matter of the time-out: a hundredth of a second is one.
+        # A session timeout of 6 milliseconds.
         short = await trial.open(sessionTimeoutMinutes=1e-4)
         await short.evaluate("record(6, 2)")
         await short.wait_for_timeout(50)
@@ -72,7 +72,7 @@ async def test_a_session_goes_on_over_pages_and_tabs_until_a_pause(lab: Lab) -> 
         assert {row["device_type"] for row in rows} == {"desktop"}
 
 
-async def test_a_page_comes_back_from_the_back_forward_cache(lab: Lab) -> None:
+async def test_a_page_is_restored_from_the_back_forward_cache(lab: Lab) -> None:
     async with lab.trial("bfcache") as trial:
         page = await trial.open()
         await trial.until(page, "s.isSender")
@@ -91,7 +91,7 @@ async def test_a_page_comes_back_from_the_back_forward_cache(lab: Lab) -> None:
         assert sorted(await trial.numbers()) == list(range(10))
 
 
-async def test_another_user_is_another_session(lab: Lab) -> None:
+async def test_a_new_user_starts_a_new_session(lab: Lab) -> None:
     async with lab.trial("users") as trial:
         page = await trial.open()
         await page.evaluate(
@@ -110,7 +110,7 @@ async def test_another_user_is_another_session(lab: Lab) -> None:
         assert (own["session_seq"], others["session_seq"]) == (1, 1)
 
 
-async def test_events_wait_until_it_is_known_who_acts(lab: Lab) -> None:
+async def test_events_wait_until_the_user_is_known(lab: Lab) -> None:
     async with lab.trial("unknown") as trial:
         page = await (await trial.window.context()).new_page()
         await page.goto(f"{trial.gateway.origin}/page")

@@ -1,32 +1,32 @@
-import type { Store } from './store'
+import type { LocalStorage } from './local-storage'
 
-/** Past this, the computer slept or somebody set its clock. */
+/** A larger jump means that the computer slept or that its clock was set. */
 const DRIFT_MAX_MS = 2000
-/** Less than this is the network's delay, not a wrong clock. */
+/** A smaller offset is network latency, not a wrong clock. */
 const OFFSET_MIN_MS = 1000
 
 export interface Clock {
-  /** Milliseconds since the epoch, by the server's clock as far as it is known. */
+  /** Milliseconds since the epoch, corrected by the last known server time. */
   now(): number
-  /** By which clock `now` speaks; empty once the server has confirmed it. */
-  mark(): string
-  /** The `sent_at` of events that have this mark; empty where they need no correction. */
-  sentAt(mark: string): string
-  /** The server said that it was this time, between `startedAt` (performance.now) and now. */
-  learn(serverTime: string, startedAt: number): void
+  /** Identifies the clock that `now` reads; empty once the server has confirmed it. */
+  clockId(): string
+  /** The `sent_at` of events stamped by this clock; empty if they need no correction. */
+  sentAt(clockId: string): string
+  /** Corrects the clock by a server time read between `startedAt` (performance.now) and now. */
+  synchronize(serverTime: string, startedAt: number): void
 }
 
 /**
- * A clock that goes on evenly while the page lives, whatever becomes of the computer's.
+ * A monotonic clock that is independent of changes to the computer's clock.
  *
- * Times that the server has confirmed are right, and are sent as they are. Others are sent with a
- * `sent_at` of the same clock, by which the server corrects them; unless that clock has jumped since
- * (a sleep, or somebody set it): then the time that was read before is the best there is.
+ * Times that the server has confirmed are sent unchanged. Other times are sent with a `sent_at` of
+ * the same clock, so that the server can correct them. If that clock has jumped since (sleep, or a
+ * new system time), no correction is possible and the original time is sent.
  */
-export function createClock(store: Store): Clock {
+export function createClock(storage: LocalStorage): Clock {
   const page = Math.random().toString(36).slice(2, 8)
   let base = Date.now() - performance.now()
-  let offset = Number(store.get('c')) || 0
+  let offset = Number(storage.get('c')) || 0
   let epoch = 0
   let confirmed = false
 
@@ -43,20 +43,20 @@ export function createClock(store: Store): Clock {
 
   return {
     now,
-    mark: () => (confirmed ? '' : `${page}${epoch} ${offset}`),
-    sentAt(mark) {
-      const [clock, itsOffset] = mark.split(' ')
+    clockId: () => (confirmed ? '' : `${page}${epoch} ${offset}`),
+    sentAt(clockId) {
+      const [clock, clockOffset] = clockId.split(' ')
       const at = monotonic()
-      if (!mark ? !confirmed : clock !== page + epoch && clock?.startsWith(page)) return ''
-      return new Date(at + (mark ? Number(itsOffset) : offset)).toISOString()
+      if (!clockId ? !confirmed : clock !== page + epoch && clock?.startsWith(page)) return ''
+      return new Date(at + (clockId ? Number(clockOffset) : offset)).toISOString()
     },
-    learn(serverTime, startedAt) {
+    synchronize(serverTime, startedAt) {
       const at = monotonic() - (performance.now() - startedAt) / 2
-      const learned = Date.parse(serverTime) - at
-      if (!Number.isFinite(learned)) return
-      if (Math.abs(learned - offset) > OFFSET_MIN_MS) {
-        offset = Math.round(learned)
-        store.set('c', String(offset))
+      const measured = Date.parse(serverTime) - at
+      if (!Number.isFinite(measured)) return
+      if (Math.abs(measured - offset) > OFFSET_MIN_MS) {
+        offset = Math.round(measured)
+        storage.set('c', String(offset))
       }
       confirmed = true
     },

@@ -1,4 +1,4 @@
-import type { Store } from './store'
+import type { LocalStorage } from './local-storage'
 
 const KEY = 's'
 
@@ -9,8 +9,8 @@ let tail = ''
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
 
 /**
- * A UUIDv7 of this moment; later ones of the page are greater (RFC 9562, 6.2, method 1). Its random
- * part tells pages apart, the counter the events of one.
+ * Returns a UUIDv7 for this time, greater than all earlier ones of the page (RFC 9562, section 6.2,
+ * method 1). The random part is unique per page; the counter orders the events of one page.
  */
 export function uuid7(ms: number): string {
   if (!tail) {
@@ -31,46 +31,46 @@ export function uuid7(ms: number): string {
 
 export function deviceType(): 'desktop' | 'mobile' | 'tablet' {
   const agent = navigator.userAgent
-  // An iPad says that it is a Mac, but has a touch screen.
+  // An iPad reports itself as a Mac, but has a touch screen.
   const touchMac = /Macintosh/.test(agent) && navigator.maxTouchPoints > 1
   if (touchMac || /iPad|Tablet|Android(?!.*Mobile)/.test(agent)) return 'tablet'
   return /Mobi/.test(agent) ? 'mobile' : 'desktop'
 }
 
-/** A person's way through all tabs, until they pause: its id, and how many events it has had. */
-export function createSession(store: Store, timeoutMs: number) {
+/** One user's session across all tabs, until the timeout: its id and its number of events. */
+export function createSession(storage: LocalStorage, timeoutMs: number) {
   let id = ''
   let count = 0
   let lastAt = 0
-  let whose = ''
+  let user = ''
 
   const session = {
     id: () => id,
-    /** As another tab, or the page before, has left it. */
-    read(text = store.get(KEY)) {
+    /** Takes over the state that another tab or the previous page stored. */
+    read(text = storage.get(KEY)) {
       if (!text) return
-      const [itsId = '', itsCount, itsLastAt, its] = text.split(' ')
-      // Nobody counts backwards: a page that was killed may have written less than it did.
-      if (itsId === id && Number(itsCount) < count) return
-      id = itsId
-      count = Number(itsCount) || 0
-      lastAt = Number(itsLastAt) || 0
-      whose = its ?? ''
+      const [storedId = '', storedCount, storedLastAt, storedUser] = text.split(' ')
+      // The count never decreases: a killed page may have stored less than it counted.
+      if (storedId === id && Number(storedCount) < count) return
+      id = storedId
+      count = Number(storedCount) || 0
+      lastAt = Number(storedLastAt) || 0
+      user = storedUser ?? ''
     },
-    save: () => id && store.set(KEY, [id, count, lastAt, whose].join(' ')),
-    /** Counts an event, or none; begins a session where there is none of this user's. */
-    next(user: string, now: number, events: 0 | 1): number {
-      if (whose !== user || now - lastAt >= timeoutMs) {
+    save: () => id && storage.set(KEY, [id, count, lastAt, user].join(' ')),
+    /** Counts an event (or none) and returns the count; starts a session for a new user. */
+    next(nextUser: string, now: number, events: 0 | 1): number {
+      if (user !== nextUser || now - lastAt >= timeoutMs) {
         id = uuid7(now)
         count = 0
-        whose = user
+        user = nextUser
         lastAt = now
       }
       if (events) lastAt = Math.floor(now)
       count += events
       return count
     },
-    /** An event of this session is stored that has this number. */
+    /** Raises the count to the number of a stored event of this session. */
     atLeast(envelope: string, number: number) {
       if (id && envelope.includes(id) && number > count) count = number
     },

@@ -1,21 +1,21 @@
-import { createDisk } from './disk'
-import type { Store } from './store'
+import { createIndexedDb } from './indexed-db'
+import type { LocalStorage } from './local-storage'
 import type { TrackerStatus } from './types'
 
-/** One event that has no verdict yet. */
+/** One unacknowledged event. */
 export interface Entry {
   readonly id: string
-  /** By which clock it was stamped (`Clock.mark`). */
+  /** The clock that stamped the event (`Clock.clockId`). */
   readonly clock: string
-  /** The fields that it shares with its session, as JSON without braces. */
+  /** The fields that all events of the session share, as JSON without braces. */
   readonly envelope: string
   /** The event as JSON. */
   readonly event: string
-  /** Characters: what the browser counts of its storage. */
+  /** Length in characters: the unit of the browser's storage quota. */
   readonly size: number
-  /** In UTF-8, once somebody wanted to know. */
+  /** Length in UTF-8 bytes; 0 until it is needed. */
   bytes: number
-  /** Whether all tabs can see it, in localStorage. */
+  /** Whether all tabs can read it, from localStorage. */
   shared: boolean
   inFlight: boolean
 }
@@ -24,23 +24,23 @@ const KEY = 'e.'
 const encoder = new TextEncoder()
 export const utf8Bytes = (text: string): number => encoder.encode(text).length
 
-/** When a UUIDv7 was made, in milliseconds since the epoch. */
+/** The timestamp of a UUIDv7, in milliseconds since the epoch. */
 const timeOf = (id: string) => Number.parseInt(id.replace('-', ''), 16)
 
 /**
- * Every event that has no verdict yet, oldest first: in memory, in localStorage (one key an event,
+ * All unacknowledged events, oldest first: in memory, in localStorage (one key per event, written
  * before `add` returns) and, a moment later, in IndexedDB.
  */
-export function createJournal(store: Store) {
+export function createJournal(storage: LocalStorage) {
   let entries = new Map<string, Entry>()
   let chars = 0
   let isLocal = true
-  // What gets its verdict while the storage is read.
-  let gone: Set<string> | undefined
-  const disk = createDisk(`${store.prefix}journal`)
+  // Events that are acknowledged while `load` reads the storage.
+  let removed: Set<string> | undefined
+  const database = createIndexedDb(`${storage.prefix}journal`)
 
   const remember = (entry: Entry) => {
-    // Something else may have written below our name.
+    // Other scripts may have written keys with our prefix.
     if (entry.event && !entries.has(entry.id)) {
       entries.set(entry.id, entry)
       chars += entry.size
@@ -61,51 +61,52 @@ export function createJournal(store: Store) {
     size: () => entries.size,
     chars: () => chars,
     storage: (): TrackerStatus['storage'] =>
-      isLocal ? 'local' : disk.works() ? 'indexeddb' : 'memory',
-    open: disk.open,
-    commit: disk.commit,
+      isLocal ? 'local' : database.isAvailable() ? 'indexeddb' : 'memory',
+    open: database.open,
+    commit: database.commit,
 
     add(...parts: [id: string, clock: string, envelope: string, event: string]) {
       const [id] = parts
       const text = parts.join('\n')
-      isLocal = store.set(KEY + id, text)
-      disk.put(id, text)
+      isLocal = storage.set(KEY + id, text)
+      database.put(id, text)
       return remember(entryOf(text, isLocal, parts))
     },
 
     remove({ id, shared }: Entry) {
       forget(id)
-      gone?.add(id)
-      if (shared) store.remove(KEY + id)
-      disk.put(id)
+      removed?.add(id)
+      if (shared) storage.remove(KEY + id)
+      database.put(id)
     },
 
-    /** Another tab has written this key; whether that is a new event. */
-    follow(key: string, text: string | null) {
+    /** Applies another tab's change of a key; returns whether it added an event. */
+    applyChange(key: string, text: string | null) {
       if (!key.startsWith(KEY)) return false
       if (text) remember(entryOf(text, true))
       else forget(key.slice(KEY.length))
       return !!text
     },
 
-    /** Reads again what is stored, by whichever page and at whatever time. */
+    /** Reads the events that this page, other tabs and earlier pages have stored. */
     async load() {
-      for (const key of store.keys()) journal.follow(key, store.get(key))
-      gone = new Set()
-      const found = (await disk.read()).map((text) => entryOf(text, false))
-      const ids = new Set(found.map(({ id }) => id))
-      for (const entry of found) if (!gone.has(entry.id)) remember(entry)
-      gone = undefined
-      // What neither has any more got its verdict while this page was frozen.
+      for (const key of storage.keys()) journal.applyChange(key, storage.get(key))
+      removed = new Set()
+      const stored = (await database.read()).map((text) => entryOf(text, false))
+      const ids = new Set(stored.map(({ id }) => id))
+      for (const entry of stored) if (!removed.has(entry.id)) remember(entry)
+      removed = undefined
+      const isComplete = database.isAvailable()
+      // Events missing from both storages were acknowledged while this page was frozen.
       for (const { id, shared, inFlight } of entries.values()) {
-        if (disk.works() && shared && !inFlight && !ids.has(id) && !store.get(KEY + id)) forget(id)
+        if (isComplete && shared && !inFlight && !ids.has(id) && !storage.get(KEY + id)) forget(id)
       }
-      // By their ids: pairs sort as their text does.
+      // Sorts by id: pairs compare as text, which begins with the id.
       entries = new Map([...entries].sort())
     },
 
-    /** The oldest event that nobody has sent, where it is older than this or there are too many. */
-    surplus(before: number, charsMax: number, isSender: boolean) {
+    /** The oldest entry not in flight, if it is older than `before` or the journal is too large. */
+    oldestOverLimit(before: number, charsMax: number, isSender: boolean) {
       for (const entry of entries.values()) {
         if (entry.inFlight || (entry.shared && !isSender)) continue
         return timeOf(entry.id) < before || chars > charsMax ? entry : undefined
@@ -113,12 +114,12 @@ export function createJournal(store: Store) {
       return undefined
     },
 
-    /** Forgets everything, here and in the storage; other keys than `keep` too. */
-    purge(keep: string) {
+    /** Deletes all events and all keys except `keptKey`, in memory and in the storage. */
+    purge(keptKey: string) {
       entries.clear()
       chars = 0
-      for (const key of store.keys()) if (key !== keep) store.remove(key)
-      disk.destroy()
+      for (const key of storage.keys()) if (key !== keptKey) storage.remove(key)
+      database.destroy()
     },
   }
   return journal

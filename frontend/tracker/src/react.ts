@@ -31,7 +31,7 @@ const SERVER_STATUS: TrackerStatus = {
   enabled: false,
 }
 
-/** One tracker a page; the options of whoever asks first are its own. */
+/** One tracker per page; the first caller sets the options. */
 function trackerOfPage(options: TrackerOptions): Tracker {
   if (typeof document === 'undefined') return createTracker(options)
   const name = `${options.endpoint ?? ''} ${options.namespace ?? ''}`
@@ -41,44 +41,44 @@ function trackerOfPage(options: TrackerOptions): Tracker {
 }
 
 export interface ActivityTrackerProviderProps extends Omit<TrackerOptions, 'key'> {
-  /** The tracker's `key`: a prop of that name is React's own, and never arrives. */
+  /** The tracker's `key`; React reserves the prop name `key` and never passes it on. */
   writeKey?: string | undefined
-  /** A tracker of your own, instead of the page's. */
+  /** An existing tracker to use instead of the page's own. */
   tracker?: Tracker
   children?: ReactNode
 }
 
-/** Sets the endpoint, key and user once; below it, `useActivityTracker()` needs nothing. */
+/** Sets the endpoint, key and user once; below it, `useActivityTracker()` takes no arguments. */
 export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
-  const { tracker: given, children, writeKey, ...options } = props
-  const tracker = given ?? trackerOfPage({ ...options, key: writeKey })
+  const { tracker: ownTracker, children, writeKey, ...options } = props
+  const tracker = ownTracker ?? trackerOfPage({ ...options, key: writeKey })
   useUser(tracker, options.userEmail)
   return createElement(Context.Provider, { value: tracker }, children)
 }
 
-/** Before any effect of the page tracks something; undefined after a user was known: logged out. */
+/** Identifies the user before any effect tracks events; undefined after a known user: logged out. */
 function useUser(tracker: Tracker, userEmail: string | null | undefined) {
-  const known = useRef<string | null>(undefined)
+  const previous = useRef<string | null>(undefined)
   useLayoutEffect(() => {
-    if (userEmail !== undefined || known.current) tracker.identify(userEmail ?? null)
-    known.current = userEmail
+    if (userEmail !== undefined || previous.current) tracker.identify(userEmail ?? null)
+    previous.current = userEmail
   }, [tracker, userEmail])
 }
 
 /**
- * StrictMode runs the effects of a new component twice, at once. What they record in the second
- * run, and have recorded in the first, happened once.
+ * StrictMode runs the effects of a new component twice in a row. An event that both runs record is
+ * recorded once.
  */
 function useOnce() {
-  const first = useRef<[call: string, id: unknown][]>(null)
+  const firstRun = useRef<[call: string, id: unknown][]>(null)
   const isReplay = useRef(false)
   useLayoutEffect(() => {
-    isReplay.current = !!first.current
-    first.current ??= []
+    isReplay.current = !!firstRun.current
+    firstRun.current ??= []
   }, [])
   useEffect(() => {
     const timer = setTimeout(() => {
-      first.current = null
+      firstRun.current = null
       isReplay.current = false
     })
     return () => clearTimeout(timer)
@@ -86,10 +86,10 @@ function useOnce() {
   return useMemo(() => {
     return <A extends unknown[], R>(name: string, record: (...values: A) => R) =>
       (...values: A): R => {
-        const calls = first.current
+        const calls = firstRun.current
         if (!calls) return record(...values)
         const call = name + JSON.stringify(values)
-        const index = isReplay.current ? calls.findIndex(([each]) => each === call) : -1
+        const index = isReplay.current ? calls.findIndex(([recorded]) => recorded === call) : -1
         if (index >= 0) return calls.splice(index, 1)[0]?.[1] as R
         const id = record(...values)
         if (!isReplay.current) calls.push([call, id])
@@ -99,10 +99,10 @@ function useOnce() {
 }
 
 /**
- * Records what the user does: `const { track } = useActivityTracker(userEmail)`.
+ * Records user activity: `const { track } = useActivityTracker(userEmail)`.
  *
- * All functions stay the same from render to render. Options are those of `createTracker`, and are
- * taken from whoever asks first, or from `ActivityTrackerProvider`.
+ * All functions are stable between renders. The options are those of `createTracker`; the first
+ * caller or `ActivityTrackerProvider` sets them.
  */
 export function useActivityTracker(userEmail?: string | null, options: TrackerOptions = {}) {
   const provided = useContext(Context)

@@ -3,7 +3,7 @@ import { createTracker } from './tracker'
 import type { TrackerOptions } from './types'
 
 const script = document.currentScript as HTMLScriptElement | null
-// The service that this script comes from is the one that it talks to.
+// Events are sent to the service that serves this script.
 const endpoint = script ? new URL(script.src).origin : undefined
 
 Object.assign(window, {

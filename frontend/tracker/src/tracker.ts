@@ -2,38 +2,38 @@ import { createClock } from './clock'
 import { createDelivery, endpointOf, requestOf } from './delivery'
 import { createSession, deviceType, uuid7 } from './identity'
 import { createJournal } from './journal'
-import { createStore } from './store'
+import { createLocalStorage } from './local-storage'
 import type { TrackedEvent, Tracker, TrackerOptions, TrackerStatus, TrackOptions } from './types'
 
 const DAY_MS = 86_400_000
-const HELD_MAX = 1000
-/** Keys of the store. What the user wants: `out`, `out?` and `in?`, which the server must yet learn. */
-const WISH = 'o'
-const FLUSH = 'f'
-const LOST = 'l'
-const ROOM_BYTES = 1000
+/** Storage keys. The opt-out state: `out`, or `out?` and `in?` until the server has confirmed it. */
+const OPT_OUT_KEY = 'o'
+const FLUSH_KEY = 'f'
+const LOST_KEY = 'l'
+const PENDING_MAX = 1000
+const EVENT_MAX_BYTES = 1000
 const FLUSH_WAIT_MS = 10_000
 const DROPPED = 'tracker_events_dropped'
 
-const isOut = (wish: string | null) => !!wish?.startsWith('out')
+const isOptedOut = (optOutState: string | null) => !!optOutState?.startsWith('out')
 
 /**
- * Records what the user of this page does. Each event is kept in the browser before `track`
- * returns, and forgotten when the server has said what became of it.
+ * Records the events of this page's user. Each event is stored in the browser before `track`
+ * returns, and deleted when the server has acknowledged it.
  */
 export function createTracker(options: TrackerOptions = {}): Tracker {
   const { getToken, key, sanitize } = options
   const isBrowser = typeof document !== 'undefined'
   const locks = isBrowser ? navigator.locks : undefined
-  const store = createStore(options.namespace ?? 'activity')
-  const clock = createClock(store)
-  const journal = createJournal(store)
-  const session = createSession(store, (options.sessionTimeoutMinutes ?? 30) * 60_000)
+  const storage = createLocalStorage(options.namespace ?? 'activity')
+  const clock = createClock(storage)
+  const journal = createJournal(storage)
+  const session = createSession(storage, (options.sessionTimeoutMinutes ?? 30) * 60_000)
   const device = isBrowser ? deviceType() : 'desktop'
   const listeners = new Set<() => void>()
   const listening = new AbortController()
-  // Events from before it is known who acts.
-  let held: [event: TrackedEvent, at: number, mark: string][] = []
+  // Events tracked before the user is known.
+  let pending: [event: TrackedEvent, at: number, clockId: string][] = []
   let user = options.userEmail
   let snapshot: TrackerStatus | undefined
   let isTicking = false
@@ -41,13 +41,14 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   let isUrgent = false
   let release = () => {}
   let isCandidate = false
-  // Events given up that the server was not told of yet.
-  let lost = Number(store.get(LOST)) || 0
+  // Dropped events not yet reported to the server.
+  let unreported = Number(storage.get(LOST_KEY)) || 0
 
-  const isOurs = (entry: { envelope: string }) => !getToken || entry.envelope.startsWith(whose())
-  const whose = () => `"user_email":${JSON.stringify(user)},`
+  const canSend = (entry: { envelope: string }) =>
+    !getToken || entry.envelope.startsWith(userField())
+  const userField = () => `"user_email":${JSON.stringify(user)},`
 
-  /** What survives a killed browser, and needs not hold up what the user does. */
+  /** Writes to IndexedDB, which survives a killed browser, outside of the tracking call. */
   const persist = () => {
     isPersisting = false
     if (delivery.closed) return
@@ -56,14 +57,14 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     evict()
   }
 
-  /** What changed is told, and what is to be done is done, once for all of a task. */
+  /** Notifies listeners and schedules follow-up work, once per task. */
   const changed = () => {
     snapshot = undefined
     if (isTicking || !isBrowser) return
     isTicking = true
     queueMicrotask(() => {
       isTicking = false
-      // A hidden page's timers may run once a minute.
+      // Browsers may throttle the timers of a hidden page to one per minute.
       if (document.hidden) persist()
       else if (!isPersisting) setTimeout(persist)
       isPersisting = !document.hidden
@@ -73,24 +74,24 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     })
   }
 
-  const delivery = createDelivery(options, store, clock, journal, isOurs, changed)
+  const delivery = createDelivery(options, storage, clock, journal, canSend, changed)
   const { state } = delivery
 
   const evict = () => {
     const bytesMax = options.maxQueueBytes ?? 2e6
     const oldest = clock.now() - (options.maxAgeDays ?? 30) * DAY_MS
     for (;;) {
-      const entry = journal.surplus(oldest, bytesMax, state.isSender)
+      const entry = journal.oldestOverLimit(oldest, bytesMax, state.isSender)
       if (!entry) break
       journal.remove(entry)
       state.dropped++
-      if (!entry.event.includes(DROPPED)) store.set(LOST, String(++lost))
+      if (!entry.event.includes(DROPPED)) storage.set(LOST_KEY, String(++unreported))
     }
-    // Not when it would be one too many itself.
-    if (lost && user && journal.chars() + ROOM_BYTES < bytesMax) {
-      track(DROPPED, { metadata: { count: lost } })
-      lost = 0
-      store.remove(LOST)
+    // Only if the report itself fits.
+    if (unreported && user && journal.chars() + EVENT_MAX_BYTES < bytesMax) {
+      track(DROPPED, { metadata: { count: unreported } })
+      unreported = 0
+      storage.remove(LOST_KEY)
     }
   }
 
@@ -98,11 +99,13 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     if (delivery.closed) return undefined
     try {
       const event = { ...options, type } as TrackedEvent
-      const kept = sanitize ? sanitize(event) : event
+      const sanitized = sanitize ? sanitize(event) : event
       const at = clock.now()
-      if (!kept || user === null) return undefined
-      if (user) return keep(kept, at, clock.mark())
-      held = [...held, [kept, at, clock.mark()] as (typeof held)[0]].slice(-HELD_MAX)
+      if (!sanitized || user === null) return undefined
+      if (user) return append(sanitized, at, clock.clockId())
+      pending = [...pending, [sanitized, at, clock.clockId()] as (typeof pending)[0]].slice(
+        -PENDING_MAX,
+      )
     } catch (error) {
       state.dropped++
       state.lastError = { status: 0, code: 'not_recorded', message: String(error) }
@@ -111,16 +114,16 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     return undefined
   }
 
-  const keep = (event: TrackedEvent, at: number, mark: string) => {
+  const append = (event: TrackedEvent, at: number, clockId: string) => {
     const id = uuid7(at)
-    const number = session.next(user as string, at, 1)
-    const envelope = `${whose()}"session_id":"${session.id()}","device_type":"${device}"`
+    const sequence = session.next(user as string, at, 1)
+    const envelope = `${userField()}"session_id":"${session.id()}","device_type":"${device}"`
     journal.add(
       id,
-      mark,
+      clockId,
       envelope,
       JSON.stringify({
-        session_seq: number,
+        session_seq: sequence,
         event_id: id,
         event_type: event.type,
         event_timestamp: new Date(at).toISOString(),
@@ -132,30 +135,30 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       }),
     )
     isUrgent ||= !!event.immediate
-    if (event.immediate && !state.isSender) signal()
+    if (event.immediate && !state.isSender) requestFlush()
     changed()
     return id
   }
 
-  /** Asks the tab that sends to do it now. */
-  const signal = () => {
-    store.set(FLUSH, '1')
-    store.remove(FLUSH)
+  /** Asks the sending tab to send immediately. */
+  const requestFlush = () => {
+    storage.set(FLUSH_KEY, '1')
+    storage.remove(FLUSH_KEY)
   }
 
-  /** One tab sends for all; the others stand by, and take over when it goes. */
+  /** Leader election: one tab sends for all; another takes over when it closes. */
   const elect = () => {
     if (isCandidate || delivery.closed) return
     isCandidate = true
     session.read()
-    let isOver = false
+    let isWithdrawn = false
     const lead = () =>
       new Promise<void>((resolve) => {
-        if (isOver) return resolve()
+        if (isWithdrawn) return resolve()
         state.isSender = true
         release = () => {
           isCandidate = false
-          delivery.retire()
+          delivery.stepDown()
           resolve()
           changed()
         }
@@ -169,26 +172,26 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       })
     release = () => {
       isCandidate = false
-      isOver = true
+      isWithdrawn = true
     }
-    if (locks) locks.request(`${store.prefix}sender`, lead).catch(lead)
+    if (locks) locks.request(`${storage.prefix}sender`, lead).catch(lead)
     else lead()
   }
 
-  const leave = () => {
+  const flushOnExit = () => {
     persist()
-    delivery.leave()
+    delivery.flushOnExit()
   }
 
-  const withdraw = () => {
-    leave()
+  const suspend = () => {
+    flushOnExit()
     release()
   }
 
   const stop = () => {
     delivery.abort()
-    held = []
-    journal.purge(WISH)
+    pending = []
+    journal.purge(OPT_OUT_KEY)
     release()
     changed()
   }
@@ -202,29 +205,29 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     changed()
   }
 
-  const wishOf = (isOut: boolean) => (isOut ? 'out?' : 'in?')
+  const unconfirmed = (optOut: boolean) => (optOut ? 'out?' : 'in?')
 
-  /** Tells the server, which believes a user's token, and in local mode everybody. */
-  const tell = async (isOut: boolean) => {
+  /** Reports the opt-out; the server accepts it with a user token, and in local mode. */
+  const reportOptOut = async (optOut: boolean) => {
     try {
       if (!user || (key && !getToken)) return false
       const { ok } = await fetch(
         `${endpointOf(options)}/api/privacy/opt-out?user_email=${encodeURIComponent(user)}`,
-        requestOf('PUT', JSON.stringify({ analytics: isOut }), await getToken?.()),
+        requestOf('PUT', JSON.stringify({ analytics: optOut }), await getToken?.()),
       )
-      // Unless they changed their mind meanwhile.
-      if (ok && store.get(WISH) === wishOf(isOut))
-        isOut ? store.set(WISH, 'out') : store.remove(WISH)
+      // Unless the state has changed in the meantime.
+      if (ok && storage.get(OPT_OUT_KEY) === unconfirmed(optOut))
+        optOut ? storage.set(OPT_OUT_KEY, 'out') : storage.remove(OPT_OUT_KEY)
       return ok
     } catch {
       return false
     }
   }
 
-  /** What the server could not be told at the time. */
-  const remind = () => {
-    const wish = store.get(WISH)
-    if (wish?.endsWith('?')) tell(isOut(wish))
+  /** Repeats a report that the server has not confirmed. */
+  const retryOptOut = () => {
+    const optOutState = storage.get(OPT_OUT_KEY)
+    if (optOutState?.endsWith('?')) reportOptOut(isOptedOut(optOutState))
   }
 
   const on = (target: EventTarget, type: string, listener: (event: never) => void) =>
@@ -232,11 +235,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   const listen = () => {
     on(document, 'visibilitychange', () => {
-      if (document.hidden) leave()
+      if (document.hidden) flushOnExit()
       else delivery.wake(false)
     })
-    on(window, 'pagehide', withdraw)
-    on(document, 'freeze', withdraw)
+    on(window, 'pagehide', suspend)
+    on(document, 'freeze', suspend)
     on(document, 'resume', elect)
     on(window, 'pageshow', (event: PageTransitionEvent) => event.persisted && elect())
     on(window, 'online', () => {
@@ -245,13 +248,13 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     })
     on(window, 'offline', changed)
     on(window, 'storage', ({ key: name, newValue }: StorageEvent) => {
-      if (!name?.startsWith(store.prefix)) return
-      const own = name.slice(store.prefix.length)
-      if (own === WISH) isOut(newValue) ? stop() : start()
-      else if (own === 's') session.read(newValue ?? '')
-      else if (own === FLUSH) state.isSender && delivery.wake(true)
-      else if (!delivery.closed && (locks || !newValue) && journal.follow(own, newValue)) {
-        // A hidden tab's timers may run once a minute: the one in front takes over.
+      if (!name?.startsWith(storage.prefix)) return
+      const ownKey = name.slice(storage.prefix.length)
+      if (ownKey === OPT_OUT_KEY) isOptedOut(newValue) ? stop() : start()
+      else if (ownKey === 's') session.read(newValue ?? '')
+      else if (ownKey === FLUSH_KEY) state.isSender && delivery.wake(true)
+      else if (!delivery.closed && (locks || !newValue) && journal.applyChange(ownKey, newValue)) {
+        // The timers of a hidden tab may be throttled: the visible tab takes over.
         if (document.hidden && state.isSender && !state.inFlight) {
           release()
           elect()
@@ -268,11 +271,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       track('page_viewed', { metadata: { page, ...metadata } } as TrackOptions),
     trackTimed(type, options) {
       const startedAt = performance.now()
-      let isOver = false
+      let isFinished = false
       return {
         complete(metadata) {
-          if (isOver) return undefined
-          isOver = true
+          if (isFinished) return undefined
+          isFinished = true
           const durationMs = Math.round(performance.now() - startedAt)
           const merged = { ...(options?.metadata as object), ...metadata }
           return track(type, { ...options, metadata: merged, durationMs } as TrackOptions<
@@ -280,21 +283,21 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
           >)
         },
         cancel() {
-          isOver = true
+          isFinished = true
         },
       }
     },
     flush() {
-      if (!state.isSender) signal()
+      if (!state.isSender) requestFlush()
       delivery.wake(true)
       return new Promise((resolve) => {
         const done = () => {
-          off()
+          unsubscribe()
           resolve(!journal.size())
         }
         setTimeout(done, FLUSH_WAIT_MS)
-        const off = tracker.subscribe(() => {
-          if (!journal.size() || delivery.isWaiting()) done()
+        const unsubscribe = tracker.subscribe(() => {
+          if (!journal.size() || delivery.isBackingOff()) done()
         })
         changed()
       })
@@ -303,28 +306,28 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       if (email === user) return
       user = email
       delivery.token = undefined
-      remind()
+      retryOptOut()
       if (user && !delivery.closed) {
         session.next(user, clock.now(), 0)
-        for (const each of held) keep(...each)
+        for (const entry of pending) append(...entry)
       }
-      held = []
+      pending = []
       changed()
     },
     optOut() {
-      store.set(WISH, wishOf(true))
+      storage.set(OPT_OUT_KEY, unconfirmed(true))
       stop()
-      return tell(true)
+      return reportOptOut(true)
     },
     optIn() {
-      store.set(WISH, wishOf(false))
+      storage.set(OPT_OUT_KEY, unconfirmed(false))
       start()
-      return tell(false)
+      return reportOptOut(false)
     },
     status: () =>
       (snapshot ??= {
         ...state,
-        queueSize: journal.size() + held.length,
+        queueSize: journal.size() + pending.length,
         online: isBrowser && navigator.onLine,
         storage: journal.storage(),
         sessionId: session.id(),
@@ -335,7 +338,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       return () => listeners.delete(listener)
     },
     shutdown() {
-      withdraw()
+      suspend()
       listening.abort()
       delivery.close()
       changed()
@@ -344,8 +347,8 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   const isAllowed = () => {
     const signals = navigator as Navigator & { globalPrivacyControl?: boolean }
-    const isRefused = signals.globalPrivacyControl || signals.doNotTrack === '1'
-    return !isRefused || options.respectPrivacySignals === false
+    const isSignalled = signals.globalPrivacyControl || signals.doNotTrack === '1'
+    return !isSignalled || options.respectPrivacySignals === false
   }
 
   delivery.closed = true
@@ -353,8 +356,8 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   if (!isAllowed()) stop()
   else {
     listen()
-    if (!isOut(store.get(WISH))) start()
-    remind()
+    if (!isOptedOut(storage.get(OPT_OUT_KEY))) start()
+    retryOptOut()
   }
   return tracker
 }

@@ -1,7 +1,7 @@
 import type { KnownEventType } from './event-types'
 
 /**
- * What a team declares about its own events' metadata:
+ * Declares the metadata of your own event types:
  *
  *     declare module '@activity-events/tracker' {
  *       interface EventMap { project_created: { priority: 'high' | 'low' } }
@@ -15,15 +15,15 @@ export type EventType = KnownEventType | keyof EventMap | (string & {})
 export type MetadataOf<T> = T extends keyof EventMap ? EventMap[T] : Record<string, unknown>
 
 export interface TrackOptions<T = string> {
-  /** What kind of thing it happened to: `project`. */
+  /** Type of the affected entity: `project`. */
   entityType?: string | undefined
   entityId?: string | number | undefined
   metadata?: MetadataOf<T> | undefined
-  /** How long it took, in milliseconds. */
+  /** Duration in milliseconds. */
   durationMs?: number | undefined
-  /** What was around it: route, viewport, open project. */
+  /** Surrounding state: route, viewport, open project. */
   contextSnapshot?: Record<string, unknown> | undefined
-  /** Send at once, without waiting for a batch. */
+  /** Sends immediately instead of with the next batch. */
   immediate?: boolean | undefined
 }
 
@@ -32,91 +32,91 @@ export interface TrackedEvent extends TrackOptions {
 }
 
 export interface TimedEvent {
-  /** Records the event with the time since `trackTimed`; only the first call counts. */
+  /** Records the event with the duration since `trackTimed`; only the first call has an effect. */
   complete(metadata?: Record<string, unknown>): string | undefined
   /** Records nothing. */
   cancel(): void
 }
 
 export interface TrackerOptions {
-  /** Where the service answers, `https://events.example.com`; by default the page's own origin. */
+  /** Base URL of the service, `https://events.example.com`; default: the page's origin. */
   endpoint?: string | undefined
-  /** Who acts. Until it is known, events wait in memory for `identify`. */
+  /** Email of the user. While undefined, events wait in memory for `identify`. */
   userEmail?: string | null | undefined
-  /** A write key (`ae_write_...`); it is public, and may only log. */
+  /** A write key (`ae_write_...`): public, with access to logging only. */
   key?: string | undefined
-  /** The user's token (a JWT of your application), asked for at each request. */
+  /** Returns the user's token (a JWT of your application); called for each request. */
   getToken?: (() => string | Promise<string>) | undefined
-  /** Events that wait before a request is made. 10. */
+  /** Number of queued events that triggers a request. Default: 10. */
   batchSize?: number | undefined
-  /** How long an event waits at most before a request is made, in milliseconds. 5,000. */
+  /** Maximum delay before queued events are sent, in milliseconds. Default: 5,000. */
   flushIntervalMs?: number | undefined
-  /** Without an event for so long, a new session begins. 30. */
+  /** Session timeout: inactivity after which a new session starts. Default: 30. */
   sessionTimeoutMinutes?: number | undefined
-  /** When a request that nobody answers is given up, in milliseconds. 30,000. */
+  /** Request timeout in milliseconds. Default: 30,000. */
   requestTimeoutMs?: number | undefined
-  /** What the journal may hold; past it the oldest events are dropped. 2,000,000. */
+  /** Maximum size of the queue; beyond it, the oldest events are dropped. Default: 2,000,000. */
   maxQueueBytes?: number | undefined
-  /** Unsent events older than this are dropped. 30. */
+  /** Unsent events older than this are dropped. Default: 30. */
   maxAgeDays?: number | undefined
-  /** Sees each event before it is kept; returns what to keep, or null to drop it. */
+  /** Filters each event before it is stored; returns the event to store, or null to drop it. */
   sanitize?: ((event: TrackedEvent) => TrackedEvent | null) | undefined
-  /** Records nothing under Do Not Track and Global Privacy Control. true. */
+  /** Disables tracking under Do Not Track and Global Privacy Control. Default: true. */
   respectPrivacySignals?: boolean | undefined
-  /** What its keys in the browser's storage begin with, and its lock is called. `activity`. */
+  /** Prefix of storage keys and of the lock's name. Default: `activity`. */
   namespace?: string | undefined
 }
 
 export interface TrackerError {
-  /** The HTTP status; 0 when there was no answer. */
+  /** HTTP status; 0 without a response. */
   status: number
   code: string
   message: string
 }
 
 export interface DeadLetter extends TrackerError {
-  /** The event as it was sent, JSON; of a large one, the beginning. */
+  /** The event as JSON; truncated if large. */
   event: string
 }
 
 export interface TrackerStatus {
-  /** Events that have no verdict of the server yet, of all tabs. */
+  /** Unacknowledged events of all tabs. */
   queueSize: number
-  /** Those of them that are on their way. */
+  /** Events in requests without a response yet. */
   inFlight: number
-  /** Events given up since the page was loaded: too old, too many bytes, or refused for good. */
+  /** Events dropped since the page load: too old, over the size limit, or rejected. */
   dropped: number
-  /** The last events that were refused for good, each with its reason. */
+  /** The last permanently rejected events, with their errors. */
   deadLetters: readonly DeadLetter[]
   lastError: TrackerError | null
-  /** When the server last acknowledged events, in milliseconds since the epoch. */
+  /** Time of the last acknowledgement, in milliseconds since the epoch. */
   lastAckAt: number | null
   online: boolean
-  /** Whether this is the tab that sends, for all tabs. */
+  /** Whether this tab sends the events of all tabs. */
   isSender: boolean
-  /** Where unsent events are kept: `local` survives everything, `memory` only lives as the page. */
+  /** Storage of unsent events: `local` survives crashes, `memory` is lost with the page. */
   storage: 'local' | 'indexeddb' | 'memory'
   sessionId: string
-  /** False after an opt-out, and under a privacy signal: nothing is kept or sent. */
+  /** False after an opt-out or under a privacy signal: no event is stored or sent. */
   enabled: boolean
 }
 
 export interface Tracker {
-  /** Keeps an event, and returns its id; undefined where nothing may be recorded. Never throws. */
+  /** Stores an event and returns its id; undefined if tracking is disabled. Never throws. */
   track<T extends EventType>(type: T, options?: TrackOptions<T>): string | undefined
   trackBatch(events: readonly { type: EventType; options?: TrackOptions }[]): (string | undefined)[]
   trackPageView(page: string, metadata?: Record<string, unknown>): string | undefined
   trackTimed<T extends EventType>(type: T, options?: TrackOptions<T>): TimedEvent
-  /** Sends what waits, unless it is waiting for the server; whether all of it has its verdict. */
+  /** Sends all queued events unless a retry delay is active; resolves to whether the queue is empty. */
   flush(): Promise<boolean>
-  /** Whose events follow; null: nobody's, nothing is recorded. Another user is another session. */
+  /** Sets the user of the following events; null stops tracking. A new user starts a new session. */
   identify(userEmail: string | null): void
-  /** Forgets what was not sent, in every tab, and records no more; whether the server knows too. */
+  /** Deletes unsent events and stops tracking in all tabs; resolves to whether the server confirmed. */
   optOut(): Promise<boolean>
   optIn(): Promise<boolean>
-  /** The same object until something changes. */
+  /** The current status; the same object until a value changes. */
   status(): TrackerStatus
   subscribe(listener: () => void): () => void
-  /** Sends what it can, and lets go of everything. Unsent events stay for the next page. */
+  /** Sends as many events as possible and stops. Unsent events stay for the next page. */
   shutdown(): void
 }

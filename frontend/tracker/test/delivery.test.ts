@@ -26,7 +26,7 @@ test.each([
   expect(endpointOf({ endpoint })).toBe(expected)
 })
 
-describe('in an outage', () => {
+describe('during an outage', () => {
   let attempts: number[] = []
 
   beforeEach(() => {
@@ -44,7 +44,7 @@ describe('in an outage', () => {
     vi.unstubAllGlobals()
   })
 
-  test('attempts are few, and never far apart while it is short', async () => {
+  test('a short outage has few retries, at most 14 seconds apart', async () => {
     for (let round = 0; round < 200; round++) {
       attempts = []
       localStorage.clear()
@@ -61,7 +61,7 @@ describe('in an outage', () => {
     }
   })
 
-  test('a long one is borne with patience, and nothing is given up', async () => {
+  test('a long outage has less frequent retries and drops no events', async () => {
     const tracker = createTracker({ userEmail: 'ada@example.com', namespace: 'long' })
     tracker.track('a')
     await vi.advanceTimersByTimeAsync(8 * 3_600_000)
@@ -70,7 +70,7 @@ describe('in an outage', () => {
     tracker.shutdown()
   })
 
-  test('the next page does not begin anew', async () => {
+  test('the next page continues the backoff', async () => {
     const first = createTracker({ userEmail: 'ada@example.com', namespace: 'next' })
     first.track('a', { immediate: true })
     await vi.advanceTimersByTimeAsync(100)
@@ -85,7 +85,7 @@ describe('in an outage', () => {
     second.shutdown()
   })
 
-  test('a clock that is set back does not make it wait for ever', async () => {
+  test('a clock that is set back does not prolong the backoff', async () => {
     const tracker = createTracker({ userEmail: 'ada@example.com', namespace: 'back' })
     tracker.track('a', { immediate: true })
     await vi.advanceTimersByTimeAsync(100)
@@ -96,14 +96,14 @@ describe('in an outage', () => {
   })
 })
 
-describe('a key or a token with more than itself', () => {
+describe('a key or token with extra characters', () => {
   beforeEach(() => {
     localStorage.clear()
     vi.stubGlobal('indexedDB', undefined)
   })
   afterEach(() => vi.unstubAllGlobals())
 
-  test('a key is sent without the newline that it was read with', async () => {
+  test('a key is trimmed', async () => {
     const bodies: string[] = []
     vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
       bodies.push(String(init.body))
@@ -116,7 +116,7 @@ describe('a key or a token with more than itself', () => {
     tracker.shutdown()
   })
 
-  test('a token that no header takes is not quoted in the status', async () => {
+  test('an invalid token does not appear in the status', async () => {
     vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
       const value = Object.values(init.headers as Record<string, string>).at(-1)
       throw new TypeError(`Invalid header value "${value}"`)

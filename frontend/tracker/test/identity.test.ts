@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createSession, deviceType, uuid7 } from '../src/identity'
-import { createStore } from '../src/store'
+import { createLocalStorage } from '../src/local-storage'
 
 const NOON = Date.parse('2026-11-20T12:00:00.000Z')
 const MINUTE = 60_000
 
 describe('uuid7', () => {
-  test('has the version, the variant and the moment', () => {
+  test('contains version, variant and timestamp', () => {
     const id = uuid7(NOON + 0.75)
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)).toBe(NOON)
   })
 
-  test('grows, also within a millisecond and when the clock goes back', () => {
+  test('increases within a millisecond and when the clock goes back', () => {
     const ids = Array.from({ length: 20_000 }, (_, n) => uuid7(NOON + 1 + (n % 7) / 10 - n / 1000))
     expect(ids).toEqual([...ids].sort())
     expect(new Set(ids).size).toBe(ids.length)
@@ -39,10 +39,10 @@ describe('device type', () => {
 })
 
 describe('session', () => {
-  const start = () => createSession(createStore('test'), 30 * MINUTE)
+  const start = () => createSession(createLocalStorage('test'), 30 * MINUTE)
   beforeEach(() => localStorage.clear())
 
-  test('counts its events over pages', () => {
+  test('counts events across pages', () => {
     const first = start()
     expect([1, 2, 3].map((minute) => first.next('ada', minute * MINUTE, 1))).toEqual([1, 2, 3])
     first.save()
@@ -51,7 +51,7 @@ describe('session', () => {
     expect(second.id()).toBe(first.id())
   })
 
-  test("takes up another tab's number, and never a smaller one", () => {
+  test("takes over another tab's count, but never a smaller one", () => {
     const first = start()
     first.next('ada', 0, 1)
     const text = (count: number) => `${first.id()} ${count} 5 ada`
@@ -64,7 +64,7 @@ describe('session', () => {
     expect([first.next('ada', 13, 1), first.id()]).toEqual([3, 'another-id'])
   })
 
-  test('ends after half an hour without an event, at exactly that', () => {
+  test('ends after exactly half an hour without an event', () => {
     const session = start()
     session.next('ada', 0, 1)
     const id = session.id()
@@ -74,7 +74,7 @@ describe('session', () => {
     expect(session.id()).not.toBe(id)
   })
 
-  test('looking at it is no event: it neither counts nor keeps it alive', () => {
+  test('next() without an event neither counts nor extends the session', () => {
     const session = start()
     session.next('ada', 0, 1)
     const id = session.id()
@@ -83,7 +83,7 @@ describe('session', () => {
     expect(session.id()).not.toBe(id)
   })
 
-  test("is one user's", () => {
+  test('belongs to one user', () => {
     const session = start()
     session.next('ada', 0, 1)
     const id = session.id()
@@ -91,7 +91,7 @@ describe('session', () => {
     expect(session.id()).not.toBe(id)
   })
 
-  test('goes on counting after its number was lost, from what is stored', () => {
+  test('continues the count from stored events', () => {
     const session = start()
     session.next('ada', 0, 1)
     session.atLeast(`"session_id":"${session.id()}"`, 7)
@@ -100,7 +100,7 @@ describe('session', () => {
     expect(session.next('ada', 1, 1)).toBe(8)
   })
 
-  test('survives without storage', () => {
+  test('works without storage', () => {
     vi.stubGlobal('localStorage', undefined)
     const session = start()
     expect([session.next('ada', 0, 1), session.next('ada', 1, 1)]).toEqual([1, 2])

@@ -2,19 +2,19 @@ import 'fake-indexeddb/auto'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { uuid7 } from '../src/identity'
 import { createJournal } from '../src/journal'
-import { createStore } from '../src/store'
+import { createLocalStorage } from '../src/local-storage'
 
 const NOON = Date.parse('2026-11-20T12:00:00.000Z')
 let namespace = 0
-let store = createStore('test')
+let storage = createLocalStorage('test')
 
 beforeEach(() => {
   localStorage.clear()
-  store = createStore(`test${++namespace}`)
+  storage = createLocalStorage(`test${++namespace}`)
 })
 
 function start() {
-  const journal = createJournal(store)
+  const journal = createJournal(storage)
   journal.open()
   return journal
 }
@@ -22,10 +22,10 @@ const add = (journal: ReturnType<typeof start>, ms = NOON, event = '{"a":1}') =>
   journal.add(uuid7(ms), '', '"user_email":"ada@example.com"', event)
 const ids = (journal: ReturnType<typeof start>) => [...journal.all()].map(({ id }) => id)
 
-test('an event is in localStorage before add returns, under a key of its own', () => {
+test('add writes the event to localStorage under its own key before it returns', () => {
   const journal = start()
   const { id } = add(journal)
-  expect(store.get(`e.${id}`)?.split('\n')).toEqual([
+  expect(storage.get(`e.${id}`)?.split('\n')).toEqual([
     id,
     '',
     '"user_email":"ada@example.com"',
@@ -34,19 +34,19 @@ test('an event is in localStorage before add returns, under a key of its own', (
   expect([journal.size(), journal.storage()]).toEqual([1, 'local'])
 })
 
-test('the next page finds what either storage kept, oldest first, once', async () => {
+test('the next page loads the events of both storages, oldest first, once', async () => {
   const journal = start()
   const added = [add(journal, NOON), add(journal, NOON + 1), add(journal, NOON + 2)]
   await vi.waitFor(async () => {
     journal.commit()
     const again = start()
-    store.remove(`e.${added[0]?.id}`)
+    storage.remove(`e.${added[0]?.id}`)
     await again.load()
     expect(ids(again)).toEqual(added.map(({ id }) => id))
   })
 })
 
-test('what has its verdict is gone from both', async () => {
+test('a removed event is deleted from both storages', async () => {
   const journal = start()
   const kept = add(journal)
   const done = add(journal)
@@ -59,47 +59,47 @@ test('what has its verdict is gone from both', async () => {
   })
 })
 
-test("another tab's events come and go", () => {
+test("another tab's events are added and removed", () => {
   const journal = start()
   const other = start()
   const { id } = add(other)
-  expect(journal.follow(`e.${id}`, store.get(`e.${id}`))).toBe(true)
+  expect(journal.applyChange(`e.${id}`, storage.get(`e.${id}`))).toBe(true)
   expect(ids(journal)).toEqual([id])
-  expect(journal.follow(`e.${id}`, null)).toBe(false)
+  expect(journal.applyChange(`e.${id}`, null)).toBe(false)
   expect([journal.size(), journal.chars()]).toEqual([0, 0])
-  expect(journal.follow('s', 'a session')).toBe(false)
+  expect(journal.applyChange('s', 'a session')).toBe(false)
 })
 
-test('what is not ours, below our name, is no event', async () => {
-  store.set('e.garbage', 'garbage')
-  store.set('e.', '\n\n\n')
+test('foreign keys with our prefix are ignored', async () => {
+  storage.set('e.garbage', 'garbage')
+  storage.set('e.', '\n\n\n')
   const journal = start()
   await journal.load()
   expect(journal.size()).toBe(0)
 })
 
-test('its size is what the browser counts: characters, of the whole text', () => {
+test('the size is the length of the stored text in characters', () => {
   const journal = start()
   const { id } = add(journal, NOON, '{"a":"ä中"}')
-  expect(journal.chars()).toBe(store.get(`e.${id}`)?.length)
+  expect(journal.chars()).toBe(storage.get(`e.${id}`)?.length)
 })
 
-test('the surplus is the oldest that nobody sends: by age, then by bytes', () => {
+test('oldestOverLimit returns the oldest entry not in flight, by age, then by size', () => {
   const journal = start()
   const [first, second] = [add(journal, NOON), add(journal, NOON + 1000)]
   const size = first.size + second.size
-  expect(journal.surplus(NOON, size, true)).toBeUndefined()
-  expect(journal.surplus(NOON + 500, 1000, true)).toBe(first)
-  expect(journal.surplus(NOON, size - 1, true)).toBe(first)
-  expect(journal.surplus(NOON, size - 1, false)).toBeUndefined()
+  expect(journal.oldestOverLimit(NOON, size, true)).toBeUndefined()
+  expect(journal.oldestOverLimit(NOON + 500, 1000, true)).toBe(first)
+  expect(journal.oldestOverLimit(NOON, size - 1, true)).toBe(first)
+  expect(journal.oldestOverLimit(NOON, size - 1, false)).toBeUndefined()
   first.inFlight = true
-  expect(journal.surplus(NOON, size - 1, true)).toBe(second)
+  expect(journal.oldestOverLimit(NOON, size - 1, true)).toBe(second)
 })
 
-test('what got its verdict elsewhere is forgotten, when a page comes back', async () => {
+test('load removes events that were acknowledged elsewhere', async () => {
   const journal = start()
   const [done, open] = [add(journal), add(journal)]
-  store.remove(`e.${done.id}`)
+  storage.remove(`e.${done.id}`)
   await vi.waitFor(async () => {
     const other = start()
     other.remove(done)
@@ -109,21 +109,21 @@ test('what got its verdict elsewhere is forgotten, when a page comes back', asyn
   })
 })
 
-test('purged, nothing is left but the key that is kept', async () => {
+test('purge deletes everything except the kept key', async () => {
   const journal = start()
   add(journal)
-  store.set('s', 'session')
-  store.set('o', 'out')
+  storage.set('s', 'session')
+  storage.set('o', 'out')
   journal.purge('o')
-  expect(store.keys()).toEqual(['o'])
+  expect(storage.keys()).toEqual(['o'])
   expect(journal.size()).toBe(0)
   await vi.waitFor(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name)
-    expect(names).not.toContain(`${store.prefix}journal`)
+    expect(names).not.toContain(`${storage.prefix}journal`)
   })
 })
 
-test('a full storage is said, and loses nothing', () => {
+test('a full localStorage is reported and loses no events', () => {
   vi.spyOn(localStorage, 'setItem').mockImplementation(() => {
     throw new DOMException('full', 'QuotaExceededError')
   })

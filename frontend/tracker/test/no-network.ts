@@ -1,3 +1,3 @@
-// Logic alone: what goes over a network is tested with a real browser (tests/browser).
+// Unit tests only: network behaviour is tested in a real browser (tests/browser).
 globalThis.fetch = () => new Promise(() => {})
 if (typeof window !== 'undefined') navigator.sendBeacon = () => true

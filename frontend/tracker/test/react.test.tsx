@@ -32,7 +32,7 @@ const types = () =>
     .sort((a, b) => a.session_seq - b.session_seq)
     .map((event) => event.event_type)
 
-test('it works as the README says', async () => {
+test('the example of the README works', async () => {
   function Projects() {
     const { track, queueSize, sessionId } = useActivityTracker('ada@example.com', { namespace })
     const id = 42
@@ -59,23 +59,23 @@ test('it works as the README says', async () => {
   expect(types()).toEqual(['project_created'])
 })
 
-test('its functions stay the same from render to render', async () => {
-  const seen: unknown[] = []
+test('functions are stable between renders', async () => {
+  const renders: unknown[] = []
   function Page({ n }: { n: number }) {
     const { status, queueSize, sessionId, ...actions } = useActivityTracker('ada@example.com', {
       namespace,
     })
-    seen.push({ ...actions })
+    renders.push({ ...actions })
     return n
   }
   for (const n of [1, 2, 3]) await act(async () => root.render(<Page n={n} />))
-  expect(seen.length).toBeGreaterThanOrEqual(3)
-  for (const [name, action] of Object.entries(seen[0] as object)) {
-    for (const each of seen) expect((each as Record<string, unknown>)[name]).toBe(action)
+  expect(renders.length).toBeGreaterThanOrEqual(3)
+  for (const [name, action] of Object.entries(renders[0] as object)) {
+    for (const render of renders) expect((render as Record<string, unknown>)[name]).toBe(action)
   }
 })
 
-test('StrictMode mounts twice; what its effects record happened once', async () => {
+test('events of effects that StrictMode runs twice are recorded once', async () => {
   function Page({ name }: { name: string }) {
     const { track, trackPageView } = useActivityTracker()
     useEffect(() => {
@@ -102,7 +102,7 @@ test('StrictMode mounts twice; what its effects record happened once', async () 
   expect(types()).toEqual(['page_viewed', 'twice', 'twice', 'page_viewed', 'twice', 'twice'])
 })
 
-test('who signs out is recorded no more, and who signs in has a session of their own', async () => {
+test('after sign-out no event is recorded; a new user gets a new session', async () => {
   const sessions: string[] = []
   let track: ReturnType<typeof useActivityTracker>['track'] = () => undefined
   function Page({ email }: { email?: string }) {
@@ -121,7 +121,7 @@ test('who signs out is recorded no more, and who signs in has a session of their
   expect(new Set(sessions.filter(Boolean)).size).toBe(2)
 })
 
-test('a tracker of one’s own goes in by the provider', async () => {
+test('the provider accepts an existing tracker', async () => {
   const tracker = createTracker({ userEmail: 'ada@example.com', namespace })
   function Page() {
     const { track } = useActivityTracker()
@@ -143,7 +143,7 @@ test('a tracker of one’s own goes in by the provider', async () => {
   await act(async () => tracker.shutdown())
 })
 
-test('a key goes in by the provider, under a name that React does not take', async () => {
+test('the provider accepts the key as writeKey', async () => {
   const sent: string[] = []
   vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
     sent.push(String(init.body))
@@ -172,7 +172,7 @@ test('a key goes in by the provider, under a name that React does not take', asy
   expect(JSON.parse(sent[0] as string).key).toBe('ae_write_x')
 })
 
-test('it renders on a server', () => {
+test('server-side rendering works', () => {
   function Page() {
     const { queueSize, status } = useActivityTracker('ada@example.com')
     return `${queueSize} ${status.enabled}`

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
-test('a page downloads no more than it was promised', () => {
+test('the download size is within its limits', () => {
   const sizes = JSON.parse(execFileSync('node', ['size.mjs'], { encoding: 'utf8' }))
   expect(sizes.core_gzip_bytes).toBeLessThanOrEqual(6144)
   expect(sizes.hook_gzip_bytes).toBeLessThanOrEqual(7168)

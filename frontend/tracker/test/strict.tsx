@@ -1,4 +1,4 @@
-// A page of the fault matrix: what a component records while React's StrictMode mounts it twice.
+// A page of the fault matrix: a component that records events while StrictMode mounts it twice.
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ActivityTrackerProvider, EVENT_TYPES, useActivityTracker } from '../src/react'

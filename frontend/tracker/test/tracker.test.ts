@@ -23,33 +23,33 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-const kept = () =>
+const stored = () =>
   Object.entries(localStorage)
     .filter(([key]) => key.startsWith('activity.e.'))
     .map(([, text]) => JSON.parse(text.split('\n')[3] as string))
 
-test('sanitize changes an event, or keeps it from being recorded', () => {
+test('sanitize can change or drop an event', () => {
   const tracker = start({
     sanitize: ({ metadata, ...event }) => (event.type === 'secret' ? null : { ...event }),
   })
   expect(tracker.track('seen', { metadata: { title: 'x' } })).toBeDefined()
   expect(tracker.track('secret')).toBeUndefined()
-  expect(kept()).toMatchObject([{ event_type: 'seen', session_seq: 1 }])
-  expect(kept()[0]).not.toHaveProperty('metadata')
+  expect(stored()).toMatchObject([{ event_type: 'seen', session_seq: 1 }])
+  expect(stored()[0]).not.toHaveProperty('metadata')
 })
 
-test('a sanitize that throws lets nothing through, and is shown', () => {
+test('an error in sanitize drops the event and appears in the status', () => {
   const tracker = start({
     sanitize: () => {
       throw new Error('broken')
     },
   })
   expect(tracker.track('a')).toBeUndefined()
-  expect(kept()).toEqual([])
+  expect(stored()).toEqual([])
   expect(tracker.status()).toMatchObject({ dropped: 1, lastError: { code: 'not_recorded' } })
 })
 
-test('the status is the same object until something changes', () => {
+test('the status is the same object until a value changes', () => {
   const tracker = start()
   const before = tracker.status()
   expect(tracker.status()).toBe(before)
@@ -58,15 +58,15 @@ test('the status is the same object until something changes', () => {
   expect(tracker.status().queueSize).toBe(1)
 })
 
-test('listeners hear of it once a task, and no more once they left', async () => {
+test('listeners are called once per task until they unsubscribe', async () => {
   const tracker = start()
   await Promise.resolve()
   const listener = vi.fn()
-  const leave = tracker.subscribe(listener)
+  const unsubscribe = tracker.subscribe(listener)
   tracker.trackBatch([{ type: 'a' }, { type: 'b' }, { type: 'c' }])
   await Promise.resolve()
   expect(listener).toHaveBeenCalledTimes(1)
-  leave()
+  unsubscribe()
   tracker.track('d')
   await Promise.resolve()
   expect(listener).toHaveBeenCalledTimes(1)
@@ -78,7 +78,7 @@ test.each([
   ['activity.s'],
   ['activity.b'],
   ['activity.c'],
-])('garbage in %s spoils nothing', async (key) => {
+])('invalid data in %s is ignored', async (key) => {
   for (const garbage of ['{', 'null', '[', 'x y z', '\u0000']) {
     localStorage.setItem(key, garbage)
     const tracker = start()
@@ -88,8 +88,8 @@ test.each([
   }
 })
 
-describe('on a server', () => {
-  test('it does nothing, and does not fail', async () => {
+describe('during server-side rendering', () => {
+  test('the tracker is inactive and does not throw', async () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('localStorage', undefined)
     const tracker = createTracker({ userEmail: 'ada@example.com' })
@@ -101,7 +101,7 @@ describe('on a server', () => {
   })
 })
 
-test('the types know what a team declares', () => {
+test('EventMap declarations are type-checked', () => {
   expectTypeOf<TrackOptions<'invoice_paid'>['metadata']>().toEqualTypeOf<
     { amount: number; currency: 'EUR' | 'USD' } | undefined
   >()
@@ -111,11 +111,11 @@ test('the types know what a team declares', () => {
   expectTypeOf(EVENT_TYPES.PROJECT_SUBTASK_COMPLETED).toEqualTypeOf<'project_subtask_completed'>()
   const tracker = start()
   tracker.track('invoice_paid', { metadata: { amount: 1, currency: 'EUR' } })
-  // @ts-expect-error: it is paid in something
+  // @ts-expect-error: currency is required
   tracker.track('invoice_paid', { metadata: { amount: 1 } })
 })
 
-test('every known type has its name', () => {
+test('every known type has a constant', () => {
   for (const [name, type] of Object.entries(EVENT_TYPES)) expect(type).toBe(name.toLowerCase())
   expect(Object.keys(EVENT_TYPES).length).toBeGreaterThan(30)
 })

@@ -1,11 +1,11 @@
-// How each of the two pages begins: the theme before the first paint, then React.
+// The start of both pages: applies the theme before the first paint, then renders React.
 import { type ReactNode, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { startTheme } from './theme'
 import './theme.css'
 
-// Libraries empty an element by `innerHTML = ''`. Nothing else becomes HTML, nor a script: what
-// tries to is stopped by the browser (`require-trusted-types-for`, app/routers/pages.py).
+// Libraries clear elements with `innerHTML = ''`. The browser blocks all other conversions of text
+// to HTML or scripts (`require-trusted-types-for`, app/routers/pages.py).
 interface TrustedTypes {
   createPolicy(name: string, rules: { createHTML: (text: string) => string | null }): unknown
 }

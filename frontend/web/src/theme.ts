@@ -1,23 +1,23 @@
-// The theme: what the user chose, else what their system says; kept for their next visit.
+// The theme: the user’s choice, else the system’s setting; stored for the next visit.
 import { useSyncExternalStore } from 'react'
 
 export type Theme = 'light' | 'dark'
 
-const KEPT_AS = 'activity-theme'
+const STORAGE_KEY = 'activity-theme'
 const dark = matchMedia('(prefers-color-scheme: dark)')
 const listeners = new Set<() => void>()
 
-function chosen(): Theme | null {
+function storedTheme(): Theme | null {
   try {
-    const kept = localStorage.getItem(KEPT_AS)
-    return kept === 'light' || kept === 'dark' ? kept : null
+    const stored = localStorage.getItem(STORAGE_KEY)
+    return stored === 'light' || stored === 'dark' ? stored : null
   } catch {
     return null // storage is blocked
   }
 }
 
 function apply() {
-  document.documentElement.dataset.theme = chosen() ?? (dark.matches ? 'dark' : 'light')
+  document.documentElement.dataset.theme = storedTheme() ?? (dark.matches ? 'dark' : 'light')
   for (const listener of listeners) listener()
 }
 
@@ -29,7 +29,7 @@ export function startTheme() {
 
 export function setTheme(theme: Theme) {
   try {
-    localStorage.setItem(KEPT_AS, theme)
+    localStorage.setItem(STORAGE_KEY, theme)
   } catch {
     document.documentElement.dataset.theme = theme
     for (const listener of listeners) listener()

@@ -11,20 +11,20 @@ import {
   workdaysBefore,
 } from '../src/demo/days'
 import { isAt, pageOf } from '../src/demo/shell/pages'
-import { fatesOf } from '../src/demo/tracking/fate'
+import { deliveryStates } from '../src/demo/tracking/delivery-state'
 import { planOf } from '../src/demo/wizard/ai'
 
 const day = (date: number, month = 11) => new Date(2026, month - 1, date)
 
 describe('pages', () => {
-  test('of the many projects, each is the same page', () => {
+  test('all projects have the same page name', () => {
     expect(pageOf('/projects/p-17')).toBe('/projects/:id')
     expect(pageOf('/emails/m-3')).toBe('/emails/:id')
     expect(pageOf('/projects')).toBe('/projects')
     expect(pageOf('/')).toBe('/')
   })
 
-  test('a page below another is at it, but everything is below home', () => {
+  test('a subpage belongs to its page, but no page belongs to home', () => {
     expect(isAt('/projects/p-17', '/projects')).toBe(true)
     expect(isAt('/projects', '/')).toBe(false)
     expect(isAt('/', '/')).toBe(true)
@@ -32,19 +32,19 @@ describe('pages', () => {
 })
 
 describe('days', () => {
-  test('a week begins on Monday', () => {
+  test('a week starts on Monday', () => {
     expect(dateOf(mondayOf(day(22)))).toBe('2026-11-16')
     expect(dateOf(mondayOf(day(23)))).toBe('2026-11-23')
   })
 
-  test('a month is shown by whole weeks', () => {
+  test('a month consists of whole weeks', () => {
     const weeks = weeksOf(day(20))
     expect(weeks.length).toBe(6)
     expect(dateOf(weeks[0]?.[0] as Date)).toBe('2026-10-26')
     expect(dateOf(weeks[5]?.[6] as Date)).toBe('2026-12-06')
   })
 
-  test('working days skip the weekend', () => {
+  test('workdays exclude weekends', () => {
     expect(workdaysBefore(day(24), 3).map(dateOf)).toEqual([
       '2026-11-23',
       '2026-11-20',
@@ -69,27 +69,27 @@ describe('days', () => {
 describe('the calendar', () => {
   const titles = (date: number) => eventsOn(day(date)).map(({ title }) => title)
 
-  test('some events come every week, some every other', () => {
+  test('events are weekly or biweekly', () => {
     const tuesdays = [titles(17), titles(24)].sort((a, b) => a.length - b.length)
     expect(tuesdays).toEqual([['Customer council'], ['Customer council', 'Design kit hour']])
     expect(titles(21)).toEqual([])
   })
 
-  test('a step is as long as the view', () => {
+  test('a step has the length of the view', () => {
     expect(dateOf(moved('day', day(30), 1))).toBe('2026-12-01')
     expect(dateOf(moved('week', day(20), -1))).toBe('2026-11-13')
     expect(dateOf(moved('month', day(31, 1), 1))).toBe('2026-02-01')
   })
 })
 
-test('the newest events are those without a verdict; of them the oldest are on their way', () => {
-  expect(fatesOf(4, 3, 2)).toEqual(['queued', 'sending', 'sending', 'acknowledged'])
-  expect(fatesOf(2, 0, 0)).toEqual(['acknowledged', 'acknowledged'])
-  expect(fatesOf(2, 5, 1)).toEqual(['queued', 'queued'])
+test('the newest events are unacknowledged; the oldest of them are in flight', () => {
+  expect(deliveryStates(4, 3, 2)).toEqual(['queued', 'sending', 'sending', 'acknowledged'])
+  expect(deliveryStates(2, 0, 0)).toEqual(['acknowledged', 'acknowledged'])
+  expect(deliveryStates(2, 5, 1)).toEqual(['queued', 'queued'])
 })
 
-test('a plan is called by the first words of the wish', () => {
-  const plan = planOf('  a help centre, that answers before, anybody asks')
-  expect(plan.title).toBe('A help centre, that answers before')
+test('a plan’s title is the beginning of its description', () => {
+  const plan = planOf('  a help center, that answers the, most common questions')
+  expect(plan.title).toBe('A help center, that answers the')
   expect(plan.goals.length).toBe(3)
 })

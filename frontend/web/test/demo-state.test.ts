@@ -51,7 +51,7 @@ const projectAfter = (...actions: Action[]) => stateAfter(...actions).projects[0
 const emailAfter = (...actions: Action[]) => stateAfter(...actions).emails[0]
 
 describe('projects', () => {
-  test('a new one is first', () => {
+  test('a new project is first', () => {
     const project = { ...PROJECT, id: 'p-5' }
     expect(stateAfter({ type: 'create_project', project }).projects.map(({ id }) => id)).toEqual([
       'p-5',
@@ -59,7 +59,7 @@ describe('projects', () => {
     ])
   })
 
-  test('a sub-task is added to its goal, done and opened again', () => {
+  test('a subtask is added, completed and reopened', () => {
     const add: Action = {
       type: 'add_subtask',
       projectId: 'p-1',
@@ -81,7 +81,7 @@ describe('projects', () => {
     expect(subtasksOf(projectAfter(add, set(true), set(false)))[2]?.isDone).toBe(false)
   })
 
-  test('goals, priority and archive', () => {
+  test('goals, priority and archiving', () => {
     const project = projectAfter(
       { type: 'add_goal', projectId: 'p-1', goal: { id: 'g-9', title: 'y', subtasks: [] } },
       { type: 'set_priority', projectId: 'p-1', priority: 'urgent' },
@@ -91,13 +91,13 @@ describe('projects', () => {
     expect([project.priority, project.isArchived]).toEqual(['urgent', true])
   })
 
-  test('what is not meant stays the same', () => {
+  test('an unknown id changes nothing', () => {
     expect(stateAfter({ type: 'archive_project', projectId: 'p-404' })).toEqual(STATE)
   })
 })
 
 describe('emails', () => {
-  test('read, replied to, archived', () => {
+  test('an email is read, replied to and archived', () => {
     const email = emailAfter(
       { type: 'read_email', emailId: 'm-1' },
       { type: 'reply_to_email', emailId: 'm-1', text: 'No.' },
@@ -106,7 +106,7 @@ describe('emails', () => {
     expect(email).toMatchObject({ isUnread: false, replies: ['Yes.', 'No.'], isArchived: true })
   })
 
-  test('feedback is about one label, and goes with it', () => {
+  test('a new label resets the feedback', () => {
     expect(emailAfter({ type: 'rate_email', emailId: 'm-1', feedback: 'down' })?.feedback).toBe(
       'down',
     )
@@ -115,32 +115,32 @@ describe('emails', () => {
   })
 })
 
-test('there is one standup a day', () => {
+test('a standup replaces the one of the same day', () => {
   const standup = { on: '2026-11-20', isSkipped: true, yesterday: '', today: '', blockers: '' }
   const state = stateAfter(
-    { type: 'keep_standup', standup },
-    { type: 'keep_standup', standup: { ...standup, isSkipped: false } },
+    { type: 'save_standup', standup },
+    { type: 'save_standup', standup: { ...standup, isSkipped: false } },
   )
   expect(state.standups).toEqual([{ ...standup, isSkipped: false }])
 })
 
-test('a reset begins anew', () => {
+test('a reset replaces the state', () => {
   expect(stateAfter({ type: 'reset', state: STATE })).toBe(STATE)
 })
 
-describe('what pages ask', () => {
-  test('new ids are those that nothing has', () => {
+describe('selectors', () => {
+  test('new ids are unused', () => {
     const newId = idsAfter(STATE)
     expect([newId('p'), newId('g'), newId('t')]).toEqual(['p-5', 'g-6', 't-7'])
   })
 
-  test('progress, and the last one open', () => {
+  test('progress and the last open subtask', () => {
     expect(progressOf(GOAL.subtasks)).toEqual({ done: 1, all: 2 })
     expect(isLastOpen(GOAL, { id: 't-4', title: '', isDone: false })).toBe(true)
     expect(isLastOpen(GOAL, { id: 't-3', title: '', isDone: true })).toBe(false)
   })
 
-  test('the most urgent are first, the archived are none', () => {
+  test('open subtasks are ordered by priority, without archived projects', () => {
     const urgent: Project = { ...PROJECT, id: 'p-8', priority: 'urgent' }
     const archived: Project = { ...PROJECT, id: 'p-9', isArchived: true }
     const state = { ...STATE, projects: [archived, PROJECT, urgent] }
@@ -150,19 +150,19 @@ describe('what pages ask', () => {
     ])
   })
 
-  test('a search finds projects, sub-tasks and emails, in any case', () => {
+  test('search finds projects, subtasks and emails, ignoring case', () => {
     expect(search(STATE, ' LETTER ').map(({ kind, path }) => [kind, path])).toEqual([
       ['Project', '/projects/p-1'],
       ['Email', '/emails/m-1'],
     ])
     expect(search(STATE, 'send')).toEqual([
-      { kind: 'Sub-task', path: '/projects/p-1', title: 'Send it' },
+      { kind: 'Subtask', path: '/projects/p-1', title: 'Send it' },
     ])
     expect(search(STATE, '  ')).toEqual([])
   })
 })
 
-test('the seed has unique ids, and standups of working days', () => {
+test('the demo data has unique ids and standups on workdays', () => {
   const state = seed(new Date(2026, 10, 23, 10, 0)) // a Monday
   const ids = [
     ...state.emails,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Paths } from '../src/dashboard/api/types'
-import { formatStep, moved, parseStep, stepsToBeginWith } from '../src/dashboard/funnel/steps'
+import { defaultSteps, formatStep, moved, parseStep } from '../src/dashboard/funnel/steps'
 import { flowOf } from '../src/dashboard/paths/flow'
-import { averageOf, isOver } from '../src/dashboard/retention/average'
+import { averageOf, isComplete } from '../src/dashboard/retention/average'
 
 describe('a funnel’s step', () => {
-  it('is a type, or a type with metadata', () => {
+  it('is an event type, or an event type with metadata', () => {
     expect(formatStep({ eventType: 'a', conditions: [] })).toBe('a')
     const step = {
       eventType: 'a',
@@ -14,7 +14,7 @@ describe('a funnel’s step', () => {
         { key: 'items', value: '3' },
         { key: 'is_first', value: 'true' },
         { key: 'code', value: '007' },
-        { key: '', value: 'left out' },
+        { key: '', value: 'ignored' },
       ],
     }
     const text = formatStep(step)
@@ -25,7 +25,7 @@ describe('a funnel’s step', () => {
     expect(parseStep('{broken')).toEqual({ eventType: '{broken', conditions: [] })
   })
 
-  it('keeps the kinds of its values, however often it is read', () => {
+  it('keeps the types of its values when parsed and formatted repeatedly', () => {
     const text =
       '{"event_type":"a","metadata":{"n":"5","t":"true","q":"\\"x\\"","o":{"b":1},"l":[1,"2"],"z":null}}'
     expect(formatStep(parseStep(text))).toBe(text)
@@ -37,12 +37,12 @@ describe('a funnel’s step', () => {
     expect(moved(['a', 'b', 'c'], 0, 1)).toEqual(['b', 'a', 'c'])
   })
 
-  it('begins with the wizard’s where there is one', () => {
-    expect(stepsToBeginWith(['x', 'project_created', 'ai_wizard_started'])).toEqual([
+  it('defaults to the wizard’s funnel if its events exist', () => {
+    expect(defaultSteps(['x', 'project_created', 'ai_wizard_started'])).toEqual([
       'ai_wizard_started',
       'project_created',
     ])
-    expect(stepsToBeginWith(['x', 'y', 'z'])).toEqual(['x', 'y'])
+    expect(defaultSteps(['x', 'y', 'z'])).toEqual(['x', 'y'])
   })
 })
 
@@ -71,7 +71,7 @@ describe('paths as a flow', () => {
     { step: 2, source: 'c', target: 'a', events: 1 },
   ]
 
-  it('has nodes of its own for each step, and joins the rare ones', () => {
+  it('has separate nodes for each step and merges rare types', () => {
     expect(flowOf(paths('after', links), 2)).toEqual({
       nodes: [
         { name: '0:a', label: 'a', depth: 0 },
@@ -92,7 +92,7 @@ describe('paths as a flow', () => {
     })
   })
 
-  it('flows towards the type that it is about, before it', () => {
+  it('flows towards the anchor in the direction before', () => {
     const flow = flowOf(paths('before', links.slice(0, 1)), 2)
     expect(flow.nodes.map((node) => [node.name, node.depth])).toEqual([
       ['0:a', 2],
@@ -102,15 +102,15 @@ describe('paths as a flow', () => {
   })
 })
 
-it('averages cohorts by their sizes, over what is past', () => {
+it('averages completed periods, weighted by cohort size', () => {
   const cohorts = [
     { cohort: '2026-11-02', size: 30, users: [30, 15, 3] },
     { cohort: '2026-11-09', size: 10, users: [10, 1, null] },
   ]
   expect(averageOf(cohorts, 'week', '2026-11-23')).toEqual([1, 0.4, 0.1])
-  // A week that is not over says nothing yet.
+  // A week in progress is not included.
   expect(averageOf(cohorts, 'week', '2026-11-22')).toEqual([1, 0.5, null])
   expect(averageOf([], 'week', '2026-11-22')).toEqual([])
-  expect(isOver('2026-01-31', 0, 'month', '2026-03-02')).toBe(false)
-  expect(isOver('2026-01-01', 0, 'month', '2026-02-01')).toBe(true)
+  expect(isComplete('2026-01-31', 0, 'month', '2026-03-02')).toBe(false)
+  expect(isComplete('2026-01-01', 0, 'month', '2026-02-01')).toBe(true)
 })

@@ -15,7 +15,7 @@ import {
 const view = (search: string) => parseView(new URLSearchParams(search))
 
 describe('the view is the URL', () => {
-  it('is 30 days in the browser’s zone where nothing is said', () => {
+  it('defaults to 30 days in the browser’s time zone', () => {
     expect(view('')).toEqual({
       days: 30,
       start: null,
@@ -27,11 +27,11 @@ describe('the view is the URL', () => {
     })
   })
 
-  it('takes nonsense for nothing', () => {
+  it('ignores invalid parameters', () => {
     expect(view('days=0&tz=Mars/Olympus&start=yesterday&end=now')).toEqual(view(''))
   })
 
-  it('asks for whole days: the last one is looked at, too', () => {
+  it('requests whole days, including the end date', () => {
     const dates = view('start=2026-10-24&end=2026-10-25&tz=Europe/London')
     expect(eventsOf(dates)).toEqual({
       start: '2026-10-24',
@@ -47,7 +47,7 @@ describe('the view is the URL', () => {
     })
   })
 
-  it('compares with as long before', () => {
+  it('compares with the previous period of the same length', () => {
     const now = new Date('2026-11-20T12:00:31Z')
     expect(previousOf(view('days=7&tz=UTC'), now)).toEqual({
       start: '2026-11-06T12:00:00.000Z',
@@ -56,13 +56,13 @@ describe('the view is the URL', () => {
     })
   })
 
-  it('goes along to other pages, without what is only one page’s', () => {
+  it('is passed to other pages, without page-specific parameters', () => {
     const search = '?days=7&tz=Asia%2FTokyo&user_email=a%40b.c&event_type=x&event_type=y'
     expect(searchOf(view(`${search}&bucket=hour`))).toBe(search)
     expect(searchOf(view(''))).toBe('')
   })
 
-  it('shows some dozens of buckets', () => {
+  it('has some dozens of buckets', () => {
     expect(['days=1', 'days=7', 'days=90', 'days=365'].map((s) => bucketOf(view(s)))).toEqual([
       'hour',
       'day',
@@ -72,11 +72,11 @@ describe('the view is the URL', () => {
   })
 })
 
-it('sends lists one by one, and nothing that is empty', () => {
+it('repeats the parameter for lists, and omits empty values', () => {
   expect(queryString({ b: ['x', 'y'], a: 1, c: '', d: null, e: undefined })).toBe('a=1&b=x&b=y')
 })
 
-it('writes CSV that a spreadsheet takes for no formula', () => {
+it('writes CSV without formulas', () => {
   const columns = [
     { title: 'Name', value: (row: [string, number]) => row[0] },
     { title: 'n', value: (row: [string, number]) => row[1] },
@@ -89,7 +89,7 @@ it('writes CSV that a spreadsheet takes for no formula', () => {
   ).toBe('\ufeffName,n\r\n"say ""hi"", Ada",1\r\n\'=1+1,-2\r\n')
 })
 
-it('writes numbers as people read them', () => {
+it('formats numbers', () => {
   expect([
     span(0),
     span(1500),
@@ -99,7 +99,7 @@ it('writes numbers as people read them', () => {
     span(200_000_000),
   ]).toEqual(['0 ms', '1.5 s', '1 min 35 s', '2 min 0 s', '1 h 30 min', '2 d 7 h'])
   expect([percent(0.256), percent(null), change(3, 2), change(3, 0)]).toEqual([
-    '25.6 %',
+    '25.6%',
     '–',
     0.5,
     null,

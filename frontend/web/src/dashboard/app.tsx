@@ -12,7 +12,7 @@ import { Failure, Loading } from './parts/states'
 
 const PREFETCH_MS = 400
 
-// A script of its own for each page: all of them are there before anybody clicks.
+// One script per page, all of them prefetched.
 const pages = {
   Trends: page(() => import('./pages/trends')),
   TopLists: page(() => import('./pages/top')),
@@ -39,18 +39,18 @@ export function App() {
 
 function Pages() {
   useEffect(() => {
-    // After what the first page needs.
-    const later = setTimeout(
-      () => Object.values(pages).map((each) => each.preload().catch(() => {})),
+    // After the resources of the first page.
+    const timer = setTimeout(
+      () => Object.values(pages).map((page) => page.preload().catch(() => {})),
       PREFETCH_MS,
     )
-    return () => clearTimeout(later)
+    return () => clearTimeout(timer)
   }, [])
-  const [place] = useLocation()
+  const [location] = useLocation()
   if (useSignInNeeded()) return <SignIn />
   return (
     <Shell>
-      <Boundary key={place}>
+      <Boundary key={location}>
         <Suspense fallback={<Loading height={400} />}>
           <Switch>
             <Route path="/" component={Overview} />
@@ -66,7 +66,10 @@ function Pages() {
             <Route path="/session" component={pages.Session.Component} />
             <Route path="/live" component={pages.Live.Component} />
             <Route>
-              <Failure error={new Error('There is no such page.')} />
+              <Failure
+                title="Page not found"
+                error={new Error('Check the address, or choose a page from the menu.')}
+              />
             </Route>
           </Switch>
         </Suspense>

@@ -1,5 +1,5 @@
-// A page in a script of its own. Once that is there, the page is drawn at once: React holds back
-// what was suspended for 300 ms, were it only for a moment.
+// A lazily loaded page. A page whose script is loaded renders without Suspense, because React
+// delays the content of a suspended component by up to 300 ms.
 import { type ComponentType, lazy, useState } from 'react'
 
 type Load = () => Promise<{ default: ComponentType }>

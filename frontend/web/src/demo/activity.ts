@@ -1,5 +1,5 @@
-// The tracking plan, as types: what each event of Workhub carries. A call that forgets something, or
-// misspells it, does not compile. What is not named here may carry anything.
+// The tracking plan as types: the metadata of Workhub's events. A call with missing or misspelled
+// metadata does not compile. Event types that are not listed accept any metadata.
 import type { Feedback, Label, Priority } from './state/types'
 
 declare module '@activity-events/tracker' {
@@ -7,7 +7,7 @@ declare module '@activity-events/tracker' {
     page_viewed: { page: string }
     modal_opened: { modal: string }
     modal_closed: { modal: string }
-    // How long the text was, and never the text: people search for other people.
+    // The length of the query, not its text: people search for names.
     search_performed: { query_length: number; results: number }
     project_created: { title: string; priority: Priority; source: 'form' | 'wizard' }
     project_opened: { priority: Priority }
@@ -26,7 +26,7 @@ declare module '@activity-events/tracker' {
     calendar_event_opened: { title: string; view: string }
     standup_completed: { has_blockers: boolean; words: number }
     ai_wizard_cancelled: { reason: 'user' | 'error'; step: string; error?: string }
-    // One of our own: any type will do.
+    // A custom event type.
     demo_reset: { open_subtasks: number }
   }
 }

@@ -3,7 +3,7 @@ import { Route, Router, Switch } from 'wouter'
 import { CalendarPage } from './calendar/page'
 import { EmailsPage } from './emails/page'
 import { HomePage } from './home/page'
-import { Missing } from './parts/pieces'
+import { NotFound } from './parts/pieces'
 import { ProjectPage } from './projects/project'
 import { ProjectsPage } from './projects/projects'
 import { Shell } from './shell/shell'
@@ -29,7 +29,7 @@ export function App() {
               <Route path="/calendar" component={CalendarPage} />
               <Route path="/standup" component={StandupPage} />
               <Route>
-                <Missing what="page" />
+                <NotFound title="Page" />
               </Route>
             </Switch>
           </Shell>

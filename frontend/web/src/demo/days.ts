@@ -1,10 +1,10 @@
-// Days in the user's own time zone.
+// Days in the user's time zone.
 
 export function addDays(day: Date, days: number): Date {
   return new Date(day.getFullYear(), day.getMonth(), day.getDate() + days)
 }
 
-/** `2026-11-20`: the day as the user has it, not as UTC does. */
+/** The local date as `2026-11-20`. */
 export function dateOf(day: Date): string {
   const two = (number: number) => String(number).padStart(2, '0')
   return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
@@ -14,20 +14,20 @@ export function isSameDay(a: Date, b: Date): boolean {
   return dateOf(a) === dateOf(b)
 }
 
-/** The last working days before this one, the latest first. */
+/** The last workdays before a day, latest first. */
 export function workdaysBefore(day: Date, count: number): Date[] {
   const days: Date[] = []
-  for (let each = addDays(day, -1); days.length < count; each = addDays(each, -1))
-    if (each.getDay() % 6 !== 0) days.push(each)
+  for (let date = addDays(day, -1); days.length < count; date = addDays(date, -1))
+    if (date.getDay() % 6 !== 0) days.push(date)
   return days
 }
 
-/** The Monday of its week, at midnight. */
+/** Midnight of the Monday of a day’s week. */
 export function mondayOf(day: Date): Date {
   return addDays(day, -((day.getDay() + 6) % 7))
 }
 
-/** The weeks that a month's page shows, from Monday to Sunday, whole. */
+/** The weeks of a month view, each from Monday to Sunday. */
 export function weeksOf(month: Date): Date[][] {
   const first = mondayOf(new Date(month.getFullYear(), month.getMonth(), 1))
   const last = new Date(month.getFullYear(), month.getMonth() + 1, 0)
@@ -37,7 +37,7 @@ export function weeksOf(month: Date): Date[][] {
   return weeks
 }
 
-/** `09:30` of minutes since midnight. */
+/** Minutes since midnight as `09:30`. */
 export function clockOf(minutes: number): string {
   const at = new Date(2000, 0, 1, 0, minutes)
   return at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
@@ -57,7 +57,7 @@ export const fullDay = (day: Date) => FULL.format(day)
 export const shortDay = (day: Date) => SHORT.format(day)
 export const monthOf = (day: Date) => MONTH.format(day)
 
-/** The time of today, the day of anything before. */
+/** The time if it is today, else the day. */
 export function whenOf(iso: string, now: Date): string {
   const at = new Date(iso)
   if (!isSameDay(at, now)) return shortDay(at)

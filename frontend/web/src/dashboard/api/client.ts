@@ -1,4 +1,4 @@
-// The service's API: one request, its errors in the service's own words.
+// HTTP requests to the service's API; errors carry the service's message.
 import { credential, forgetCredential } from './credential'
 
 export type Value = string | number | boolean | null | undefined
@@ -15,20 +15,20 @@ export class ApiError extends Error {
   }
 }
 
-/** `{days: 7, event_type: ['a', 'b']}` -> `days=7&event_type=a&event_type=b`; sorted, none empty. */
+/** `{days: 7, event_type: ['a', 'b']}` -> `days=7&event_type=a&event_type=b`; sorted, without empty values. */
 export function queryString(params: Params): string {
   const search = new URLSearchParams()
   for (const name of Object.keys(params).sort()) {
     const value = params[name]
     if (value === undefined || value === null || value === '') continue
-    for (const each of Array.isArray(value) ? value : [value]) search.append(name, String(each))
+    for (const item of Array.isArray(value) ? value : [value]) search.append(name, String(item))
   }
   return search.toString()
 }
 
 export function authorization(): Record<string, string> {
-  const given = credential()
-  return given ? { Authorization: `Bearer ${given}` } : {}
+  const token = credential()
+  return token ? { Authorization: `Bearer ${token}` } : {}
 }
 
 export async function request(
@@ -51,7 +51,7 @@ export async function request(
     })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new ApiError(0, 'unreachable', 'The service can not be reached.')
+    throw new ApiError(0, 'unreachable', 'Can’t reach the server. Check your connection.')
   }
   if (!response.ok) throw await errorOf(response)
   return response
@@ -60,13 +60,13 @@ export async function request(
 export async function errorOf(response: Response): Promise<ApiError> {
   const retryAfter = Number(response.headers.get('Retry-After')) || null
   let code = 'unknown'
-  let message = `The service answered ${response.status}.`
+  let message = `The server returned status ${response.status}.`
   try {
     const { error } = await response.json()
     code = error.code
     message = error.message
   } catch {
-    // Something between us and the service answered.
+    // The response is not from the service, but from a proxy in between.
   }
   if (response.status === 401) forgetCredential(message)
   return new ApiError(response.status, code, message, retryAfter)

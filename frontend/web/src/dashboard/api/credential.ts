@@ -1,54 +1,54 @@
-// A key or a user token: kept for the tab alone, and sent to nobody but the service.
+// An API key or a user token: stored for this tab only, and sent to the service only.
 import { useSyncExternalStore } from 'react'
 
-const KEPT_AS = 'activity-credential'
+const STORAGE_KEY = 'activity-credential'
 const listeners = new Set<() => void>()
 let isNeeded = false
-let refusal: string | null = null
+let rejection: string | null = null
 let inMemory: string | null = null
 
 export function credential(): string | null {
   try {
-    return sessionStorage.getItem(KEPT_AS)
+    return sessionStorage.getItem(STORAGE_KEY)
   } catch {
     return inMemory // storage is blocked
   }
 }
 
-export function signIn(given: string) {
-  inMemory = given
+export function signIn(token: string) {
+  inMemory = token
   try {
-    sessionStorage.setItem(KEPT_AS, given)
+    sessionStorage.setItem(STORAGE_KEY, token)
   } catch {
-    // It is in memory.
+    // Storage is blocked: kept in memory.
   }
   isNeeded = false
-  refusal = null
-  tell()
+  rejection = null
+  notify()
 }
 
 export function signOut() {
   inMemory = null
   try {
-    sessionStorage.removeItem(KEPT_AS)
+    sessionStorage.removeItem(STORAGE_KEY)
   } catch {
-    // It was in memory.
+    // Storage is blocked.
   }
   isNeeded = true
-  refusal = null
-  tell()
+  rejection = null
+  notify()
 }
 
-/** The service asks for one, or doesn't know this one: then `message` says why. */
+/** Requires sign-in: the service refused the request, for the reason in `message`. */
 export function forgetCredential(message: string) {
   if (isNeeded) return
-  const hadOne = credential() !== null
+  const wasSignedIn = credential() !== null
   signOut()
-  if (hadOne) refusal = message
-  tell()
+  if (wasSignedIn) rejection = message
+  notify()
 }
 
-function tell() {
+function notify() {
   for (const listener of listeners) listener()
 }
 
@@ -57,14 +57,14 @@ function subscribe(listener: () => void) {
   return () => listeners.delete(listener)
 }
 
-/** Whether the user must sign in; in local mode nobody must. */
+/** Whether the user must sign in; local mode needs no sign-in. */
 export function useSignInNeeded(): boolean {
   return useSyncExternalStore(subscribe, () => isNeeded)
 }
 
-/** Why the last one was refused. */
-export function useRefusal(): string | null {
-  return useSyncExternalStore(subscribe, () => refusal)
+/** The reason why the last credential was rejected. */
+export function useRejection(): string | null {
+  return useSyncExternalStore(subscribe, () => rejection)
 }
 
 export function useCredential(): string | null {

@@ -1,4 +1,4 @@
-// Questions as hooks: asked again when what they are about changes, kept while a page is left.
+// API requests as hooks: refetched when their parameters change, cached between pages.
 import { keepPreviousData, QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { ApiError, get, type Params, queryString } from './client'
 
@@ -11,7 +11,7 @@ export const queryClient = new QueryClient({
     queries: {
       staleTime: FRESH_MS,
       placeholderData: keepPreviousData,
-      // Only what passes by itself: the service is away or busy. Anything else is said at once.
+      // Retries only when the service is unreachable or busy; other errors are shown at once.
       retry: (failures, error) =>
         failures < RETRIES &&
         error instanceof ApiError &&
@@ -27,8 +27,8 @@ export const queryClient = new QueryClient({
 
 export const ANALYTICS = '/api/events/analytics'
 
-/** The answer of `path` to `params`; null asks nothing yet. */
-export function useAnswer<T>(
+/** GET `path` with `params`; no request while `params` is null. */
+export function useApi<T>(
   path: string,
   params: Params | null,
   options: { refetchMs?: number } = {},
@@ -41,7 +41,7 @@ export function useAnswer<T>(
   })
 }
 
-/** Of `/api/events/analytics/...`. */
+/** GET `/api/events/analytics/...`. */
 export function useAnalytics<T>(question: string, params: Params | null): UseQueryResult<T, Error> {
-  return useAnswer<T>(question ? `${ANALYTICS}/${question}` : ANALYTICS, params)
+  return useApi<T>(question ? `${ANALYTICS}/${question}` : ANALYTICS, params)
 }

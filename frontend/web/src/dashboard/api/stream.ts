@@ -1,4 +1,4 @@
-// Server-sent events with a credential, which the browser's own EventSource can't send.
+// Server-sent events with an Authorization header, which EventSource does not support.
 import { createParser } from 'eventsource-parser'
 import { authorization, errorOf, type Params, queryString } from './client'
 import type { ActivityEvent } from './types'
@@ -10,17 +10,17 @@ const RETRY_MS_MAX = 30_000
 export type StreamState = 'connecting' | 'open' | 'waiting' | 'failed'
 
 /**
- * Follows the events that pass a filter, and goes on after the last one when it breaks off.
- * Ends when `signal` does, or at an answer that trying again would not change.
+ * Streams the events that match a filter. Reconnects and resumes after the last event when the
+ * connection is lost. Ends when `signal` is aborted, or at an error that a retry would not fix.
  */
-export async function follow(
+export async function streamEvents(
   params: Params,
   signal: AbortSignal,
   onEvent: (event: ActivityEvent) => void,
   onState: (state: StreamState, error?: Error) => void,
 ): Promise<void> {
   let last = ''
-  let pause = RETRY_MS
+  let retryMs = RETRY_MS
   while (!signal.aborted) {
     onState('connecting')
     try {
@@ -32,12 +32,12 @@ export async function follow(
         const error = await errorOf(response)
         if (signal.aborted) return
         if (error.status === 410)
-          last = '' // too long ago: from now on
+          last = '' // expired: resume with new events
         else if (error.status < 500 && error.status !== 429) return onState('failed', error)
         throw error
       }
       onState('open')
-      pause = RETRY_MS
+      retryMs = RETRY_MS
       const parser = createParser({
         onEvent: (message) => {
           if (message.id) last = message.id
@@ -46,7 +46,7 @@ export async function follow(
       })
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
-        // An id without data is from where to go on, too; the parser keeps it to itself.
+        // An id without data is a resume point, too; the parser does not report it.
         for (const [, id] of part.value.matchAll(/^id: (.+)\n\n/gm)) last = id ?? last
         parser.feed(part.value)
       }
@@ -54,7 +54,7 @@ export async function follow(
       if (signal.aborted) return
     }
     onState('waiting')
-    await new Promise((resolve) => setTimeout(resolve, pause))
-    pause = Math.min(pause * 2, RETRY_MS_MAX)
+    await new Promise((resolve) => setTimeout(resolve, retryMs))
+    retryMs = Math.min(retryMs * 2, RETRY_MS_MAX)
   }
 }

@@ -1,6 +1,6 @@
-// What the service answers; `/docs` has the definitions.
+// The response types of the API; `/docs` has the definitions.
 
-export interface About {
+export interface Provenance {
   start: string
   end: string
   timezone: string
@@ -10,7 +10,7 @@ export interface About {
   truncated: boolean
 }
 
-export interface Summary extends About {
+export interface Summary extends Provenance {
   total_events: number
   events_by_category: Record<string, number>
   events_by_type: Record<string, number>
@@ -40,11 +40,11 @@ export interface Buckets {
   series: Series[]
 }
 
-export interface Timeseries extends Buckets, About {
+export interface Timeseries extends Buckets, Provenance {
   previous: Buckets | null
 }
 
-/** A value of the metadata: any JSON. */
+/** A metadata value: any JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 
 export interface TopRow {
@@ -54,7 +54,7 @@ export interface TopRow {
   share: number
 }
 
-export interface Top extends About {
+export interface Top extends Provenance {
   by: string
   key: string | null
   total_events: number
@@ -73,13 +73,13 @@ export interface ActiveDay {
   returning: number
 }
 
-export interface ActiveUsers extends About {
+export interface ActiveUsers extends Provenance {
   active_users: number
   new_users: number
   rows: ActiveDay[]
 }
 
-export interface Retention extends About {
+export interface Retention extends Provenance {
   period: 'day' | 'week' | 'month'
   rows: { cohort: string; size: number; users: (number | null)[]; rates: (number | null)[] }[]
 }
@@ -95,7 +95,7 @@ export interface FunnelStep {
   p90_ms: number | null
 }
 
-export interface Funnel extends About {
+export interface Funnel extends Provenance {
   order: 'loose' | 'strict'
   within_minutes: number
   users: number
@@ -107,7 +107,7 @@ export interface Funnel extends About {
   complete_before: string
 }
 
-export interface Paths extends About {
+export interface Paths extends Provenance {
   anchor: string
   direction: 'after' | 'before'
   steps: number
@@ -115,7 +115,7 @@ export interface Paths extends About {
   links: { step: number; source: string; target: string | null; events: number }[]
 }
 
-export interface Durations extends About {
+export interface Durations extends Provenance {
   rows: {
     event_type: string
     events: number
@@ -126,7 +126,7 @@ export interface Durations extends About {
   }[]
 }
 
-export interface Heatmap extends About {
+export interface Heatmap extends Provenance {
   total_events: number
   weekdays: string[]
   events: number[][]
@@ -143,7 +143,7 @@ export interface SessionStats {
   p90_length_ms: number | null
 }
 
-export interface Sessions extends About {
+export interface Sessions extends Provenance {
   total: SessionStats
   made_by_time: number
   rows: { day: string; stats: SessionStats }[]
@@ -186,7 +186,7 @@ export interface SessionPage {
   next_cursor: string | null
 }
 
-export interface SessionAnswer extends EventPage {
+export interface SessionResponse extends EventPage {
   session_id: string
   summary: SessionRow & {
     events_by_type: Record<string, number>

@@ -1,4 +1,4 @@
-// One chart: drawn by ECharts, which is loaded with the first of them.
+// One ECharts chart; the library is loaded with the first chart.
 import type { ECharts, EChartsCoreOption } from 'echarts/core'
 import { useEffect, useRef, useState } from 'react'
 import { type Colors, useColors } from './colors'
@@ -16,7 +16,7 @@ async function load(kind: ChartKind) {
 }
 
 interface ChartProps {
-  /** What it shows, for those who can't see it; the same numbers stand in a table nearby. */
+  /** Accessible description; a table nearby has the same numbers. */
   label: string
   option: (colors: Colors) => EChartsCoreOption
   kind?: ChartKind
@@ -24,26 +24,26 @@ interface ChartProps {
 }
 
 export function Chart({ label, option, kind = 'basic', height = 280 }: ChartProps) {
-  const place = useRef<HTMLDivElement>(null)
+  const container = useRef<HTMLDivElement>(null)
   const [chart, setChart] = useState<ECharts | null>(null)
   const colors = useColors()
 
   useEffect(() => {
-    let made: ECharts | null = null
-    let gone = false
-    let watch: ResizeObserver | null = null
+    let instance: ECharts | null = null
+    let isDisposed = false
+    let observer: ResizeObserver | null = null
     load(kind).then((echarts) => {
-      const element = place.current
-      if (gone || element === null) return
-      made = echarts.init(element, null, { renderer: 'svg' })
-      watch = new ResizeObserver(() => made?.resize())
-      watch.observe(element)
-      setChart(made)
+      const element = container.current
+      if (isDisposed || element === null) return
+      instance = echarts.init(element, null, { renderer: 'svg' })
+      observer = new ResizeObserver(() => instance?.resize())
+      observer.observe(element)
+      setChart(instance)
     })
     return () => {
-      gone = true
-      watch?.disconnect()
-      made?.dispose()
+      isDisposed = true
+      observer?.disconnect()
+      instance?.dispose()
       setChart(null)
     }
   }, [kind])
@@ -52,10 +52,10 @@ export function Chart({ label, option, kind = 'basic', height = 280 }: ChartProp
     chart?.setOption({ ...base(colors), ...option(colors) }, { notMerge: true })
   }, [chart, colors, option])
 
-  return <div ref={place} role="img" aria-label={label} className="chart" style={{ height }} />
+  return <div ref={container} role="img" aria-label={label} className="chart" style={{ height }} />
 }
 
-/** What all charts have in common. */
+/** Common options of all charts. */
 function base(colors: Colors): EChartsCoreOption {
   return {
     color: colors.series,

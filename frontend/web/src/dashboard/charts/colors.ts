@@ -1,4 +1,4 @@
-// The colours of the theme, for charts.
+// The theme colours for charts.
 import { useMemo } from 'react'
 import { useTheme } from '../../theme'
 
@@ -10,7 +10,7 @@ export interface Colors {
   accent: string
   series: string[]
   heat: string[]
-  /** As it is measured by ECharts, which knows no `inherit`. */
+  /** Resolved font family; ECharts does not support `inherit`. */
   font: string
 }
 
@@ -19,16 +19,16 @@ export function useColors(): Colors {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the variables change with the theme
   return useMemo(() => {
     const style = getComputedStyle(document.documentElement)
-    const of = (name: string) => style.getPropertyValue(`--${name}`).trim()
+    const variable = (name: string) => style.getPropertyValue(`--${name}`).trim()
     return {
-      text: of('text'),
-      quiet: of('text-quiet'),
-      line: of('line'),
-      surface: of('surface-raised'),
-      accent: of('accent'),
-      series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => of(`series-${n}`)),
+      text: variable('text'),
+      quiet: variable('text-quiet'),
+      line: variable('line'),
+      surface: variable('surface-raised'),
+      accent: variable('accent'),
+      series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => variable(`series-${n}`)),
       font: getComputedStyle(document.body).fontFamily,
-      heat: [0, 1, 2, 3, 4].map((n) => of(`heat-${n}`)),
+      heat: [0, 1, 2, 3, 4].map((n) => variable(`heat-${n}`)),
     }
   }, [theme])
 }

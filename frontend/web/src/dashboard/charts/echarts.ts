@@ -1,4 +1,4 @@
-// ECharts, with the parts that lines and bars need; other kinds bring theirs.
+// ECharts with the components for lines and bars; other chart kinds register their own.
 import { BarChart, LineChart } from 'echarts/charts'
 import { GridComponent, LegendComponent, TooltipComponent } from 'echarts/components'
 import { use } from 'echarts/core'

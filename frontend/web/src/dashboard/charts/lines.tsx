@@ -17,12 +17,12 @@ export function bucketLabel(iso: string, unit: BucketUnit, tz: string): string {
 }
 
 export function seriesName(series: { value: string | null; is_other: boolean }, whole: string) {
-  if (series.is_other) return 'others'
+  if (series.is_other) return 'Other'
   return series.value ?? whole
 }
 
-export function linesOf(answer: Buckets, whole = 'events'): Line[] {
-  return answer.series.map((series) => ({
+export function linesOf(data: Buckets, whole = 'Events'): Line[] {
+  return data.series.map((series) => ({
     name: seriesName(series, whole),
     values: series.events,
   }))

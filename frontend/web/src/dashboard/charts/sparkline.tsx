@@ -1,4 +1,4 @@
-// A number's course, without axes: a few bytes of SVG, so that the first page needs no library.
+// A trend line without axes, as plain SVG: the first page needs no chart library.
 export function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
   const width = 120
   const height = 32

@@ -1,4 +1,4 @@
-// What a chart says of a point: text nodes alone. Names come from events, and are never HTML.
+// Chart tooltips, made of text nodes: names come from events and must never become HTML.
 import type { Colors } from './colors'
 
 interface AxisPoint {
@@ -9,23 +9,23 @@ interface AxisPoint {
   value: unknown
 }
 
-/** Of one point or bar: a name, a number, and what the number counts. */
+/** Tooltip of one point or bar: a name, a number and its unit. */
 export function itemTooltip<Point>(
   colors: Colors,
-  said: (point: Point) => { name: string; number: string; of: string } | null,
+  contentOf: (point: Point) => { name: string; number: string; unit: string } | null,
 ) {
   return tooltip(colors, 'item', (point: Point) => {
-    const parts = said(point)
+    const parts = contentOf(point)
     return parts
       ? [
           element('div', '', parts.name),
-          element('div', '', element('b', '', parts.number), parts.of),
+          element('div', '', element('b', '', parts.number), parts.unit),
         ]
       : []
   })
 }
 
-/** Of all series at one place of the axis. */
+/** Tooltip of all series at one position of the axis. */
 export function axisTooltip(colors: Colors, format: (value: unknown) => string) {
   return tooltip(colors, 'axis', (points: readonly AxisPoint[]) => [
     element('div', '', points[0]?.axisValueLabel ?? points[0]?.name ?? ''),
@@ -60,8 +60,8 @@ function tooltip<Points>(
 }
 
 function element(name: string, className: string, ...children: (string | Node)[]): HTMLElement {
-  const made = document.createElement(name)
-  if (className) made.className = className
-  made.append(...children)
-  return made
+  const node = document.createElement(name)
+  if (className) node.className = className
+  node.append(...children)
+  return node
 }

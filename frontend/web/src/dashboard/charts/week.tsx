@@ -1,4 +1,4 @@
-// Weekday x hour, as a heatmap.
+// Heatmap of weekday and hour.
 import { useCallback } from 'react'
 import type { Heatmap } from '../api/types'
 import { count } from '../view/format'
@@ -16,7 +16,7 @@ export function Week({ data, height = 250 }: { data: Heatmap; height?: number })
       tooltip: itemTooltip(colors, ({ value }: { value: [number, number, number] }) => ({
         name: `${DAYS[6 - value[1]]} ${HOURS[value[0]]}:00–${HOURS[value[0]]}:59`,
         number: count(value[2]),
-        of: ' events',
+        unit: ' events',
       })),
       xAxis: categoryAxis(colors, HOURS, { splitArea: { show: false } }),
       yAxis: categoryAxis(colors, [...DAYS].reverse()),
@@ -42,13 +42,13 @@ export function Week({ data, height = 250 }: { data: Heatmap; height?: number })
 }
 
 function labelOf(data: Heatmap): string {
-  let [most, day, hour] = [0, 0, 0]
+  let [peak, day, hour] = [0, 0, 0]
   data.events.forEach((hours, d) => {
     hours.forEach((events, h) => {
-      if (events > most) [most, day, hour] = [events, d, h]
+      if (events > peak) [peak, day, hour] = [events, d, h]
     })
   })
-  return most
-    ? `Events by weekday and hour: most, ${count(most)}, on ${data.weekdays[day]} from ${HOURS[hour]}:00`
-    : 'Events by weekday and hour: none'
+  return peak
+    ? `Events by weekday and hour; peak: ${data.weekdays[day]} ${HOURS[hour]}:00, ${count(peak)} events`
+    : 'Events by weekday and hour: no events'
 }

@@ -1,4 +1,4 @@
-// The steps, and how they must follow: changed here, kept in the address.
+// Editor of the funnel’s steps and rules; its state is the URL.
 import { useId } from 'react'
 import { Choice, Select } from '../parts/choice'
 import { type Condition, moved, STEPS_MAX, STEPS_MIN, type Step } from './steps'
@@ -10,7 +10,7 @@ export interface Rules {
   key: string
 }
 
-const WITHIN = [
+const CONVERSION_WINDOWS = [
   ['30', '30 minutes'],
   ['60', '1 hour'],
   ['1440', '1 day'],
@@ -19,10 +19,10 @@ const WITHIN = [
   ['43200', '30 days'],
 ] as const
 const SPLITS = [
-  ['', 'nothing'],
-  ['device_type', 'device'],
-  ['entity_type', 'entity type'],
-  ['metadata', 'metadata'],
+  ['', 'None'],
+  ['device_type', 'Device'],
+  ['entity_type', 'Entity type'],
+  ['metadata', 'Property'],
 ] as const
 
 export function Builder({
@@ -40,9 +40,9 @@ export function Builder({
 }) {
   const list = useId()
   const within = String(rules.withinMinutes)
-  const known = WITHIN.some(([minutes]) => minutes === within)
+  const known = CONVERSION_WINDOWS.some(([minutes]) => minutes === within)
   const replace = (index: number, step: Step) =>
-    onSteps(steps.map((each, at) => (at === index ? step : each)))
+    onSteps(steps.map((other, at) => (at === index ? step : other)))
   return (
     <div className="stack">
       <datalist id={list}>
@@ -53,7 +53,7 @@ export function Builder({
       <ol className="funnel-steps">
         {steps.map((step, index) => (
           <li
-            // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place
+            // biome-ignore lint/suspicious/noArrayIndexKey: steps have no other id
             key={index}
           >
             <StepFields
@@ -64,20 +64,20 @@ export function Builder({
             />
             <div className="funnel-moves">
               <Move
-                name={`Step ${index + 1} up`}
-                sign="↑"
+                name={`Move step ${index + 1} up`}
+                symbol="↑"
                 isOff={index === 0}
                 onClick={() => onSteps(moved(steps, index, index - 1))}
               />
               <Move
-                name={`Step ${index + 1} down`}
-                sign="↓"
+                name={`Move step ${index + 1} down`}
+                symbol="↓"
                 isOff={index === steps.length - 1}
                 onClick={() => onSteps(moved(steps, index, index + 1))}
               />
               <Move
                 name={`Remove step ${index + 1}`}
-                sign="×"
+                symbol="×"
                 isOff={steps.length <= STEPS_MIN}
                 onClick={() => onSteps(steps.filter((_, at) => at !== index))}
               />
@@ -94,31 +94,33 @@ export function Builder({
             onSteps([...steps, { eventType: types[0] ?? 'page_viewed', conditions: [] }])
           }
         >
-          Add a step
+          Add step
         </button>
         <Select
-          label="Within"
+          label="Conversion window"
           value={within}
-          options={known ? WITHIN : [[within, `${within} minutes`], ...WITHIN]}
+          options={
+            known ? CONVERSION_WINDOWS : [[within, `${within} minutes`], ...CONVERSION_WINDOWS]
+          }
           onChange={(minutes) => onRules({ withinMinutes: Number(minutes) })}
         />
         <Choice
           label="Order"
           value={rules.order}
           options={[
-            ['loose', 'Others may lie between'],
-            ['strict', 'One right after the other'],
+            ['loose', 'Any events in between'],
+            ['strict', 'Strict order'],
           ]}
           onChange={(order) => onRules({ order })}
         />
         <Select
-          label="Split by"
+          label="Break down by"
           value={rules.splitBy}
           options={SPLITS}
           onChange={(splitBy) => onRules({ splitBy, key: splitBy === 'metadata' ? 'source' : '' })}
         />
         {rules.splitBy === 'metadata' && (
-          <Kept label="Key" value={rules.key} onChange={(key) => onRules({ key })} />
+          <CommitField label="Property" value={rules.key} onChange={(key) => onRules({ key })} />
         )}
       </div>
     </div>
@@ -127,12 +129,12 @@ export function Builder({
 
 function Move({
   name,
-  sign,
+  symbol,
   isOff,
   onClick,
 }: {
   name: string
-  sign: string
+  symbol: string
   isOff: boolean
   onClick: () => void
 }) {
@@ -144,7 +146,7 @@ function Move({
       disabled={isOff}
       onClick={onClick}
     >
-      {sign}
+      {symbol}
     </button>
   )
 }
@@ -163,11 +165,13 @@ function StepFields({
   const set = (index: number, change: Partial<Condition>) =>
     onChange({
       ...step,
-      conditions: step.conditions.map((each, at) => (at === index ? { ...each, ...change } : each)),
+      conditions: step.conditions.map((other, at) =>
+        at === index ? { ...other, ...change } : other,
+      ),
     })
   return (
     <div className="funnel-step">
-      <Kept
+      <CommitField
         label={`Step ${number}`}
         value={step.eventType}
         list={list}
@@ -176,11 +180,19 @@ function StepFields({
       {step.conditions.map((condition, index) => (
         <div
           className="row"
-          // biome-ignore lint/suspicious/noArrayIndexKey: a condition is its place
+          // biome-ignore lint/suspicious/noArrayIndexKey: conditions have no other id
           key={index}
         >
-          <Kept label="where" value={condition.key} onChange={(key) => set(index, { key })} />
-          <Kept label="is" value={condition.value} onChange={(value) => set(index, { value })} />
+          <CommitField
+            label="Property"
+            value={condition.key}
+            onChange={(key) => set(index, { key })}
+          />
+          <CommitField
+            label="equals"
+            value={condition.value}
+            onChange={(value) => set(index, { value })}
+          />
           <button
             type="button"
             className="button small"
@@ -203,14 +215,14 @@ function StepFields({
           })
         }
       >
-        + where metadata …<span className="visually-hidden"> of step {number}</span>
+        + Add condition<span className="visually-hidden"> to step {number}</span>
       </button>
     </div>
   )
 }
 
-/** A text that counts when it is left, or with Enter: not at every letter. */
-function Kept({
+/** A text field that commits on blur or Enter, not on every keystroke. */
+function CommitField({
   label,
   value,
   list,
@@ -231,9 +243,9 @@ function Kept({
         list={list}
         autoComplete="off"
         onBlur={(event) => {
-          const given = event.target.value.trim()
-          if (!given) event.target.value = value
-          else if (given !== value) onChange(given)
+          const text = event.target.value.trim()
+          if (!text) event.target.value = value
+          else if (text !== value) onChange(text)
         }}
         onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
       />

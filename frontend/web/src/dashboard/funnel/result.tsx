@@ -1,4 +1,4 @@
-// What came of a funnel: drawn, in numbers, and who.
+// The result of a funnel: chart, table and users.
 import { useCallback, useState } from 'react'
 import type { Params } from '../api/client'
 import { useAnalytics } from '../api/queries'
@@ -9,7 +9,7 @@ import { itemTooltip } from '../charts/tooltip'
 import { Card } from '../parts/card'
 import { Choice } from '../parts/choice'
 import { Stat } from '../parts/stat'
-import { Answered } from '../parts/states'
+import { QueryContent } from '../parts/states'
 import { type Column, Table } from '../parts/table'
 import { UserLink } from '../parts/user-link'
 import { compact, count, moment, NOTHING, percent, span, valueText, words } from '../view/format'
@@ -20,29 +20,29 @@ export function Result({ data }: { data: Funnel }) {
     <div className="stack">
       <div className="stats">
         <Stat
-          title="Conversion"
+          title="Conversion rate"
           value={percent(data.conversion)}
-          note="of those at the first step"
+          note="Of users who entered"
         />
-        <Stat title="Began" value={compact(data.users)} note="users" />
-        <Stat title="Converted" value={compact(data.converted)} note="users" />
+        <Stat title="Entered" value={compact(data.users)} note="Users" />
+        <Stat title="Completed" value={compact(data.converted)} note="Users" />
         <Stat
-          title="Median of the last step"
+          title="Median time, last step"
           value={span(last?.median_ms ?? null)}
-          note="from the one before"
+          note="From the previous step"
         />
       </div>
       <Card
-        title="Step by step"
-        hint={`Users who entered after ${moment(data.complete_before, data.timezone)} have not had the full conversion window yet`}
+        title="Funnel steps"
+        hint={`Users who entered after ${moment(data.complete_before, data.timezone)} have less than the full conversion window`}
       >
         <FunnelChart data={data} />
       </Card>
-      <Card title="In numbers">
-        <Steps caption="The funnel’s steps" file="funnel" steps={data.steps} />
+      <Card title="Step details">
+        <Steps caption="Funnel steps" file="funnel" steps={data.steps} />
       </Card>
       {data.groups.length > 0 && (
-        <Card title="By group" hint="of the event of the first step">
+        <Card title="Breakdown" hint="By the value of the first step’s event">
           <Groups data={data} />
         </Card>
       )}
@@ -61,7 +61,7 @@ function FunnelChart({ data }: { data: Funnel }) {
           ? {
               name: `${dataIndex + 1}. ${words(step.event_type)}`,
               number: count(step.users),
-              of: ` users, ${percent(step.share_of_first)} of the first`,
+              unit: ` users, ${percent(step.share_of_first)} of total`,
             }
           : null
       }),
@@ -71,7 +71,7 @@ function FunnelChart({ data }: { data: Funnel }) {
           sort: 'none',
           gap: 3,
           top: 4,
-          // The last, invisible one hangs over.
+          // Leaves room for the invisible last item.
           bottom: -STEP_HEIGHT,
           left: 4,
           right: '42%',
@@ -95,7 +95,7 @@ function FunnelChart({ data }: { data: Funnel }) {
               value: step.users,
               itemStyle: { color: colors.accent, opacity: 1 - (index * 0.6) / data.steps.length },
             })),
-            // A step is drawn down to the width of the next one: that of the last is its own.
+            // ECharts narrows each step to the width of the next; this item keeps the last step’s width.
             {
               name: '',
               value: data.steps.at(-1)?.users ?? 0,
@@ -111,11 +111,13 @@ function FunnelChart({ data }: { data: Funnel }) {
     }),
     [data],
   )
-  const said = data.steps.map((step) => `${words(step.event_type)} ${count(step.users)}`).join(', ')
+  const description = data.steps
+    .map((step) => `${words(step.event_type)} ${count(step.users)}`)
+    .join(', ')
   return (
     <Chart
       kind="funnel"
-      label={`Funnel, users by step: ${said}`}
+      label={`Funnel, users per step: ${description}`}
       option={option}
       height={data.steps.length * STEP_HEIGHT + 8}
     />
@@ -130,7 +132,7 @@ const COLUMNS: Column<FunnelStep>[] = [
   },
   { title: 'Users', value: (row) => row.users, isNumber: true },
   {
-    title: 'Of first',
+    title: 'Of total',
     value: (row) => row.share_of_first,
     show: (row) => percent(row.share_of_first),
     isNumber: true,
@@ -142,18 +144,23 @@ const COLUMNS: Column<FunnelStep>[] = [
     isNumber: true,
   },
   {
-    title: 'Dropped',
+    title: 'Drop-off',
     value: (row) => row.dropped,
     show: (row) => (row.dropped === null ? NOTHING : count(row.dropped)),
     isNumber: true,
   },
   {
-    title: 'Median',
+    title: 'Median time',
     value: (row) => row.median_ms,
     show: (row) => span(row.median_ms),
     isNumber: true,
   },
-  { title: 'p90', value: (row) => row.p90_ms, show: (row) => span(row.p90_ms), isNumber: true },
+  {
+    title: 'p90 time',
+    value: (row) => row.p90_ms,
+    show: (row) => span(row.p90_ms),
+    isNumber: true,
+  },
 ]
 
 function Steps({ caption, file, steps }: { caption: string; file: string; steps: FunnelStep[] }) {
@@ -174,11 +181,11 @@ interface GroupStep extends FunnelStep {
 
 function Groups({ data }: { data: Funnel }) {
   const rows: GroupStep[] = data.groups.flatMap(({ value, has_value, steps }) =>
-    steps.map((step) => ({ ...step, group: has_value ? valueText(value) : 'none' })),
+    steps.map((step) => ({ ...step, group: has_value ? valueText(value) : '(not set)' })),
   )
   return (
     <Table
-      caption="The funnel’s steps by group"
+      caption="Funnel steps by group"
       file="funnel-by-group"
       rows={rows}
       keyOf={(row) => `${row.group} ${row.step}`}
@@ -187,8 +194,8 @@ function Groups({ data }: { data: Funnel }) {
   )
 }
 
-/** Who stopped at a step, or reached it. */
-export function Who({
+/** The users who dropped off after a step, or completed it. */
+export function UserList({
   steps,
   params,
 }: {
@@ -197,7 +204,7 @@ export function Who({
 }) {
   const [step, setStep] = useState('1')
   const [which, setWhich] = useState<'stopped' | 'reached'>('stopped')
-  // The answer may still be that of a longer funnel.
+  // The response may still be that of a longer funnel.
   const at = Math.min(Number(step), steps.length, params.step.length)
   const query = useAnalytics<Funnel>('funnel', {
     ...params,
@@ -208,33 +215,33 @@ export function Who({
   })
   return (
     <Card
-      title="Who"
+      title="Users"
       actions={
         <>
           <Choice
             label="Step"
             value={String(at)}
             options={steps.map(
-              (each) => [String(each.step), `${each.step}. ${words(each.event_type)}`] as const,
+              (row) => [String(row.step), `${row.step}. ${words(row.event_type)}`] as const,
             )}
             onChange={setStep}
           />
           <Choice
-            label="Which users"
+            label="Outcome"
             value={which}
             options={[
-              ['stopped', 'stopped there'],
-              ['reached', 'reached it'],
+              ['stopped', 'Dropped off'],
+              ['reached', 'Completed'],
             ]}
             onChange={setWhich}
           />
         </>
       }
     >
-      <Answered query={query} isEmpty={(data) => !data.user_emails?.length} empty="Nobody.">
+      <QueryContent query={query} isEmpty={(data) => !data.user_emails?.length} empty="No users.">
         {(data) => (
           <Table
-            caption={`Users who ${which} at step ${at}`}
+            caption={`Users who ${which === 'stopped' ? 'dropped off after' : 'completed'} step ${at}`}
             file={`funnel-${which}-${at}`}
             rows={data.user_emails ?? []}
             keyOf={(email) => email}
@@ -247,7 +254,7 @@ export function Who({
             ]}
           />
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }

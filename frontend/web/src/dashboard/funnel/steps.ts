@@ -1,4 +1,4 @@
-// A funnel's steps, as the address and the API have them: a type, or JSON with metadata.
+// Funnel steps in the format of the URL and the API: an event type, or JSON with metadata.
 export interface Condition {
   key: string
   value: string
@@ -20,7 +20,7 @@ export function parseStep(text: string): Step {
       eventType: String(event_type ?? ''),
       conditions: Object.entries(metadata ?? {}).map(([key, value]) => ({
         key,
-        value: fieldOf(value),
+        value: textOf(value),
       })),
     }
   } catch {
@@ -28,18 +28,18 @@ export function parseStep(text: string): Step {
   }
 }
 
-/** Numbers, true, false and null are meant as such; anything else is text. */
+/** Numbers, true, false and null are JSON literals; any other text is a string. */
 export function formatStep(step: Step): string {
   const conditions = step.conditions.filter(({ key }) => key)
   if (!conditions.length) return step.eventType
-  const metadata = Object.fromEntries(conditions.map(({ key, value }) => [key, meantBy(value)]))
+  const metadata = Object.fromEntries(conditions.map(({ key, value }) => [key, parsedValue(value)]))
   return JSON.stringify({ event_type: step.eventType, metadata })
 }
 
 const LITERAL = /^(-?(0|[1-9]\d*)(\.\d+)?|true|false|null)$/
 
-/** What stands in a field: JSON where it is some, else text. */
-function meantBy(text: string): unknown {
+/** The value of a field’s text: parsed if it is JSON, else the text itself. */
+function parsedValue(text: string): unknown {
   if (LITERAL.test(text)) return JSON.parse(text)
   if (!/^["{[]/.test(text)) return text
   try {
@@ -49,15 +49,15 @@ function meantBy(text: string): unknown {
   }
 }
 
-/** The other way round: a text that would be taken for JSON stands in quotes. */
-function fieldOf(value: unknown): string {
-  return typeof value === 'string' && meantBy(value) === value ? value : JSON.stringify(value)
+/** The inverse: a string that would parse as JSON is quoted. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' && parsedValue(value) === value ? value : JSON.stringify(value)
 }
 
 const WIZARD = ['ai_wizard_started', 'ai_wizard_completed', 'project_created']
 
-/** What to begin with: a known story where it is there, else what there is most of. */
-export function stepsToBeginWith(types: readonly string[]): string[] {
+/** The default steps: the wizard’s funnel if its events exist, else the most frequent types. */
+export function defaultSteps(types: readonly string[]): string[] {
   const known = WIZARD.filter((type) => types.includes(type))
   return known.length >= STEPS_MIN ? known : types.slice(0, STEPS_MIN)
 }

@@ -1,4 +1,4 @@
-// The frame of every page: where one can go, and what is looked at.
+// The frame of every page: navigation, period and filters.
 import { type ReactNode, useEffect, useRef } from 'react'
 import { Link, useLocation } from 'wouter'
 import { setTheme, useTheme } from '../../theme'
@@ -9,7 +9,7 @@ import { ViewBar } from './view-bar'
 export const PAGES = [
   ['/', 'Overview'],
   ['/trends', 'Trends'],
-  ['/top', 'Top lists'],
+  ['/top', 'Breakdowns'],
   ['/users', 'Users'],
   ['/retention', 'Retention'],
   ['/funnel', 'Funnel'],
@@ -24,16 +24,16 @@ export function Shell({ children }: { children: ReactNode }) {
   const [view] = useView()
   const search = searchOf(view)
   const main = useRef<HTMLElement>(null)
-  const before = useRef(location)
+  const previous = useRef(location)
   useEffect(() => {
-    // Another page: those who can't see it are told.
-    if (before.current !== location) main.current?.focus({ preventScroll: true })
-    before.current = location
+    // Announces the new page to screen readers.
+    if (previous.current !== location) main.current?.focus({ preventScroll: true })
+    previous.current = location
   }, [location])
   return (
     <div className="shell">
       <a className="skip" href="#main">
-        Skip to the page
+        Skip to content
       </a>
       <header className="side">
         <p className="brand">
@@ -58,7 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ThemeButton />
           <SignOutButton />
           <a className="quiet-text" href="/docs">
-            API
+            API docs
           </a>
         </div>
       </header>

@@ -1,24 +1,24 @@
 import type { FormEvent } from 'react'
-import { signIn, useRefusal } from '../api/credential'
+import { signIn, useRejection } from '../api/credential'
 import { queryClient } from '../api/queries'
 
-/** Asked for where the service has keys; what is given stays in this tab. */
+/** The sign-in form of a service with API keys; the credential stays in this tab. */
 export function SignIn() {
-  const refusal = useRefusal()
+  const rejection = useRejection()
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
-    const given = String(new FormData(event.currentTarget).get('credential')).trim()
-    if (!given) return
+    const token = String(new FormData(event.currentTarget).get('credential')).trim()
+    if (!token) return
     queryClient.clear()
-    signIn(given)
+    signIn(token)
   }
   return (
     <main className="sign-in">
       <form className="card" onSubmit={submit}>
         <h1>Activity</h1>
         <p>
-          Sign in with a key that may read (<code>ae_read_…</code> or <code>ae_admin_…</code>), or
-          with your user token: then you see your own activity alone.
+          Sign in with a read or admin key (<code>ae_read_…</code> or <code>ae_admin_…</code>), or
+          with your user token to see only your own activity.
         </p>
         <label className="field">
           <span>Key or token</span>
@@ -28,21 +28,20 @@ export function SignIn() {
             type="password"
             autoComplete="off"
             required
-            // biome-ignore lint/a11y/noAutofocus: it is all that this page is for
+            // biome-ignore lint/a11y/noAutofocus: the only field of the page
             autoFocus
           />
         </label>
-        {refusal && (
+        {rejection && (
           <p role="alert" className="notice">
-            {refusal}
+            {rejection}
           </p>
         )}
         <button type="submit" className="button primary">
           Sign in
         </button>
         <p className="quiet-text">
-          It is kept for this tab, until it is closed. Make one with{' '}
-          <code>activity-events keys create</code>.
+          Stored for this tab only. Create a key with <code>activity-events keys create</code>.
         </p>
       </form>
     </main>

@@ -1,4 +1,4 @@
-// Window, zone, users and filters; all of it is the URL.
+// Period, time zone, users and filters; the URL holds their state.
 import { type FormEvent, useId, useState } from 'react'
 import { useAnalytics } from '../api/queries'
 import type { Top } from '../api/types'
@@ -17,12 +17,12 @@ import {
 const ZONES = Intl.supportedValuesOf('timeZone')
 const FILTER_NAMES: Record<FilterName, string> = {
   event_category: 'Category',
-  event_type: 'Type',
+  event_type: 'Event',
   device_type: 'Device',
-  entity_type: 'Entity',
+  entity_type: 'Entity type',
 }
-// `top` answers for these; entity types are typed in.
-const LISTED: Partial<Record<FilterName, string>> = {
+// Suggestions come from `top`; it has none for entity types.
+const SUGGESTED_BY: Partial<Record<FilterName, string>> = {
   event_category: 'event_category',
   event_type: 'event_type',
   device_type: 'device_type',
@@ -32,9 +32,9 @@ export function ViewBar() {
   const [view, change] = useView()
   const today = new Date().toISOString().slice(0, 10)
   return (
-    <section className="view-bar" aria-label="What is looked at">
+    <section className="view-bar" aria-label="Period and filters">
       <fieldset className="choice">
-        <legend className="visually-hidden">Window</legend>
+        <legend className="visually-hidden">Period</legend>
         {PRESETS.map(({ days, label }) => (
           <button
             key={days}
@@ -50,7 +50,7 @@ export function ViewBar() {
         ))}
         <details className="dates">
           <summary className="button small" data-chosen={view.days === null}>
-            {view.start ? `${view.start} – ${view.end}` : 'Dates'}
+            {view.start ? `${view.start} – ${view.end}` : 'Custom'}
           </summary>
           <DateForm
             start={view.start ?? dayAfter(today, -6)}
@@ -104,15 +104,15 @@ function DateForm({
   return (
     <form className="popover" onSubmit={submit}>
       <label className="field">
-        <span>First day</span>
+        <span>Start date</span>
         <input className="input" type="date" name="start" defaultValue={start} required />
       </label>
       <label className="field">
-        <span>Last day</span>
+        <span>End date</span>
         <input className="input" type="date" name="end" defaultValue={end} required />
       </label>
       <button type="submit" className="button primary">
-        Show
+        Apply
       </button>
     </form>
   )
@@ -150,9 +150,9 @@ function AddFilter() {
   const [name, setName] = useState<Addable>('user_email')
   const [isOpen, setOpen] = useState(false)
   const list = useId()
-  const by = name === 'user_email' ? 'user' : LISTED[name]
-  // What there is in the window, most of it first.
-  const known = useAnalytics<Top>(
+  const by = name === 'user_email' ? 'user' : SUGGESTED_BY[name]
+  // Suggestions: the values in this period, most frequent first.
+  const suggestions = useAnalytics<Top>(
     'top',
     isOpen && by ? { ...windowOf(view), by, limit: 100 } : null,
   )
@@ -160,8 +160,8 @@ function AddFilter() {
     event.preventDefault()
     const value = String(new FormData(event.currentTarget).get('value')).trim()
     if (!value) return
-    const present = name === 'user_email' ? view.userEmails : (view.filters[name] ?? [])
-    if (!present.includes(value)) change({ [name]: [...present, value] })
+    const current = name === 'user_email' ? view.userEmails : (view.filters[name] ?? [])
+    if (!current.includes(value)) change({ [name]: [...current, value] })
     event.currentTarget.reset()
     event.currentTarget.closest('details')?.removeAttribute('open')
   }
@@ -170,16 +170,16 @@ function AddFilter() {
       <summary className="button small">+ Filter</summary>
       <form className="popover" onSubmit={submit}>
         <label className="field">
-          <span>By</span>
+          <span>Filter by</span>
           <select
             className="input"
             value={name}
             onChange={(e) => setName(e.target.value as Addable)}
           >
             <option value="user_email">User</option>
-            {FILTERS.map((each) => (
-              <option key={each} value={each}>
-                {FILTER_NAMES[each]}
+            {FILTERS.map((filter) => (
+              <option key={filter} value={filter}>
+                {FILTER_NAMES[filter]}
               </option>
             ))}
           </select>
@@ -195,7 +195,7 @@ function AddFilter() {
             type={name === 'user_email' ? 'email' : 'text'}
           />
           <datalist id={list}>
-            {known.data?.rows.map((row) => (
+            {suggestions.data?.rows.map((row) => (
               <option key={valueText(row.value)} value={valueText(row.value)}>
                 {name === 'user_email' ? '' : words(valueText(row.value))}
               </option>
@@ -203,7 +203,7 @@ function AddFilter() {
           </datalist>
         </label>
         <button type="submit" className="button primary">
-          Add
+          Add filter
         </button>
       </form>
     </details>

@@ -1,61 +1,63 @@
 import { useCallback } from 'react'
 import { useAnalytics } from '../api/queries'
-import type { Durations as Answer } from '../api/types'
+import type { Durations as Data } from '../api/types'
 import { Chart, categoryAxis, legend } from '../charts/chart'
 import type { Colors } from '../charts/colors'
 import { axisTooltip } from '../charts/tooltip'
 import { Card, PageHead } from '../parts/card'
-import { Answered } from '../parts/states'
+import { QueryContent } from '../parts/states'
 import { type Column, Table } from '../parts/table'
 import { span, words } from '../view/format'
 import { eventsOf, useView } from '../view/view'
 
-const DRAWN_MAX = 15
+const BARS_MAX = 15
 
-type Row = Answer['rows'][number]
+type Row = Data['rows'][number]
 
 export default function Durations() {
   const [view] = useView()
-  const query = useAnalytics<Answer>('durations', eventsOf(view))
-  const empty = 'No event of this window has a duration.'
+  const query = useAnalytics<Data>('durations', eventsOf(view))
+  const empty = 'No events with a duration in this period.'
   return (
     <>
-      <PageHead title="Durations">How long what was timed took.</PageHead>
-      <Card
-        title="Half of them, and nine in ten, took at most"
-        hint="a step of the axis is ten times as long"
-      >
-        <Answered query={query} height={320} isEmpty={(data) => !data.rows.length} empty={empty}>
-          {(data) => <Bars rows={data.rows.slice(0, DRAWN_MAX)} />}
-        </Answered>
+      <PageHead title="Event durations">How long timed events take.</PageHead>
+      <Card title="Median and 90th percentile" hint="Logarithmic scale">
+        <QueryContent
+          query={query}
+          height={320}
+          isEmpty={(data) => !data.rows.length}
+          empty={empty}
+        >
+          {(data) => <Bars rows={data.rows.slice(0, BARS_MAX)} />}
+        </QueryContent>
       </Card>
-      <Card title="In numbers">
-        <Answered query={query} isEmpty={(data) => !data.rows.length} empty={empty}>
+      <Card title="Durations by event">
+        <QueryContent query={query} isEmpty={(data) => !data.rows.length} empty={empty}>
           {(data) => (
             <Table
-              caption="Durations by type"
+              caption="Durations by event"
               file="durations"
               rows={data.rows}
               keyOf={(row) => row.event_type}
               columns={[
                 {
-                  title: 'Type',
+                  title: 'Event',
                   value: (row) => row.event_type,
                   show: (row) => words(row.event_type),
                 },
                 {
-                  title: 'Events',
+                  title: 'Count',
                   value: (row) => row.events,
                   isNumber: true,
                 },
                 time('Mean', 'mean_ms'),
-                time('p50', 'p50_ms'),
+                time('Median', 'p50_ms'),
                 time('p90', 'p90_ms'),
                 time('p99', 'p99_ms'),
               ]}
             />
           )}
-        </Answered>
+        </QueryContent>
       </Card>
     </>
   )
@@ -85,19 +87,19 @@ function Bars({ rows }: { rows: readonly Row[] }) {
         },
       ),
       series: (['p50_ms', 'p90_ms'] as const).map((name) => ({
-        name: name === 'p50_ms' ? 'p50' : 'p90',
+        name: name === 'p50_ms' ? 'Median' : 'p90',
         type: 'bar',
         barMaxWidth: 12,
-        // A logarithm has no place for nothing.
+        // A logarithmic axis has no zero.
         data: rows.map((row) => Math.max(1, row[name])),
       })),
     }),
     [rows],
   )
-  const said = rows.map((row) => `${words(row.event_type)} ${span(row.p50_ms)}`).join(', ')
+  const description = rows.map((row) => `${words(row.event_type)} ${span(row.p50_ms)}`).join(', ')
   return (
     <Chart
-      label={`Median durations: ${said}`}
+      label={`Median durations: ${description}`}
       option={option}
       height={Math.max(200, rows.length * 44 + 60)}
     />

@@ -1,12 +1,12 @@
 import { useSearchParams } from 'wouter'
 import { useAnalytics } from '../api/queries'
-import type { Funnel as Answer, Top } from '../api/types'
+import type { Funnel as Data, Top } from '../api/types'
 import { Builder, type Rules } from '../funnel/builder'
 import '../funnel/funnel.css'
-import { Result, Who } from '../funnel/result'
-import { formatStep, parseStep, STEPS_MIN, stepsToBeginWith } from '../funnel/steps'
+import { Result, UserList } from '../funnel/result'
+import { defaultSteps, formatStep, parseStep, STEPS_MIN } from '../funnel/steps'
 import { Card, PageHead } from '../parts/card'
-import { Answered, Empty } from '../parts/states'
+import { Empty, QueryContent } from '../parts/states'
 import { valueText } from '../view/format'
 import { eventsOf, useView, windowOf } from '../view/view'
 
@@ -17,8 +17,8 @@ export default function Funnel() {
   const [search] = useSearchParams()
   const types = useAnalytics<Top>('top', { ...windowOf(view), by: 'event_type', limit: 100 })
   const names = types.data?.rows.map((row) => valueText(row.value)) ?? []
-  const given = search.getAll('step')
-  const steps = given.length >= STEPS_MIN ? given : stepsToBeginWith(names)
+  const chosenSteps = search.getAll('step')
+  const steps = chosenSteps.length >= STEPS_MIN ? chosenSteps : defaultSteps(names)
   const rules: Rules = {
     withinMinutes: Number(search.get('within_minutes')) || WITHIN_DEFAULT,
     order: search.get('order') === 'strict' ? 'strict' : 'loose',
@@ -34,23 +34,23 @@ export default function Funnel() {
     key: rules.key,
   }
   const isReady = steps.length >= STEPS_MIN
-  const query = useAnalytics<Answer>('funnel', isReady ? params : null)
+  const query = useAnalytics<Data>('funnel', isReady ? params : null)
   return (
     <>
       <PageHead title="Funnel">
-        Of the users at the first step, how many go on: each counts once, by their best way through.
+        How many users get from each step to the next. Each user is counted once.
       </PageHead>
       <Card title="Steps">
         {!isReady && types.data ? (
-          <Empty>Fewer than two types of events happened in this window.</Empty>
+          <Empty>You need at least two event types in this period to build a funnel.</Empty>
         ) : isReady ? (
           <Builder
             steps={steps.map(parseStep)}
             rules={rules}
             types={names}
-            onSteps={(wanted) => change({ step: wanted.map(formatStep) })}
-            onRules={(wanted) => {
-              const after = { ...rules, ...wanted }
+            onSteps={(changed) => change({ step: changed.map(formatStep) })}
+            onRules={(changed) => {
+              const after = { ...rules, ...changed }
               change({
                 step: steps,
                 within_minutes: after.withinMinutes === WITHIN_DEFAULT ? null : after.withinMinutes,
@@ -65,16 +65,16 @@ export default function Funnel() {
         )}
       </Card>
       {isReady && (
-        <Answered
+        <QueryContent
           query={query}
           height={360}
           isEmpty={(data) => !data.users}
-          empty="Nobody came to the first step."
+          empty="No users entered this funnel."
         >
           {(data) => <Result data={data} />}
-        </Answered>
+        </QueryContent>
       )}
-      {query.data && query.data.users > 0 && <Who steps={query.data.steps} params={params} />}
+      {query.data && query.data.users > 0 && <UserList steps={query.data.steps} params={params} />}
     </>
   )
 }

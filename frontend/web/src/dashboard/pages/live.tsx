@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { queryString } from '../api/client'
-import { follow, type StreamState } from '../api/stream'
+import { type StreamState, streamEvents } from '../api/stream'
 import type { ActivityEvent } from '../api/types'
 import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
@@ -8,13 +8,13 @@ import { Empty, Failure } from '../parts/states'
 import { count } from '../view/format'
 import { useView } from '../view/view'
 
-// What is on the page; older ones are in the lists of sessions and users.
+// The number of events on the page; older ones are on the pages of users and sessions.
 const EVENTS_SHOWN = 200
 
-const SAID: Record<StreamState, string> = {
+const STATE_NAMES: Record<StreamState, string> = {
   connecting: 'Connecting …',
   open: 'Live',
-  waiting: 'The connection broke off; trying again.',
+  waiting: 'Connection lost. Reconnecting …',
   failed: 'Not connected',
 }
 
@@ -28,15 +28,15 @@ export default function Live() {
   const live = useLive(params, isPaused)
   return (
     <>
-      <PageHead title="Live">Events as they are committed, in the order of their arrival.</PageHead>
+      <PageHead title="Live">Events as they arrive.</PageHead>
       <Card
-        title={isPaused ? 'Paused' : SAID[live.state]}
+        title={isPaused ? 'Paused' : STATE_NAMES[live.state]}
         hint={
           <>
-            {count(live.seen)} since you look
-            {isPaused && live.held ? `, ${count(live.held)} held back` : ''}
+            {count(live.seen)} events since you opened this page
+            {isPaused && live.waiting ? `, ${count(live.waiting)} waiting` : ''}
             <span className="visually-hidden" role="status">
-              {SAID[live.state]}
+              {STATE_NAMES[live.state]}
             </span>
           </>
         }
@@ -47,7 +47,7 @@ export default function Live() {
             aria-pressed={isPaused}
             onClick={() => setPaused(!isPaused)}
           >
-            {isPaused ? 'Go on' : 'Pause'}
+            {isPaused ? 'Resume' : 'Pause'}
           </button>
         }
       >
@@ -56,7 +56,7 @@ export default function Live() {
         ) : live.events.length ? (
           <EventList events={live.events} tz={view.tz} showUser />
         ) : (
-          <Empty>Nothing yet. Do something in the demo, and see it here.</Empty>
+          <Empty>No events yet. Use the demo to see its events here.</Empty>
         )}
       </Card>
     </>
@@ -65,7 +65,7 @@ export default function Live() {
 
 interface Shown {
   events: readonly ActivityEvent[]
-  /** How many had come when the latest of them did. */
+  /** How many events had arrived when the latest of them did. */
   seen: number
 }
 
@@ -79,11 +79,11 @@ function useLive(params: Record<string, readonly string[]>, isPaused: boolean) {
   const arrived = useRef(NOTHING)
   const paused = useRef(isPaused)
   paused.current = isPaused
-  const asked = queryString(params)
+  const search = queryString(params)
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` is what `params` say
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `search` represents `params`
   useEffect(() => {
-    const end = new AbortController()
+    const controller = new AbortController()
     arrived.current = NOTHING
     setShown(NOTHING)
     setSeen(0)
@@ -94,29 +94,29 @@ function useLive(params: Record<string, readonly string[]>, isPaused: boolean) {
       if (!paused.current) setShown(arrived.current)
       setSeen(arrived.current.seen)
     }
-    follow(
+    streamEvents(
       params,
-      end.signal,
+      controller.signal,
       (event) => {
         const { events, seen } = arrived.current
         arrived.current = { events: [event, ...events].slice(0, EVENTS_SHOWN), seen: seen + 1 }
-        // Many events are drawn at once.
+        // Batches events into one render per frame.
         frame ||= requestAnimationFrame(show)
       },
-      (now, failure) => {
-        setState(now)
+      (next, failure) => {
+        setState(next)
         if (failure) setError(failure)
       },
     )
     return () => {
-      end.abort()
+      controller.abort()
       cancelAnimationFrame(frame)
     }
-  }, [asked])
+  }, [search])
 
   useEffect(() => {
     if (!isPaused) setShown(arrived.current)
   }, [isPaused])
 
-  return { state, error, events: shown.events, seen, held: seen - shown.seen }
+  return { state, error, events: shown.events, seen, waiting: seen - shown.seen }
 }

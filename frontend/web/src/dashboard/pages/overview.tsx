@@ -7,7 +7,7 @@ import { Week } from '../charts/week'
 import { Card, PageHead } from '../parts/card'
 import { Ranked } from '../parts/ranked'
 import { Stat } from '../parts/stat'
-import { Answered, Failure } from '../parts/states'
+import { Failure, QueryContent } from '../parts/states'
 import { change, compact, day, moment, percent, span } from '../view/format'
 import { bucketOf, eventsOf, previousOf, searchOf, usersOf, useView, type View } from '../view/view'
 
@@ -21,29 +21,29 @@ export function Overview() {
   })
   return (
     <>
-      <PageHead title="Overview">{about(series.data, view)}</PageHead>
+      <PageHead title="Overview">{periodText(series.data, view)}</PageHead>
       <Numbers view={view} series={series.data} error={series.error} />
       <Card
         title={`Events by ${bucket}`}
-        hint={view.compare ? 'dashed: the window before' : undefined}
+        hint={view.compare ? 'Dashed: previous period' : undefined}
       >
-        <Answered
+        <QueryContent
           query={series}
           height={280}
           isEmpty={(data) => !data.total_events && !data.previous?.total_events}
         >
-          {(data) => <Course data={data} tz={view.tz} />}
-        </Answered>
+          {(data) => <EventsChart data={data} tz={view.tz} />}
+        </QueryContent>
       </Card>
       <div className="halves">
-        <MostFrequent view={view} />
-        <Rhythm view={view} />
+        <TopEvents view={view} />
+        <ActivityCards view={view} />
       </div>
     </>
   )
 }
 
-function about(data: Timeseries | undefined, view: View): string {
+function periodText(data: Timeseries | undefined, view: View): string {
   if (!data) return '\u00a0'
   return `${moment(data.start, view.tz)} to ${moment(data.end, view.tz)}, ${view.tz}`
 }
@@ -73,7 +73,7 @@ function Numbers({
         change={
           series?.previous ? change(series.total_events, series.previous.total_events) : undefined
         }
-        course={series?.series[0]?.events}
+        trend={series?.series[0]?.events}
       />
       <Stat
         title="Active users"
@@ -83,7 +83,7 @@ function Numbers({
             ? change(users.data.active_users, usersBefore.data.active_users)
             : undefined
         }
-        course={users.data?.rows.map((row) => row.dau)}
+        trend={users.data?.rows.map((row) => row.dau)}
       />
       <Stat
         title="Sessions"
@@ -93,7 +93,7 @@ function Numbers({
             ? change(sessions.data.total.sessions, sessionsBefore.data.total.sessions)
             : undefined
         }
-        course={sessions.data?.rows.map((row) => row.stats.sessions)}
+        trend={sessions.data?.rows.map((row) => row.stats.sessions)}
       />
       <Stat
         title="Stickiness"
@@ -103,10 +103,10 @@ function Numbers({
             ? change(stickiness, meanStickiness(usersBefore.data) ?? 0)
             : undefined
         }
-        course={users.data?.rows.map((row) => row.stickiness)}
+        trend={users.data?.rows.map((row) => row.stickiness)}
       />
       <Stat
-        title="Median session"
+        title="Median session length"
         value={sessions.data ? span(sessions.data.total.median_length_ms) : '…'}
         change={
           sessions.data && sessionsBefore.data
@@ -116,79 +116,76 @@ function Numbers({
               )
             : undefined
         }
-        course={sessions.data?.rows.map((row) => row.stats.median_length_ms ?? 0)}
+        trend={sessions.data?.rows.map((row) => row.stats.median_length_ms ?? 0)}
       />
     </div>
   )
 }
 
-/** Of the days on which anybody was active: users of the day over users of the 30 days before. */
+/** Mean DAU ÷ MAU of the days with at least one active user. */
 function meanStickiness(data: ActiveUsers | undefined): number | null {
   const days = data?.rows.filter((row) => row.dau) ?? []
   return days.length ? days.reduce((sum, row) => sum + row.stickiness, 0) / days.length : null
 }
 
-function Course({ data, tz }: { data: Timeseries; tz: string }) {
+function EventsChart({ data, tz }: { data: Timeseries; tz: string }) {
   const labels = useMemo(
     () => data.buckets.map((start) => bucketLabel(start, data.bucket, tz)),
     [data, tz],
   )
   const lines = useMemo(() => {
-    const found: Line[] = [{ name: 'this window', values: data.series[0]?.events ?? [] }]
+    const series: Line[] = [{ name: 'Current period', values: data.series[0]?.events ?? [] }]
     const earlier = data.previous?.series[0]?.events
-    // The windows may differ by a bucket where they begin within one.
+    // The two windows may differ by one bucket if they start within a bucket.
     if (earlier)
-      found.push({ name: 'before', values: earlier.slice(0, labels.length), isDashed: true })
-    return found
+      series.push({
+        name: 'Previous period',
+        values: earlier.slice(0, labels.length),
+        isDashed: true,
+      })
+    return series
   }, [data, labels])
   return (
     <LineChart
-      label={`Events by ${data.bucket}: ${compact(data.total_events)} in all`}
+      label={`Events by ${data.bucket}: ${compact(data.total_events)} total`}
       labels={labels}
       lines={lines}
     />
   )
 }
 
-function MostFrequent({ view }: { view: View }) {
+function TopEvents({ view }: { view: View }) {
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by: 'event_type', limit: 8 })
   return (
     <Card
-      title="Most frequent"
+      title="Top events"
       actions={
         <Link className="button small" href={`/top${searchOf(view)}`}>
-          All top lists
+          View all
         </Link>
       }
     >
-      <Answered query={top} height={300} isEmpty={(data) => !data.rows.length}>
-        {(data) => (
-          <Ranked
-            caption="Most frequent types of events"
-            title="Type"
-            data={data}
-            file="top-types"
-          />
-        )}
-      </Answered>
+      <QueryContent query={top} height={300} isEmpty={(data) => !data.rows.length}>
+        {(data) => <Ranked caption="Top events" title="Event" data={data} file="top-types" />}
+      </QueryContent>
     </Card>
   )
 }
 
-function Rhythm({ view }: { view: View }) {
+function ActivityCards({ view }: { view: View }) {
   const heatmap = useAnalytics<Heatmap>('heatmap', eventsOf(view))
   const users = useAnalytics<ActiveUsers>('active-users', usersOf(view))
   return (
     <div className="stack">
-      <Card title="When" hint={`by weekday and hour, ${view.tz}`}>
-        <Answered query={heatmap} height={250} isEmpty={(data) => !data.total_events}>
+      <Card title="Activity by day and hour" hint={view.tz}>
+        <QueryContent query={heatmap} height={250} isEmpty={(data) => !data.total_events}>
           {(data) => <Week data={data} />}
-        </Answered>
+        </QueryContent>
       </Card>
-      <Card title="Daily active users" hint="new and returning">
-        <Answered query={users} height={180} isEmpty={(data) => !data.active_users}>
+      <Card title="Daily active users" hint="New and returning users">
+        <QueryContent query={users} height={180} isEmpty={(data) => !data.active_users}>
           {(data) => <NewAndReturning data={data} />}
-        </Answered>
+        </QueryContent>
       </Card>
     </div>
   )
@@ -198,14 +195,14 @@ function NewAndReturning({ data }: { data: ActiveUsers }) {
   const labels = useMemo(() => data.rows.map((row) => day(row.day)), [data])
   const lines = useMemo(
     () => [
-      { name: 'returning', values: data.rows.map((row) => row.returning) },
-      { name: 'new', values: data.rows.map((row) => row.new) },
+      { name: 'Returning', values: data.rows.map((row) => row.returning) },
+      { name: 'New', values: data.rows.map((row) => row.new) },
     ],
     [data],
   )
   return (
     <LineChart
-      label={`Daily active users, new and returning: ${data.active_users} users in all`}
+      label={`Daily active users, new and returning: ${data.active_users} users total`}
       labels={labels}
       lines={lines}
       isStacked

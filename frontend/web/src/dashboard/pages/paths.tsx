@@ -1,20 +1,20 @@
 import { useCallback, useMemo } from 'react'
 import { useAnalytics } from '../api/queries'
-import type { Paths as Answer, Top } from '../api/types'
+import type { Paths as Data, Top } from '../api/types'
 import { Chart } from '../charts/chart'
 import type { Colors } from '../charts/colors'
 import { itemTooltip } from '../charts/tooltip'
 import { Card, PageHead } from '../parts/card'
 import { Choice, Select } from '../parts/choice'
-import { Answered } from '../parts/states'
+import { QueryContent } from '../parts/states'
 import { Table } from '../parts/table'
 import { END, flowOf, OTHERS } from '../paths/flow'
 import { count, percent, valueText, words } from '../view/format'
 import { eventsOf, useParam, useView, windowOf } from '../view/view'
 
-const NAMED_PER_STEP = 7
+const NODES_PER_STEP = 7
 const STEPS = ['1', '2', '3', '4', '5', '6'].map((n) => [n, n] as const)
-const GAPS = [
+const TIMEOUTS = [
   ['5', '5 minutes'],
   ['30', '30 minutes'],
   ['60', '1 hour'],
@@ -30,7 +30,7 @@ export default function Paths() {
   const [steps, setSteps] = useParam('steps', '3')
   const [gap, setGap] = useParam('gap_minutes', '30')
   const isAfter = direction === 'after'
-  const query = useAnalytics<Answer>(
+  const query = useAnalytics<Data>(
     'paths',
     anchor ? { ...eventsOf(view), anchor, direction, steps, gap_minutes: gap } : null,
   )
@@ -38,27 +38,23 @@ export default function Paths() {
   return (
     <>
       <PageHead title="Paths">
-        What users do {isAfter ? 'next' : 'before'}, event by event, until they pause.
+        What users do {isAfter ? 'after' : 'before'} an event, until the end of their session.
       </PageHead>
       <Card
-        title={
-          anchor
-            ? `What ${isAfter ? 'follows' : 'precedes'} ${words(anchor).toLowerCase()}`
-            : 'Paths'
-        }
-        hint={query.data ? `${count(query.data.occurrences)} times in this window` : '\u00a0'}
+        title={anchor ? `Paths ${isAfter ? 'after' : 'before'} ${anchor}` : 'Paths'}
+        hint={query.data ? `${count(query.data.occurrences)} occurrences in this period` : '\u00a0'}
         actions={
           <>
             <div className="types">
               <Select
-                label="Type"
+                label="Event"
                 value={anchor}
                 options={options.map((name) => [name, name] as const)}
                 onChange={setAnchor}
               />
             </div>
             <Select label="Steps" value={steps} options={STEPS} onChange={setSteps} />
-            <Select label="A pause is" value={gap} options={GAPS} onChange={setGap} />
+            <Select label="Session timeout" value={gap} options={TIMEOUTS} onChange={setGap} />
             <Choice
               label="Direction"
               value={direction}
@@ -71,17 +67,17 @@ export default function Paths() {
           </>
         }
       >
-        <Answered
+        <QueryContent
           query={query}
           height={460}
           isEmpty={(data) => !data.links.length}
-          empty={types.data && !anchor ? undefined : 'It did not happen in this window.'}
+          empty={types.data && !anchor ? undefined : 'No matching events in this period.'}
         >
           {(data) => <Sankey data={data} />}
-        </Answered>
+        </QueryContent>
       </Card>
       {query.data && query.data.links.length > 0 && (
-        <Card title="Every link">
+        <Card title="All transitions">
           <Links data={query.data} />
         </Card>
       )}
@@ -89,33 +85,33 @@ export default function Paths() {
   )
 }
 
-interface Point {
+interface ChartPoint {
   dataType: string
   name: string
   value: number
   data: { source?: string; target?: string }
 }
 
-function Sankey({ data }: { data: Answer }) {
-  const flow = useMemo(() => flowOf(data, NAMED_PER_STEP), [data])
+function Sankey({ data }: { data: Data }) {
+  const flow = useMemo(() => flowOf(data, NODES_PER_STEP), [data])
   const option = useCallback(
     (colors: Colors) => {
       const labels = new Map(flow.nodes.map((node) => [node.name, node.label]))
-      const said = (name: string) => words(labels.get(name) ?? name)
+      const nameOf = (node: string) => labelName(labels.get(node) ?? node, data)
       return {
-        tooltip: itemTooltip(colors, (point: Point) => ({
+        tooltip: itemTooltip(colors, (point: ChartPoint) => ({
           name:
             point.dataType === 'edge'
-              ? `${said(point.data.source ?? '')} → ${said(point.data.target ?? '')}`
-              : said(point.name),
+              ? `${nameOf(point.data.source ?? '')} → ${nameOf(point.data.target ?? '')}`
+              : nameOf(point.name),
           number: count(point.value),
-          of: ' times',
+          unit: ' times',
         })),
         series: [
           {
             type: 'sankey',
             left: 4,
-            right: 130, // the labels of the last ones
+            right: 130, // space for the labels of the last step
             top: 8,
             bottom: 8,
             nodeGap: 10,
@@ -127,7 +123,7 @@ function Sankey({ data }: { data: Answer }) {
               fontSize: 12,
               width: 118,
               overflow: 'truncate',
-              formatter: ({ name }: { name: string }) => said(name),
+              formatter: ({ name }: { name: string }) => nameOf(name),
             },
             lineStyle: { color: 'source', opacity: 0.28, curveness: 0.5 },
             data: flow.nodes.map((node) => ({
@@ -140,14 +136,14 @@ function Sankey({ data }: { data: Answer }) {
         ],
       }
     },
-    [flow],
+    [flow, data],
   )
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
-    <section className="wide-frame" tabIndex={0} aria-label="Flow of the paths">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region needs keyboard focus
+    <section className="wide-frame" tabIndex={0} aria-label="Paths chart">
       <Chart
         kind="sankey"
-        label={`Paths ${data.direction} ${words(data.anchor)}: the links stand in the table below`}
+        label={`Paths ${data.direction} ${words(data.anchor)}; the table below has the same data`}
         option={option}
         height={460}
       />
@@ -155,7 +151,13 @@ function Sankey({ data }: { data: Answer }) {
   )
 }
 
-/** A type has one colour in all steps. */
+/** The text of a node’s label. */
+function labelName(label: string, data: Data): string {
+  if (label === END) return data.direction === 'before' ? 'Session start' : 'Session end'
+  return label === OTHERS ? 'Other' : words(label)
+}
+
+/** An event type has the same colour in all steps. */
 function colorOf(label: string, colors: Colors): string {
   if (label === END) return colors.line
   if (label === OTHERS) return colors.series[7] ?? colors.quiet
@@ -164,10 +166,10 @@ function colorOf(label: string, colors: Colors): string {
   return colors.series[hash] ?? colors.accent
 }
 
-function Links({ data }: { data: Answer }) {
+function Links({ data }: { data: Data }) {
   return (
     <Table
-      caption="Links of the paths"
+      caption="Transitions"
       file={`paths-${data.direction}-${data.anchor}`}
       rows={data.links}
       keyOf={(row) => `${row.step} ${row.source} ${row.target}`}
@@ -177,15 +179,15 @@ function Links({ data }: { data: Answer }) {
         {
           title: 'To',
           value: (row) => row.target,
-          show: (row) => (row.target === null ? 'the end' : words(row.target)),
+          show: (row) => labelName(row.target ?? END, data),
         },
         {
-          title: 'Times',
+          title: 'Count',
           value: (row) => row.events,
           isNumber: true,
         },
         {
-          title: 'Of all',
+          title: 'Share',
           value: (row) => row.events / data.occurrences,
           show: (row) => percent(row.events / data.occurrences),
           isNumber: true,

@@ -1,17 +1,22 @@
 import { useMemo } from 'react'
 import { useAnalytics } from '../api/queries'
-import type { Retention as Answer } from '../api/types'
+import type { Retention as Data } from '../api/types'
 import { LineChart } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
 import { Choice, Select } from '../parts/choice'
 import { csv, download } from '../parts/csv'
-import { Answered } from '../parts/states'
-import { averageOf, isOver, type Period } from '../retention/average'
+import { QueryContent } from '../parts/states'
+import { averageOf, isComplete, type Period } from '../retention/average'
 import '../retention/retention.css'
 import { count, day, percent, wholePercent } from '../view/format'
 import { lengthOf, useParam, usersOf, useView } from '../view/view'
 
 const DAYS_OF = { day: 1, week: 7, month: 30 } as const
+const COHORT_TITLES = {
+  day: 'Daily cohorts',
+  week: 'Weekly cohorts',
+  month: 'Monthly cohorts',
+} as const
 const PERIODS = ['4', '8', '12', '24'].map((n) => [n, n] as const)
 
 export default function Retention() {
@@ -19,24 +24,24 @@ export default function Retention() {
   const [period, setPeriod] = useParam('period', 'week')
   const [periods, setPeriods] = useParam('periods', '8')
   const [unit, setUnit] = useParam('as', 'percent')
-  const query = useAnalytics<Answer>('retention', { ...usersOf(view), period, periods })
+  const query = useAnalytics<Data>('retention', { ...usersOf(view), period, periods })
   const isShort = lengthOf(view) < 3 * DAYS_OF[period as Period]
   return (
     <>
       <PageHead title="Retention">
-        Of those who came for the first time together, how many are active in the {period}s after.
+        How many users come back in the {period}s after their first visit.
       </PageHead>
       <Card
-        title={`By first ${period}`}
+        title={COHORT_TITLES[period as Period]}
         hint={
           isShort
-            ? `Choose a longer window, to see more than a ${period} or two.`
-            : `in italics: a ${period} that is not over`
+            ? `Choose a longer period to see more than two ${period}s.`
+            : `Italic: ${period} in progress`
         }
         actions={
           <>
             <Choice
-              label="Period"
+              label="Cohort period"
               value={period}
               options={[
                 ['day', 'Day'],
@@ -45,9 +50,14 @@ export default function Retention() {
               ]}
               onChange={setPeriod}
             />
-            <Select label="Periods after" value={periods} options={PERIODS} onChange={setPeriods} />
+            <Select
+              label={`Number of ${period}s`}
+              value={periods}
+              options={PERIODS}
+              onChange={setPeriods}
+            />
             <Choice
-              label="Shown as"
+              label="Show as"
               value={unit}
               options={[
                 ['percent', '%'],
@@ -58,17 +68,17 @@ export default function Retention() {
           </>
         }
       >
-        <Answered
+        <QueryContent
           query={query}
           height={320}
           isEmpty={(data) => !data.rows.some((row) => row.size)}
-          empty="Nobody came for the first time in this window."
+          empty="No new users in this period."
         >
-          {(data) => <Triangle data={data} isPercent={unit === 'percent'} />}
-        </Answered>
+          {(data) => <CohortTable data={data} isPercent={unit === 'percent'} />}
+        </QueryContent>
       </Card>
       {query.data?.rows.some((row) => row.size) && (
-        <Card title="On average" hint="over the periods that are past, by the cohorts’ sizes">
+        <Card title="Average retention" hint={`Completed ${period}s only, weighted by cohort size`}>
           <Curve data={query.data} />
         </Card>
       )}
@@ -76,24 +86,24 @@ export default function Retention() {
   )
 }
 
-function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
+function CohortTable({ data, isPercent }: { data: Data; isPercent: boolean }) {
   const width = Math.max(...data.rows.map((row) => row.users.length))
   const rows = data.rows.filter((row) => row.size > 0)
   const end = localDay(data)
   const average = averageOf(rows, data.period, end)
   const places = Array.from({ length: width }, (_, place) => place)
   const columns = [
-    { title: 'Cohort', value: (row: Answer['rows'][number]) => row.cohort },
-    { title: 'Users', value: (row: Answer['rows'][number]) => row.size },
+    { title: 'Cohort', value: (row: Data['rows'][number]) => row.cohort },
+    { title: 'Users', value: (row: Data['rows'][number]) => row.size },
     ...places.map((place) => ({
-      title: `${data.period} ${place}`,
-      value: (row: Answer['rows'][number]) =>
+      title: periodName(data.period, place),
+      value: (row: Data['rows'][number]) =>
         (isPercent ? row.rates[place] : row.users[place]) ?? null,
     })),
   ]
   return (
     <div className="table-frame">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region needs keyboard focus */}
       <section className="table-scroll" tabIndex={0} aria-label="Retention by cohort">
         <table className="triangle">
           <caption className="visually-hidden">Retention by cohort</caption>
@@ -105,7 +115,7 @@ function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
               </th>
               {places.map((place) => (
                 <th key={place} scope="col" className="number">
-                  {data.period} {place}
+                  {periodName(data.period, place)}
                 </th>
               ))}
             </tr>
@@ -123,7 +133,7 @@ function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
                       key={place}
                       className="number cell"
                       data-heat={heatOf(rate)}
-                      data-ongoing={!isOver(row.cohort, place, data.period, end)}
+                      data-ongoing={!isComplete(row.cohort, place, data.period, end)}
                     >
                       {rate === null || users === null
                         ? ''
@@ -162,26 +172,31 @@ function Triangle({ data, isPercent }: { data: Answer; isPercent: boolean }) {
   )
 }
 
-/** The day on which the window ends, on the clock of its zone. */
-function localDay(data: Answer): string {
+/** The name of the nth period: `Week 2`. */
+function periodName(period: Period, place: number): string {
+  return `${period.charAt(0).toUpperCase()}${period.slice(1)} ${place}`
+}
+
+/** The last day of the window, in its time zone. */
+function localDay(data: Data): string {
   return new Intl.DateTimeFormat('sv', { timeZone: data.timezone }).format(new Date(data.end))
 }
 
-/** Five steps of colour; future and nobody have none. */
+/** One of five colour steps; none for future periods and for 0. */
 function heatOf(rate: number | null): number | undefined {
   return rate === null || rate === 0 ? undefined : Math.min(4, Math.floor(rate * 5))
 }
 
-function Curve({ data }: { data: Answer }) {
+function Curve({ data }: { data: Data }) {
   const average = useMemo(() => averageOf(data.rows, data.period, localDay(data)), [data])
   const labels = useMemo(
-    () => average.map((_, place) => `${data.period} ${place}`),
+    () => average.map((_, place) => periodName(data.period, place)),
     [average, data],
   )
-  const lines = useMemo(() => [{ name: 'average', values: average }], [average])
+  const lines = useMemo(() => [{ name: 'Average', values: average }], [average])
   return (
     <LineChart
-      label="Retention on average, by period"
+      label={`Average retention by ${data.period}`}
       labels={labels}
       lines={lines}
       format={wholePercent}

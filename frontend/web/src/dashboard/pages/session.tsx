@@ -1,32 +1,32 @@
-import { useAnswer } from '../api/queries'
-import type { ActivityEvent, SessionAnswer } from '../api/types'
+import { useApi } from '../api/queries'
+import type { ActivityEvent, SessionResponse } from '../api/types'
 import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
 import { Pages } from '../parts/pages'
 import { Stat } from '../parts/stat'
-import { Answered, StatsLoading } from '../parts/states'
+import { QueryContent, StatsLoading } from '../parts/states'
 import { UserLink } from '../parts/user-link'
 import { count, moment, span, words } from '../view/format'
 import { useParam, useView } from '../view/view'
 
-// An id of `..` in a path would be another path.
+// A query parameter, as the id `..` in a path would resolve to another path.
 const PATH = '/api/events/session'
 
 export default function Session() {
   const [view] = useView()
   const [user] = useParam('of', '')
   const [session] = useParam('id', '')
-  const asked = { session_id: session, user_email: user }
-  const query = useAnswer<SessionAnswer>(PATH, { ...asked, limit: 1 })
+  const params = { session_id: session, user_email: user }
+  const query = useApi<SessionResponse>(PATH, { ...params, limit: 1 })
   return (
     <>
       <PageHead title={`Session ${session}`}>
-        of <UserLink email={user} />
+        User: <UserLink email={user} />
       </PageHead>
-      <Answered query={query} loading={<StatsLoading />}>
+      <QueryContent query={query} loading={<StatsLoading />}>
         {({ summary }) => (
           <div className="stats">
-            <Stat title="Began" value={moment(summary.started_at, view.tz)} note={view.tz} />
+            <Stat title="Started" value={moment(summary.started_at, view.tz)} note={view.tz} />
             <Stat title="Length" value={span(summary.duration_ms)} />
             <Stat
               title="Events"
@@ -37,17 +37,17 @@ export default function Session() {
                 .join(', ')}
             />
             <Stat
-              title="From page to page"
+              title="Entry and exit page"
               value={summary.first_page ?? '–'}
               note={summary.last_page ? `to ${summary.last_page}` : ''}
             />
           </div>
         )}
-      </Answered>
-      <Card title="Timeline" hint="oldest first">
-        <Pages<SessionAnswer, ActivityEvent>
+      </QueryContent>
+      <Card title="Timeline" hint="Oldest first">
+        <Pages<SessionResponse, ActivityEvent>
           path={PATH}
-          params={{ ...asked, limit: 100 }}
+          params={{ ...params, limit: 100 }}
           rowsOf={(page) => page.events}
         >
           {(events) => <EventList events={events} tz={view.tz} />}

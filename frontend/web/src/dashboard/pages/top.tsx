@@ -2,47 +2,57 @@ import { useAnalytics } from '../api/queries'
 import type { Top } from '../api/types'
 import { Card, PageHead } from '../parts/card'
 import { Ranked } from '../parts/ranked'
-import { Answered } from '../parts/states'
+import { QueryContent } from '../parts/states'
 import { UserLink } from '../parts/user-link'
 import { count, valueText } from '../view/format'
 import { eventsOf, useParam, useView, type View } from '../view/view'
 
 const LISTS = [
-  { by: 'event_type', title: 'Types', one: 'Type' },
-  { by: 'event_category', title: 'Categories', one: 'Category' },
-  { by: 'event_action', title: 'Actions', one: 'Action' },
-  { by: 'entity', title: 'Entities', one: 'Entity' },
-  { by: 'user', title: 'Users', one: 'User' },
-  { by: 'device_type', title: 'Devices', one: 'Device' },
+  { by: 'event_type', title: 'Events', singular: 'Event' },
+  { by: 'event_category', title: 'Categories', singular: 'Category' },
+  { by: 'event_action', title: 'Actions', singular: 'Action' },
+  { by: 'entity', title: 'Entities', singular: 'Entity' },
+  { by: 'user', title: 'Users', singular: 'User' },
+  { by: 'device_type', title: 'Devices', singular: 'Device' },
 ] as const
 
-export default function TopLists() {
+export default function Breakdowns() {
   const [view] = useView()
   return (
     <>
-      <PageHead title="Top lists">What there is most of.</PageHead>
+      <PageHead title="Breakdowns">Top events, users, entities and properties.</PageHead>
       <div className="halves">
         {LISTS.map((list) => (
-          <List key={list.by} view={view} {...list} />
+          <BreakdownCard key={list.by} view={view} {...list} />
         ))}
-        <MetadataList view={view} />
+        <PropertyCard view={view} />
       </div>
     </>
   )
 }
 
-// Ten rows of it.
+// The height of ten rows.
 const LIST_HEIGHT = 564
 
-function List({ view, by, title, one }: { view: View; by: string; title: string; one: string }) {
+function BreakdownCard({
+  view,
+  by,
+  title,
+  singular,
+}: {
+  view: View
+  by: string
+  title: string
+  singular: string
+}) {
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by, limit: 10 })
   return (
-    <Card title={title} hint={top.data ? `${count(top.data.distinct_values)} in all` : undefined}>
-      <Answered query={top} height={LIST_HEIGHT} isEmpty={(data) => !data.rows.length}>
+    <Card title={title} hint={top.data ? `${count(top.data.distinct_values)} total` : undefined}>
+      <QueryContent query={top} height={LIST_HEIGHT} isEmpty={(data) => !data.rows.length}>
         {(data) => (
           <Ranked
-            caption={`${title} with the most events`}
-            title={one}
+            caption={`Top ${title.toLowerCase()}`}
+            title={singular}
             data={data}
             file={`top-${title.toLowerCase()}`}
             show={(row) =>
@@ -56,29 +66,29 @@ function List({ view, by, title, one }: { view: View; by: string; title: string;
             }
           />
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }
 
-function MetadataList({ view }: { view: View }) {
+function PropertyCard({ view }: { view: View }) {
   const [key, setKey] = useParam('key', 'page')
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by: 'metadata', key, limit: 10 })
   return (
     <Card
-      title="Values in the metadata"
-      hint="the most frequent values of one key"
+      title="Properties"
+      hint="Top values of a property"
       actions={
         <form
           className="row"
           onSubmit={(event) => {
             event.preventDefault()
-            const wanted = String(new FormData(event.currentTarget).get('key')).trim()
-            if (wanted) setKey(wanted)
+            const text = String(new FormData(event.currentTarget).get('key')).trim()
+            if (text) setKey(text)
           }}
         >
           <label className="field">
-            <span>Key</span>
+            <span>Property</span>
             <input className="input" name="key" defaultValue={key} key={key} required />
           </label>
           <button type="submit" className="button">
@@ -87,21 +97,21 @@ function MetadataList({ view }: { view: View }) {
         </form>
       }
     >
-      <Answered
+      <QueryContent
         query={top}
         height={LIST_HEIGHT}
         isEmpty={(data) => !data.rows.length}
-        empty={`No event of this window has ${key} in its metadata.`}
+        empty={`No event in this period has the property “${key}”.`}
       >
         {(data) => (
           <Ranked
-            caption={`Most frequent values of ${key}`}
+            caption={`Top values of ${key}`}
             title={key}
             data={data}
             file={`top-metadata-${key}`}
           />
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }

@@ -4,15 +4,15 @@ import type { Timeseries } from '../api/types'
 import { bucketLabel, LineChart, linesOf, seriesName } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
 import { Choice, Select } from '../parts/choice'
-import { Answered } from '../parts/states'
+import { QueryContent } from '../parts/states'
 import { Table } from '../parts/table'
 import { change, count, percent } from '../view/format'
 import { bucketOf, eventsOf, lengthOf, useParam, useView } from '../view/view'
 
 const SPLITS = [
-  ['', 'Nothing'],
+  ['', 'None'],
   ['event_category', 'Category'],
-  ['event_type', 'Type'],
+  ['event_type', 'Event'],
   ['event_action', 'Action'],
   ['device_type', 'Device'],
 ] as const
@@ -23,13 +23,13 @@ const BUCKETS = [
   ['week', 'Week'],
   ['month', 'Month'],
 ] as const
-// More points than that, and nobody sees anything.
+// The longest windows for which minutes and hours are readable.
 const MINUTES_DAYS_MAX = 1
 const HOURS_DAYS_MAX = 31
 
 export default function Trends() {
   const [view] = useView()
-  const [wanted, setBucket] = useParam('bucket', bucketOf(view))
+  const [chosenBucket, setBucket] = useParam('bucket', bucketOf(view))
   const [split, setSplit] = useParam('split_by', '')
   const [shape, setShape] = useParam('shape', 'lines')
   const days = lengthOf(view)
@@ -38,7 +38,7 @@ export default function Trends() {
       (unit !== 'minute' || days <= MINUTES_DAYS_MAX) &&
       (unit !== 'hour' || days <= HOURS_DAYS_MAX),
   )
-  const bucket = units.some(([unit]) => unit === wanted) ? wanted : bucketOf(view)
+  const bucket = units.some(([unit]) => unit === chosenBucket) ? chosenBucket : bucketOf(view)
   const query = useAnalytics<Timeseries>('timeseries', {
     ...eventsOf(view),
     bucket,
@@ -47,39 +47,39 @@ export default function Trends() {
   })
   return (
     <>
-      <PageHead title="Trends">How much happens, and of what.</PageHead>
+      <PageHead title="Trends">Event volume over time.</PageHead>
       <Card
         title={`Events by ${bucket}`}
-        hint={split ? 'the most frequent values, and all others' : undefined}
+        hint={split ? 'Top values, the rest as Other' : undefined}
         actions={
           <>
-            <Select label="Bucket" value={bucket} options={units} onChange={setBucket} />
-            <Select label="Split by" value={split} options={SPLITS} onChange={setSplit} />
+            <Select label="Interval" value={bucket} options={units} onChange={setBucket} />
+            <Select label="Break down by" value={split} options={SPLITS} onChange={setSplit} />
             <Choice
-              label="Shape"
+              label="Chart type"
               value={shape}
               options={[
                 ['lines', 'Lines'],
-                ['bars', 'Stacked'],
+                ['bars', 'Stacked bars'],
               ]}
               onChange={setShape}
             />
           </>
         }
       >
-        <Answered query={query} height={360} isEmpty={(data) => !data.total_events}>
+        <QueryContent query={query} height={360} isEmpty={(data) => !data.total_events}>
           {(data) => <Lines data={data} tz={view.tz} isStacked={shape === 'bars'} />}
-        </Answered>
+        </QueryContent>
       </Card>
-      <Card title="In numbers">
-        <Answered query={query} isEmpty={(data) => !data.total_events}>
+      <Card title="Summary">
+        <QueryContent query={query} isEmpty={(data) => !data.total_events}>
           {(data) => <Totals data={data} />}
-        </Answered>
+        </QueryContent>
       </Card>
-      <Card title="Every bucket">
-        <Answered query={query} isEmpty={(data) => !data.total_events}>
+      <Card title="Data table">
+        <QueryContent query={query} isEmpty={(data) => !data.total_events}>
           {(data) => <BucketTable data={data} tz={view.tz} />}
-        </Answered>
+        </QueryContent>
       </Card>
     </>
   )
@@ -91,19 +91,19 @@ function Lines({ data, tz, isStacked }: { data: Timeseries; tz: string; isStacke
     [data, tz],
   )
   const lines = useMemo(() => {
-    const found = linesOf(data)
+    const series = linesOf(data)
     const earlier = data.previous?.series[0]
     if (earlier && !data.split_by && !isStacked)
-      found.push({
-        name: 'the window before',
+      series.push({
+        name: 'Previous period',
         values: earlier.events.slice(0, data.buckets.length),
         isDashed: true,
       })
-    return found
+    return series
   }, [data, isStacked])
   return (
     <LineChart
-      label={`Events by ${data.bucket}: ${count(data.total_events)} in all`}
+      label={`Events by ${data.bucket}: ${count(data.total_events)} total`}
       labels={labels}
       lines={lines}
       isStacked={isStacked}
@@ -113,16 +113,16 @@ function Lines({ data, tz, isStacked }: { data: Timeseries; tz: string; isStacke
 }
 
 function Totals({ data }: { data: Timeseries }) {
-  const before = new Map(data.previous?.series.map((each) => [each.value, each.total]))
+  const before = new Map(data.previous?.series.map((series) => [series.value, series.total]))
   const isCompared = data.previous !== null
   return (
     <Table
-      caption="Events in the window, and in the one before"
+      caption="Events in this period and the previous one"
       file="trends"
       rows={data.series}
       keyOf={(row) => `${row.is_other} ${row.value}`}
       columns={[
-        { title: data.split_by ? 'Value' : 'All', value: (row) => seriesName(row, 'events') },
+        { title: data.split_by ? 'Value' : 'Series', value: (row) => seriesName(row, 'Events') },
         {
           title: 'Events',
           value: (row) => row.total,
@@ -135,8 +135,8 @@ function Totals({ data }: { data: Timeseries }) {
           isNumber: true,
         },
         {
-          title: 'Before',
-          // Of what isn't among the most frequent ones of the window before, nothing is known.
+          title: 'Previous period',
+          // Unknown for values outside the top values of the previous period.
           value: (row) => (isCompared && !row.is_other ? (before.get(row.value) ?? null) : null),
           isNumber: true,
         },
@@ -162,7 +162,7 @@ function BucketTable({ data, tz }: { data: Timeseries; tz: string }) {
       keyOf={(row) => row.start}
       columns={[
         {
-          title: 'From',
+          title: 'Start',
           value: (row) => row.start,
           show: (row) => bucketLabel(row.start, data.bucket, tz),
         },

@@ -6,59 +6,59 @@ import { bucketLabel, LineChart, linesOf } from '../charts/lines'
 import { Week } from '../charts/week'
 import { Card, PageHead } from '../parts/card'
 import { EventList } from '../parts/event-list'
-import { AiContext, Next, WorkPatterns } from '../parts/insights'
+import { AiContext, PredictedActions, WorkPatterns } from '../parts/insights'
 import { Pages } from '../parts/pages'
 import { Privacy } from '../parts/privacy'
 import { SessionList } from '../parts/session-list'
 import { Stat } from '../parts/stat'
-import { Answered, StatsLoading } from '../parts/states'
-import { compact, count, day, span, words } from '../view/format'
+import { QueryContent, StatsLoading } from '../parts/states'
+import { compact, count, day, span } from '../view/format'
 import { bucketOf, decoded, eventsOf, useView, windowOf } from '../view/view'
 
-/** All about one user, whoever the filters name. */
+/** The page of one user; it ignores the user filter. */
 export default function User() {
   const { email = '' } = useParams<{ email: string }>()
   const user = decoded(email)
   const [view] = useView()
-  const asked = { ...eventsOf(view), user_email: [user] }
-  const summary = useAnalytics<Summary>('', asked)
-  const heatmap = useAnalytics<Heatmap>('heatmap', asked)
+  const params = { ...eventsOf(view), user_email: [user] }
+  const summary = useAnalytics<Summary>('', params)
+  const heatmap = useAnalytics<Heatmap>('heatmap', params)
   const series = useAnalytics<Timeseries>('timeseries', {
-    ...asked,
+    ...params,
     bucket: bucketOf(view),
     split_by: 'event_category',
     limit: 6,
   })
   return (
     <>
-      <PageHead title={user}>What this user did, and what they may decide about it.</PageHead>
-      <Answered query={summary} loading={<StatsLoading />}>
+      <PageHead title={user}>Activity and privacy settings</PageHead>
+      <QueryContent query={summary} loading={<StatsLoading />}>
         {(data) => <Numbers data={data} />}
-      </Answered>
+      </QueryContent>
       <div className="halves">
-        <Card title="Activity" hint="by category">
-          <Answered query={series} height={240} isEmpty={(data) => !data.total_events}>
-            {(data) => <Course data={data} tz={view.tz} />}
-          </Answered>
+        <Card title="Activity" hint="By category">
+          <QueryContent query={series} height={240} isEmpty={(data) => !data.total_events}>
+            {(data) => <ActivityChart data={data} tz={view.tz} />}
+          </QueryContent>
         </Card>
-        <Card title="When" hint={`by weekday and hour, ${view.tz}`}>
-          <Answered query={heatmap} height={240} isEmpty={(data) => !data.total_events}>
+        <Card title="Activity by day and hour" hint={view.tz}>
+          <QueryContent query={heatmap} height={240} isEmpty={(data) => !data.total_events}>
             {(data) => <Week data={data} height={240} />}
-          </Answered>
+          </QueryContent>
         </Card>
       </div>
       <div className="halves">
         <AiContext params={{ ...windowOf(view), user_email: user }} />
         <div className="stack">
-          <Next user={user} tz={view.tz} />
+          <PredictedActions user={user} tz={view.tz} />
           <WorkPatterns params={{ ...windowOf(view), user_email: user }} />
         </div>
       </div>
       <div className="halves">
-        <Card title="Timeline" hint="newest first">
+        <Card title="Timeline" hint="Newest first">
           <Pages<EventPage, ActivityEvent>
             path="/api/events/"
-            params={{ ...asked, limit: 30 }}
+            params={{ ...params, limit: 30 }}
             rowsOf={(page) => page.events}
           >
             {(events) => <EventList events={events} tz={view.tz} />}
@@ -83,8 +83,8 @@ function Numbers({ data }: { data: Summary }) {
       <Stat
         title="Events"
         value={compact(data.total_events)}
-        note={type ? `most: ${words(type[0]).toLowerCase()}, ${count(type[1])}` : ''}
-        course={Object.values(data.events_by_day)}
+        note={type ? `Top event: ${type[0]} (${count(type[1])})` : ''}
+        trend={Object.values(data.events_by_day)}
       />
       <Stat title="Sessions" value={compact(data.unique_sessions)} />
       <Stat
@@ -99,13 +99,13 @@ function Numbers({ data }: { data: Summary }) {
       <Stat
         title="Average duration"
         value={durations[0] ? span(durations[0][1]) : '–'}
-        note={durations[0] ? `of ${words(durations[0][0]).toLowerCase()}` : 'nothing was timed'}
+        note={durations[0] ? durations[0][0] : 'No durations recorded'}
       />
     </div>
   )
 }
 
-function Course({ data, tz }: { data: Timeseries; tz: string }) {
+function ActivityChart({ data, tz }: { data: Timeseries; tz: string }) {
   const labels = useMemo(
     () => data.buckets.map((start) => bucketLabel(start, data.bucket, tz)),
     [data, tz],
@@ -113,7 +113,7 @@ function Course({ data, tz }: { data: Timeseries; tz: string }) {
   const lines = useMemo(() => linesOf(data), [data])
   return (
     <LineChart
-      label={`Events by ${data.bucket} and category: ${count(data.total_events)} in all`}
+      label={`Events by ${data.bucket} and category: ${count(data.total_events)} total`}
       labels={labels}
       lines={lines}
       isStacked

@@ -6,7 +6,7 @@ import { LineChart } from '../charts/lines'
 import { Card, PageHead } from '../parts/card'
 import { Ranked } from '../parts/ranked'
 import { Stat } from '../parts/stat'
-import { Answered, CardsLoading, StatsLoading } from '../parts/states'
+import { CardsLoading, QueryContent, StatsLoading } from '../parts/states'
 import { Table } from '../parts/table'
 import { UserLink, useUserPath } from '../parts/user-link'
 import { compact, count, day, percent, wholePercent } from '../view/format'
@@ -17,8 +17,8 @@ export default function Users() {
   const active = useAnalytics<ActiveUsers>('active-users', usersOf(view))
   return (
     <>
-      <PageHead title="Users">Who is active, how often, and who is new.</PageHead>
-      <Answered
+      <PageHead title="Users">Active, new and returning users.</PageHead>
+      <QueryContent
         query={active}
         loading={
           <div className="stack">
@@ -32,65 +32,69 @@ export default function Users() {
         }
         isEmpty={(data) => !data.rows.length}
       >
-        {(data) => <Active data={data} />}
-      </Answered>
-      <Most view={view} />
+        {(data) => <ActiveUserCards data={data} />}
+      </QueryContent>
+      <TopUsers view={view} />
     </>
   )
 }
 
-function Active({ data }: { data: ActiveUsers }) {
+function ActiveUserCards({ data }: { data: ActiveUsers }) {
   const last = data.rows.at(-1)
   const labels = useMemo(() => data.rows.map((row) => day(row.day)), [data])
-  const reach = useMemo(
+  const activeUsers = useMemo(
     () => [
-      { name: 'of the day', values: data.rows.map((row) => row.dau) },
-      { name: 'of 7 days', values: data.rows.map((row) => row.wau) },
-      { name: 'of 30 days', values: data.rows.map((row) => row.mau) },
+      { name: 'DAU', values: data.rows.map((row) => row.dau) },
+      { name: 'WAU', values: data.rows.map((row) => row.wau) },
+      { name: 'MAU', values: data.rows.map((row) => row.mau) },
     ],
     [data],
   )
-  const origin = useMemo(
+  const newAndReturning = useMemo(
     () => [
-      { name: 'returning', values: data.rows.map((row) => row.returning) },
-      { name: 'new', values: data.rows.map((row) => row.new) },
+      { name: 'Returning', values: data.rows.map((row) => row.returning) },
+      { name: 'New', values: data.rows.map((row) => row.new) },
     ],
     [data],
   )
   const stickiness = useMemo(
-    () => [{ name: 'stickiness', values: data.rows.map((row) => row.stickiness) }],
+    () => [{ name: 'Stickiness', values: data.rows.map((row) => row.stickiness) }],
     [data],
   )
   return (
     <div className="stack">
       <div className="stats">
-        <Stat title="Active users" value={compact(data.active_users)} note="in the window" />
-        <Stat title="New users" value={compact(data.new_users)} note="never seen before" />
+        <Stat title="Active users" value={compact(data.active_users)} note="In this period" />
+        <Stat title="New users" value={compact(data.new_users)} note="First seen in this period" />
         <Stat
-          title="Active on the last day"
+          title="DAU, last day"
           value={compact(last?.dau ?? 0)}
           note={day(last?.day ?? '1970-01-01')}
         />
         <Stat
-          title="Stickiness"
+          title="Stickiness (DAU/MAU)"
           value={percent(last?.stickiness ?? null)}
-          note="of the last day: of 30 days’ users, those active on it"
+          note="On the last day"
         />
       </div>
-      <Card title="Active users" hint="distinct ones, of the day and of the days that end with it">
-        <LineChart label="Daily, weekly and monthly active users" labels={labels} lines={reach} />
+      <Card title="Active users" hint="Unique users per day, and over trailing 7 and 30 days">
+        <LineChart
+          label="Daily, weekly and monthly active users"
+          labels={labels}
+          lines={activeUsers}
+        />
       </Card>
       <div className="halves">
-        <Card title="New and returning">
+        <Card title="New and returning users">
           <LineChart
             label="New and returning users by day"
             labels={labels}
-            lines={origin}
+            lines={newAndReturning}
             isStacked
             height={220}
           />
         </Card>
-        <Card title="Stickiness" hint="daily over monthly active users">
+        <Card title="Stickiness" hint="DAU ÷ MAU">
           <LineChart
             label="Stickiness by day"
             labels={labels}
@@ -100,7 +104,7 @@ function Active({ data }: { data: ActiveUsers }) {
           />
         </Card>
       </div>
-      <Card title="Day by day">
+      <Card title="Daily breakdown">
         <Table
           caption="Active users by day, latest first"
           file="active-users"
@@ -135,7 +139,7 @@ const COLUMNS = {
   returning: 'Returning',
 } as const
 
-function Most({ view }: { view: View }) {
+function TopUsers({ view }: { view: View }) {
   const [, navigate] = useLocation()
   const userPath = useUserPath()
   const top = useAnalytics<Top>('top', { ...eventsOf(view), by: 'user', limit: 50 })
@@ -146,11 +150,11 @@ function Most({ view }: { view: View }) {
   }
   return (
     <Card
-      title="Most active"
+      title="Top users"
       actions={
         <form className="row" onSubmit={open}>
           <label className="field">
-            <span>One user</span>
+            <span>Find a user</span>
             <input
               className="input"
               type="email"
@@ -165,17 +169,17 @@ function Most({ view }: { view: View }) {
         </form>
       }
     >
-      <Answered query={top} height={300} isEmpty={(data) => !data.rows.length}>
+      <QueryContent query={top} height={300} isEmpty={(data) => !data.rows.length}>
         {(data) => (
           <Ranked
-            caption="Users with the most events"
+            caption="Top users by events"
             title="User"
             data={data}
             file="users"
             show={(row) => typeof row.value === 'string' && <UserLink email={row.value} />}
           />
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }

@@ -1,4 +1,4 @@
-// What fails while it is drawn takes itself away, and nothing around it.
+// Error boundary: a page that fails to render leaves the rest of the app usable.
 import { Component, type ReactNode } from 'react'
 import { Failure } from './states'
 

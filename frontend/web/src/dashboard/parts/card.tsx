@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react'
 
-/** A part of a page, with its title, a line on what it shows, and what can be done with it. */
+/** A section of a page: title, hint, actions and content. */
 export function Card({
   title,
   hint,
@@ -29,7 +29,7 @@ export function Card({
   )
 }
 
-/** The head of a page. */
+/** The title and description of a page. */
 export function PageHead({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="page-head">

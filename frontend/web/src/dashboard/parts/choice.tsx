@@ -1,12 +1,12 @@
-interface Choosing<T extends string> {
+interface ChoiceProps<T extends string> {
   label: string
   value: T
   options: readonly (readonly [T, string])[]
   onChange: (value: T) => void
 }
 
-/** One of a few, as buttons in a row. */
-export function Choice<T extends string>({ label, value, options, onChange }: Choosing<T>) {
+/** A segmented control: few options. */
+export function Choice<T extends string>({ label, value, options, onChange }: ChoiceProps<T>) {
   return (
     <fieldset className="choice">
       <legend className="visually-hidden">{label}</legend>
@@ -25,8 +25,8 @@ export function Choice<T extends string>({ label, value, options, onChange }: Ch
   )
 }
 
-/** One of many, as a select. */
-export function Select<T extends string>({ label, value, options, onChange }: Choosing<T>) {
+/** A select: many options. */
+export function Select<T extends string>({ label, value, options, onChange }: ChoiceProps<T>) {
   return (
     <label className="field">
       <span>{label}</span>

@@ -1,17 +1,17 @@
-// RFC 4180, as the API's tables are (app/read/csv_table.py): a text that a spreadsheet would take for
-// a formula gets an apostrophe (OWASP), and without the mark Excel takes UTF-8 for something else.
+// CSV as in RFC 4180, in the format of the API (app/read/csv_table.py): text that a spreadsheet would
+// run as a formula gets an apostrophe (OWASP), and Excel detects UTF-8 by the byte order mark.
 const BYTE_ORDER_MARK = '\ufeff'
-// At the beginning, and after what is a separator to spreadsheets of other languages.
+// At the start of a cell, and after characters that other locales use as separators.
 const FORMULA =
   /^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|([;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g
-const NO_FILE_NAME = /[^\p{L}\p{N}._-]+/gu
+const INVALID_IN_FILE_NAME = /[^\p{L}\p{N}._-]+/gu
 
-interface Exported<Row> {
+interface CsvColumn<Row> {
   title: string
   value: (row: Row) => string | number | null
 }
 
-export function csv<Row>(columns: readonly Exported<Row>[], rows: readonly Row[]): string {
+export function csv<Row>(columns: readonly CsvColumn<Row>[], rows: readonly Row[]): string {
   const lines = [columns.map((column) => cell(column.title))]
   for (const row of rows) lines.push(columns.map((column) => cell(column.value(row))))
   return BYTE_ORDER_MARK + lines.map((line) => `${line.join(',')}\r\n`).join('')
@@ -32,7 +32,7 @@ export function save(name: string, blob: Blob) {
   const url = URL.createObjectURL(blob)
   const link = document.createElement('a')
   link.href = url
-  link.download = name.replace(NO_FILE_NAME, '-')
+  link.download = name.replace(INVALID_IN_FILE_NAME, '-')
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }

@@ -1,4 +1,4 @@
-// Events as a timeline: what, on what, when; the rest on request.
+// Events as a timeline: time, type and entity; all fields on request.
 import { memo, useState } from 'react'
 import type { ActivityEvent } from '../api/types'
 import { moment, span, words } from '../view/format'

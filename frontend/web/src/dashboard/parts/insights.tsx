@@ -1,12 +1,12 @@
-// What AI features see of a user, and learn: as it is, with what it is made of.
+// The AI features’ view of a user: context, predictions and patterns, with their evidence.
 import type { Params } from '../api/client'
-import { useAnswer } from '../api/queries'
+import { useApi } from '../api/queries'
 import type { Context, Finding, NextActions, Patterns, Suggestion } from '../api/types'
-import { NOTHING, percent, span, words } from '../view/format'
+import { count, NOTHING, percent, span, words } from '../view/format'
 import { useParam } from '../view/view'
 import { Card } from './card'
 import { Choice } from './choice'
-import { Answered } from './states'
+import { QueryContent } from './states'
 
 const PURPOSES = [
   ['standup', 'Standup'],
@@ -14,36 +14,32 @@ const PURPOSES = [
   ['email_categorization', 'Emails'],
 ] as const
 
-/** The context as a model gets it; each line leads to its latest event. */
+/** The context as the model receives it; each line lists its events. */
 export function AiContext({ params }: { params: Params }) {
   const [purpose, setPurpose] = useParam('purpose', 'standup')
-  const query = useAnswer<Context>('/api/insights/context', { ...params, purpose })
+  const query = useApi<Context>('/api/insights/context', { ...params, purpose })
   return (
     <Card
-      title="What an assistant is told"
+      title="AI context"
       hint={
         query.data && !query.data.opted_out
-          ? `at most ${query.data.tokens_at_most} tokens; ${query.data.omitted} lines left out`
+          ? `Up to ${count(query.data.tokens_at_most)} tokens · ${count(query.data.omitted)} lines omitted`
           : '\u00a0'
       }
-      actions={<Choice label="For" value={purpose} options={PURPOSES} onChange={setPurpose} />}
+      actions={<Choice label="Purpose" value={purpose} options={PURPOSES} onChange={setPurpose} />}
     >
-      <Answered
+      <QueryContent
         query={query}
         height={510}
         isEmpty={(data) => !data.lines.length}
-        empty={
-          query.data?.opted_out
-            ? 'This user does not want assistants to read their activity.'
-            : undefined
-        }
+        empty={query.data?.opted_out ? 'This user opted out of AI context.' : undefined}
       >
         {(data) => (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
-          <ol className="context" tabIndex={0} aria-label="Lines of the context">
-            {data.lines.map((line, place) => (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region needs keyboard focus
+          <ol className="context" tabIndex={0} aria-label="Context lines">
+            {data.lines.map((line, index) => (
               <li key={`${line.section} ${line.text}`}>
-                <span className="context-number">[{place + 1}]</span> <span>{line.text}</span>{' '}
+                <span className="context-number">[{index + 1}]</span> <span>{line.text}</span>{' '}
                 <details>
                   <summary>
                     {line.events} {line.events === 1 ? 'event' : 'events'}
@@ -54,27 +50,23 @@ export function AiContext({ params }: { params: Params }) {
             ))}
           </ol>
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }
 
 export function WorkPatterns({ params }: { params: Params }) {
-  const query = useAnswer<Patterns>('/api/insights/patterns', params)
+  const query = useApi<Patterns>('/api/insights/patterns', params)
   return (
-    <Card title="How they work" hint="learnt from the window, with how sure that is">
-      <Answered
+    <Card title="Work patterns" hint="Based on this period, with confidence">
+      <QueryContent
         query={query}
         height={400}
         isEmpty={(data) => !data.events_read}
-        empty={
-          query.data?.opted_out
-            ? 'This user does not want anything to be learnt from their activity.'
-            : undefined
-        }
+        empty={query.data?.opted_out ? 'This user opted out of learning.' : undefined}
       >
         {(data) => <Findings data={data} />}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }
@@ -83,44 +75,46 @@ function Findings({ data }: { data: Patterns }) {
   return (
     <dl className="findings">
       <Row
-        title="Most productive"
-        of={data.most_productive_hours}
+        title="Most productive hours"
+        finding={data.most_productive_hours}
         show={(hours) => hours.map(hourName).join(', ')}
       />
       <Row
-        title="Priorities"
-        of={data.preferred_project_priorities}
+        title="Preferred priorities"
+        finding={data.preferred_project_priorities}
         show={(names) => names.join(', ')}
       />
       <Row
-        title="A task takes"
-        of={data.avg_task_completion_time}
-        show={({ median_ms }) => `${span(median_ms)}, half of them`}
+        title="Median task time"
+        finding={data.avg_task_completion_time}
+        show={({ median_ms }) => span(median_ms)}
       />
       <Row
-        title="An email waits"
-        of={data.email_response_time}
-        show={({ median_ms }) => `${span(median_ms)}, half of them`}
+        title="Median email response time"
+        finding={data.email_response_time}
+        show={({ median_ms }) => span(median_ms)}
       />
       <Row
-        title="Focus"
-        of={data.focus_sessions}
+        title="Focus sessions"
+        finding={data.focus_sessions}
         show={({ sessions, median_length_ms }) =>
-          sessions ? `${sessions} sessions of ${span(median_length_ms ?? 0)}` : 'no session'
+          sessions ? `${sessions}, median ${span(median_length_ms ?? 0)}` : 'None'
         }
       />
       <Row
-        title="Working days in a row"
-        of={data.streak}
-        show={(streak) => `${streak.current_days} now, ${streak.longest_days} at most`}
+        title="Streak of workdays"
+        finding={data.streak}
+        show={(streak) =>
+          `Current ${days(streak.current_days)}, longest ${days(streak.longest_days)}`
+        }
       />
       <Row
-        title="Uses most"
-        of={data.feature_usage}
-        show={(used) =>
-          used
+        title="Top categories"
+        finding={data.feature_usage}
+        show={(features) =>
+          features
             .slice(0, 3)
-            .map((each) => `${words(each.category).toLowerCase()} ${percent(each.share, 0)}`)
+            .map((item) => `${item.category} ${percent(item.share, 0)}`)
             .join(', ')
         }
       />
@@ -128,49 +122,51 @@ function Findings({ data }: { data: Patterns }) {
   )
 }
 
+const days = (number: number) => `${number} ${number === 1 ? 'day' : 'days'}`
+
+const samples = (number: number) => `${count(number)} ${number === 1 ? 'sample' : 'samples'}`
+const titled = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
 const hourName = (hour: number) => `${String(hour).padStart(2, '0')}:00`
 
 function Row<T>({
   title,
-  of,
+  finding,
   show,
 }: {
   title: string
-  of: Finding<T>
+  finding: Finding<T>
   show: (value: T) => string
 }) {
   return (
     <div>
       <dt>{title}</dt>
       <dd>
-        {of.value === null ? NOTHING : show(of.value)}
+        {finding.value === null ? NOTHING : show(finding.value)}
         <span className="quiet-text">
-          {of.value === null
-            ? `not enough data (${of.samples})`
-            : `${of.confidence} confidence, ${of.samples} samples`}
+          {finding.value === null
+            ? `Not enough data · ${samples(finding.samples)}`
+            : `${titled(finding.confidence)} confidence · ${samples(finding.samples)}`}
         </span>
       </dd>
     </div>
   )
 }
 
-/** What is likely to come next, and what that is made of; what could be done with less effort. */
-export function Next({ user, tz }: { user: string; tz: string }) {
-  const query = useAnswer<NextActions>('/api/insights/next-actions', {
+/** The predicted next actions and suggested automations, with their evidence. */
+export function PredictedActions({ user, tz }: { user: string; tz: string }) {
+  const query = useApi<NextActions>('/api/insights/next-actions', {
     user_email: user,
     limit: 4,
     tz,
   })
   return (
-    <Card title="What comes next" hint={query.data ? madeOf(query.data) : '\u00a0'}>
-      <Answered
+    <Card title="Predicted next actions" hint={query.data ? basisOf(query.data) : '\u00a0'}>
+      <QueryContent
         query={query}
         height={150}
         isEmpty={(data) => !data.actions.length}
         empty={
-          query.data?.opted_out
-            ? 'This user does not want predictions to learn from their activity.'
-            : 'There is nothing to go by.'
+          query.data?.opted_out ? 'This user opted out of learning.' : 'Not enough data to predict.'
         }
       >
         {(data) => (
@@ -192,21 +188,21 @@ export function Next({ user, tz }: { user: string; tz: string }) {
                 </li>
               ))}
             </ol>
-            <Suggestions found={data.suggestions} />
+            <Suggestions suggestions={data.suggestions} />
           </>
         )}
-      </Answered>
+      </QueryContent>
     </Card>
   )
 }
 
-function Suggestions({ found }: { found: readonly Suggestion[] }) {
-  if (!found.length) return null
+function Suggestions({ suggestions }: { suggestions: readonly Suggestion[] }) {
+  if (!suggestions.length) return null
   return (
     <section className="suggested" aria-labelledby="suggestions">
       <h3 id="suggestions">Suggestions</h3>
       <ul className="suggestions">
-        {found.map(({ text, evidence, threshold, event_ids }) => (
+        {suggestions.map(({ text, evidence, threshold, event_ids }) => (
           <li key={text}>
             <span>{text}</span>
             <details>
@@ -214,11 +210,9 @@ function Suggestions({ found }: { found: readonly Suggestion[] }) {
                 {evidence.times} of {evidence.out_of} · {evidence.last_week} last week
               </summary>
               <p>
-                At least {percent(evidence.lower_bound, 0)} (shown from{' '}
-                {percent(threshold.lower_bound, 0)} on)
-                {evidence.lift !== null &&
-                  `, and ${evidence.lift.toFixed(1)} times as often as otherwise`}
-                . The latest:
+                Lower bound {percent(evidence.lower_bound, 0)} (minimum{' '}
+                {percent(threshold.lower_bound, 0)})
+                {evidence.lift !== null && `, lift ${evidence.lift.toFixed(1)}`}. Latest events:
               </p>
               <code>{event_ids.join(' ')}</code>
             </details>
@@ -229,9 +223,10 @@ function Suggestions({ found }: { found: readonly Suggestion[] }) {
   )
 }
 
-function madeOf(data: NextActions): string {
-  if (data.source === 'everybody') return 'by what everybody does'
+function basisOf(data: NextActions): string {
+  if (data.source === 'everybody') return 'Based on all users'
   if (data.source === 'nothing') return ''
-  const after = data.after.map((type) => (type ? words(type).toLowerCase() : 'a session begins'))
-  return `${after.length ? `after ${after.join(', ')}; ` : ''}${data.confidence} confidence, ${data.samples} samples`
+  const after = data.after.map((type) => type || 'session start')
+  const context = after.length ? `After ${after.join(', ')} · ` : ''
+  return `${context}${data.confidence} confidence · ${samples(data.samples)}`
 }

@@ -1,10 +1,10 @@
-// A list that goes on: page after page, on request.
+// A paginated list with a button for the next page.
 import { useInfiniteQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { get, type Params, queryString } from '../api/client'
 import { Empty, Failure, Loading } from './states'
 
-// While it is loading, and where there is nothing.
+// Of the loading and empty states.
 const HEIGHT = 300
 
 export function Pages<Page extends { next_cursor: string | null }, Row>({

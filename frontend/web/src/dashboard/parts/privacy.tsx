@@ -1,4 +1,4 @@
-// What a user may decide about their own data: what it is used for, a copy of it, and its end.
+// Privacy controls of a user: consent by purpose, data export and deletion.
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { type FormEvent, useRef, useState } from 'react'
 import { get, request } from '../api/client'
@@ -21,9 +21,9 @@ interface Receipt {
 }
 
 const PURPOSES: readonly [keyof OptOut, string, string][] = [
-  ['analytics', 'Analytics', 'recording what they do, and counting it'],
-  ['ai_context', 'AI context', 'assistants may read it'],
-  ['learning', 'Learning', 'predictions may learn from it'],
+  ['analytics', 'Analytics', 'Record events and include them in reports'],
+  ['ai_context', 'AI context', 'Let AI features read events'],
+  ['learning', 'Learning', 'Use events for predictions and patterns'],
 ]
 const FORMATS = [
   ['ndjson', 'NDJSON'],
@@ -33,18 +33,18 @@ const FORMATS = [
 
 export function Privacy({ user }: { user: string }) {
   return (
-    <Card title="Privacy" hint="what this user’s data is used for">
+    <Card title="Privacy" hint="Permitted uses of this user’s data">
       <Purposes user={user} />
-      <Copy user={user} />
-      <Erase user={user} />
+      <ExportData user={user} />
+      <DeleteData user={user} />
     </Card>
   )
 }
 
 function Purposes({ user }: { user: string }) {
   const key = ['opt-out', user]
-  // As it was just set, before the answer is there.
-  const [wanted, setWanted] = useState<Partial<OptOut>>({})
+  // Optimistic values until the response arrives.
+  const [pending, setPending] = useState<Partial<OptOut>>({})
   const query = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => get<OptOut>('/api/privacy/opt-out', { user_email: user }, signal),
@@ -52,11 +52,11 @@ function Purposes({ user }: { user: string }) {
   const change = useMutation({
     mutationFn: async (body: Partial<OptOut>): Promise<OptOut> =>
       (await request('PUT', '/api/privacy/opt-out', { user_email: user }, { body })).json(),
-    onSuccess: (answer) => {
-      queryClient.setQueryData(key, answer)
+    onSuccess: (response) => {
+      queryClient.setQueryData(key, response)
       queryClient.invalidateQueries()
     },
-    onSettled: () => setWanted({}),
+    onSettled: () => setPending({}),
   })
   if (query.isError) return <Failure error={query.error} />
   if (!query.data) return <Loading height={110} />
@@ -68,10 +68,10 @@ function Purposes({ user }: { user: string }) {
         <label key={purpose}>
           <input
             type="checkbox"
-            checked={!(wanted[purpose] ?? optOut[purpose])}
+            checked={!(pending[purpose] ?? optOut[purpose])}
             onChange={(event) => {
               const choice = { [purpose]: !event.target.checked }
-              setWanted(choice)
+              setPending(choice)
               change.mutate(choice)
             }}
           />
@@ -85,9 +85,9 @@ function Purposes({ user }: { user: string }) {
   )
 }
 
-function Copy({ user }: { user: string }) {
+function ExportData({ user }: { user: string }) {
   const [format, setFormat] = useState<(typeof FORMATS)[number][0]>('ndjson')
-  const copy = useMutation({
+  const exporting = useMutation({
     mutationFn: async () => {
       const response = await request('GET', '/api/privacy/export', { user_email: user, format })
       save(`${user}.${format}`, await response.blob())
@@ -95,27 +95,27 @@ function Copy({ user }: { user: string }) {
   })
   return (
     <div className="row">
-      <Select label="A copy of all of it" value={format} options={FORMATS} onChange={setFormat} />
+      <Select label="Export user data" value={format} options={FORMATS} onChange={setFormat} />
       <button
         type="button"
         className="button"
-        disabled={copy.isPending}
-        onClick={() => copy.mutate()}
+        disabled={exporting.isPending}
+        onClick={() => exporting.mutate()}
       >
-        {copy.isPending ? 'Preparing …' : 'Download'}
+        {exporting.isPending ? 'Preparing …' : 'Download'}
       </button>
-      {copy.isError && <Failure error={copy.error} />}
+      {exporting.isError && <Failure error={exporting.error} />}
     </div>
   )
 }
 
-function Erase({ user }: { user: string }) {
+function DeleteData({ user }: { user: string }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [typed, setTyped] = useState('')
   const erase = useMutation({
     mutationFn: async (): Promise<Receipt> =>
       (await request('DELETE', '/api/privacy/user', { user_email: user })).json(),
-    // Not returned: the receipt would wait until all of the page is asked for again.
+    // Not returned: the receipt would wait for all of the page’s requests.
     onSuccess: () => {
       queryClient.invalidateQueries()
     },
@@ -136,13 +136,13 @@ function Erase({ user }: { user: string }) {
             dialog.current?.showModal()
           }}
         >
-          Erase everything …
+          Delete user data …
         </button>
       </div>
       <dialog ref={dialog} aria-labelledby="erase-title">
         {erase.data ? (
           <div className="stack">
-            <h2 id="erase-title">Erased</h2>
+            <h2 id="erase-title">User data deleted</h2>
             <p>
               Receipt <code>{erase.data.receipt_id}</code>, {erase.data.erased_at}
             </p>
@@ -165,7 +165,7 @@ function Erase({ user }: { user: string }) {
                   )
                 }
               >
-                Download the receipt
+                Download receipt
               </button>
               <button
                 type="button"
@@ -178,10 +178,10 @@ function Erase({ user }: { user: string }) {
           </div>
         ) : (
           <form className="stack" onSubmit={submit}>
-            <h2 id="erase-title">Erase everything of {user}?</h2>
+            <h2 id="erase-title">Delete all data of {user}?</h2>
             <p>
-              Their events, sessions and totals are deleted for good, and what is counted is counted
-              again without them. There is no way back.
+              Their events and sessions are permanently deleted, and all reports are recalculated
+              without them. This can’t be undone.
             </p>
             <label className="field">
               <span>Type the email to confirm</span>
@@ -199,10 +199,10 @@ function Erase({ user }: { user: string }) {
                 className="button danger"
                 disabled={typed !== user || erase.isPending}
               >
-                {erase.isPending ? 'Erasing …' : 'Erase for good'}
+                {erase.isPending ? 'Deleting …' : 'Delete user data'}
               </button>
               <button type="button" className="button" onClick={() => dialog.current?.close()}>
-                Keep it
+                Cancel
               </button>
             </div>
           </form>

@@ -1,4 +1,4 @@
-// What there is most of, with its share.
+// A ranked table of values with counts and shares.
 import type { ReactNode } from 'react'
 import type { Top, TopRow } from '../api/types'
 import { percent, valueText } from '../view/format'
@@ -17,7 +17,7 @@ export function Ranked({
   title: string
   show?: (row: TopRow) => ReactNode
 }) {
-  const most = Math.max(...data.rows.map((row) => row.share), 0.0001)
+  const maxShare = Math.max(...data.rows.map((row) => row.share), 0.0001)
   return (
     <Table
       caption={caption}
@@ -32,7 +32,7 @@ export function Ranked({
           show: (row) => (
             <div className="ranked">
               <span>{show(row)}</span>
-              <span className="share-bar" style={{ width: `${(row.share / most) * 100}%` }} />
+              <span className="share-bar" style={{ width: `${(row.share / maxShare) * 100}%` }} />
             </div>
           ),
         },

@@ -7,7 +7,7 @@ import { Pages } from './pages'
 import { Table } from './table'
 import { UserLink } from './user-link'
 
-const sessionOf = (row: SessionRow) =>
+const sessionParams = (row: SessionRow) =>
   new URLSearchParams({ of: row.user_email, id: row.session_id }).toString()
 
 export function SessionList({
@@ -25,21 +25,21 @@ export function SessionList({
       path="/api/events/sessions"
       params={{ ...params, limit: 25 }}
       rowsOf={(page) => page.sessions}
-      empty="No session with an id began in this window."
+      empty="No sessions with a session ID in this period."
     >
       {(rows) => (
         <Table
           caption="Sessions, newest first"
           file="sessions"
           rows={rows}
-          rowsShown={rows.length} // they come page by page
-          keyOf={sessionOf}
+          rowsShown={rows.length} // already paginated
+          keyOf={sessionParams}
           columns={[
             {
-              title: 'Began',
+              title: 'Started',
               value: (row) => row.started_at,
               show: (row) => (
-                <Link href={`/session${searchOf(view, sessionOf(row))}`}>
+                <Link href={`/session${searchOf(view, sessionParams(row))}`}>
                   {moment(row.started_at, tz)}
                 </Link>
               ),

@@ -2,18 +2,18 @@ import type { ReactNode } from 'react'
 import { Sparkline } from '../charts/sparkline'
 import { percent } from '../view/format'
 
-/** One number, how it changed since the window before, and its course. */
+/** One metric: its value, change from the previous period, and trend. */
 export function Stat({
   title,
   value,
   change,
-  course,
+  trend,
   note,
 }: {
   title: string
   value: ReactNode
   change?: number | null | undefined
-  course?: readonly number[] | undefined
+  trend?: readonly number[] | undefined
   note?: string
 }) {
   return (
@@ -24,17 +24,24 @@ export function Stat({
         {change === undefined ? (
           <span className="quiet-text">{note ?? '\u00a0'}</span>
         ) : change === null ? (
-          <span className="quiet-text">nothing before to compare with</span>
+          <span className="quiet-text">No earlier data to compare</span>
         ) : (
           <>
             <span className={change > 0 ? 'up' : change < 0 ? 'down' : 'quiet-text'}>
-              {change > 0 ? '▲' : change < 0 ? '▼' : '='} {percent(Math.abs(change))}
-            </span>{' '}
-            <span className="quiet-text">than before</span>
+              {change ? `${change > 0 ? '▲' : '▼'} ${percent(Math.abs(change))}` : 'No change'}
+            </span>
+            {change !== 0 && (
+              <span className="quiet-text">
+                {' '}
+                vs. previous<span className="visually-hidden"> period</span>
+              </span>
+            )}
           </>
         )}
       </p>
-      {course && course.length > 1 && <Sparkline values={course} label={`${title}, its course`} />}
+      {trend && trend.length > 1 && (
+        <Sparkline values={trend} label={`Trend of ${title.toLowerCase()}`} />
+      )}
     </section>
   )
 }

@@ -1,4 +1,4 @@
-// Loading, failed, empty: what stands where an answer will be.
+// Loading, error and empty states.
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ApiError } from '../api/client'
@@ -11,31 +11,39 @@ export function Loading({ height = 120 }: { height?: number }) {
   )
 }
 
-/** As high as what will stand there, so that nothing below moves. */
+/** Skeletons of the same height as the content, to avoid layout shift. */
 export function StatsLoading({ count = 4 }: { count?: number }) {
   return (
     <div className="stats" role="status">
       <span className="visually-hidden">Loading …</span>
-      {Array.from({ length: count }, (_, place) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: one is like the other
-        <div key={place} className="card stat loading" />
+      {Array.from({ length: count }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: skeletons are identical
+        <div key={index} className="card stat loading" />
       ))}
     </div>
   )
 }
 
 export function CardsLoading({ heights }: { heights: readonly number[] }) {
-  return heights.map((height, place) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: they don't move
-    <div key={place} className="card loading" style={{ height }} />
+  return heights.map((height, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: skeletons are identical
+    <div key={index} className="card loading" style={{ height }} />
   ))
 }
 
-export function Failure({ error, retry }: { error: Error; retry?: (() => void) | undefined }) {
+export function Failure({
+  error,
+  title = titleOf(error),
+  retry,
+}: {
+  error: Error
+  title?: string
+  retry?: (() => void) | undefined
+}) {
   return (
     <div className="failure" role="alert">
       <p>
-        <strong>{titleOf(error)}</strong>
+        <strong>{title}</strong>
       </p>
       <p>{error.message}</p>
       {retry && (
@@ -50,24 +58,24 @@ export function Failure({ error, retry }: { error: Error; retry?: (() => void) |
 function titleOf(error: Error): string {
   if (!(error instanceof ApiError)) return 'Something went wrong'
   if (error.status === 0) return 'No connection'
-  if (error.code === 'too_expensive') return 'Too much to count in time'
+  if (error.code === 'too_expensive') return 'This query took too long'
   if (error.status === 503) return 'The service is busy'
-  if (error.status === 403) return 'Not for you to see'
+  if (error.status === 403) return 'Access denied'
   if (error.status === 404) return 'Not found'
-  return 'That can not be answered'
+  return 'This question could not be answered'
 }
 
-/** `height`: that of what was loading in its place, so that nothing below moves. */
+/** `height`: that of the loading state, to avoid layout shift. */
 export function Empty({ height, children }: { height?: number; children?: ReactNode }) {
   return (
     <p className="empty" style={{ minHeight: height }}>
-      {children ?? 'Nothing happened in this window.'}
+      {children ?? 'No events in this period.'}
     </p>
   )
 }
 
-/** An answer in its three states. */
-export function Answered<T>({
+/** The content of a query: loading, error, empty or data. */
+export function QueryContent<T>({
   query,
   isEmpty,
   empty,
@@ -79,7 +87,7 @@ export function Answered<T>({
   isEmpty?: (data: T) => boolean
   empty?: ReactNode
   height?: number
-  /** In place of a block of that height. */
+  /** Replaces the default skeleton. */
   loading?: ReactNode
   children: (data: T) => ReactNode
 }) {

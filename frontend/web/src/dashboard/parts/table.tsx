@@ -1,12 +1,12 @@
-// A table of rows, which can be had as CSV.
+// A table with CSV export.
 import { type ReactNode, useState } from 'react'
 import { count, NOTHING } from '../view/format'
 import { csv, download } from './csv'
 
 export interface Column<Row> {
   title: string
-  /** What is exported, and shown (a number with its thousands, what isn't there as a dash) unless
-   *  `show` is there. */
+  /** The exported value; also displayed (with a thousands separator, null as a dash) if `show` is
+   *  missing. */
   value: (row: Row) => string | number | null
   show?: (row: Row) => ReactNode
   isNumber?: boolean
@@ -14,7 +14,7 @@ export interface Column<Row> {
 
 const ROWS_SHOWN = 50
 
-const plain = (value: string | number | null) =>
+const display = (value: string | number | null) =>
   typeof value === 'number' ? count(value) : (value ?? NOTHING)
 
 export function Table<Row>({
@@ -29,16 +29,16 @@ export function Table<Row>({
   columns: readonly Column<Row>[]
   rows: readonly Row[]
   keyOf: (row: Row, index: number) => string
-  /** The name of the file that it becomes; without it, it can't be had as one. */
+  /** File name of the CSV export; without it, the table has no export. */
   file?: string
-  /** At first; the rest on request. */
+  /** Rows displayed before “Show all rows”. */
   rowsShown?: number
 }) {
-  const [isWhole, setWhole] = useState(false)
-  const shown = isWhole ? rows : rows.slice(0, rowsShown)
+  const [isExpanded, setExpanded] = useState(false)
+  const shown = isExpanded ? rows : rows.slice(0, rowsShown)
   return (
     <div className="table-frame">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region needs keyboard focus */}
       <section className="table-scroll" tabIndex={0} aria-label={caption}>
         <table>
           <caption className="visually-hidden">{caption}</caption>
@@ -56,7 +56,7 @@ export function Table<Row>({
               <tr key={keyOf(row, index)}>
                 {columns.map((column) => (
                   <td key={column.title} className={column.isNumber ? 'number' : ''}>
-                    {column.show ? column.show(row) : plain(column.value(row))}
+                    {column.show ? column.show(row) : display(column.value(row))}
                   </td>
                 ))}
               </tr>
@@ -66,7 +66,7 @@ export function Table<Row>({
       </section>
       <div className="table-foot">
         {rows.length > shown.length && (
-          <button type="button" className="button small quiet" onClick={() => setWhole(true)}>
+          <button type="button" className="button small quiet" onClick={() => setExpanded(true)}>
             Show all {rows.length} rows
           </button>
         )}

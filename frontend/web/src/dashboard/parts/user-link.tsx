@@ -1,7 +1,7 @@
 import { Link } from 'wouter'
 import { searchOf, useView } from '../view/view'
 
-/** Where a user's own page is: what is looked at goes along. */
+/** The path of a user’s page, with the current period and filters. */
 export function useUserPath(): (email: string) => string {
   const [view] = useView()
   return (email) => `/users/${encodeURIComponent(email)}${searchOf(view)}`

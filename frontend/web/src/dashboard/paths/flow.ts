@@ -1,4 +1,4 @@
-// Links between types -> a sankey: each step has nodes of its own, so that nothing goes in circles.
+// Converts transitions to a sankey: each step has its own nodes, so that the graph is acyclic.
 import type { Paths } from '../api/types'
 
 export interface Flow {
@@ -9,7 +9,7 @@ export interface Flow {
 export const END = 'end'
 export const OTHERS = 'others'
 
-/** At most `perStep` types of a step are drawn by their names; all else is `others`. */
+/** Draws at most `perStep` types per step; all other types are merged into `others`. */
 export function flowOf(data: Paths, perStep: number): Flow {
   const isBack = data.direction === 'before'
   const named = namesByStep(data, perStep)

@@ -1,4 +1,4 @@
-// The share of all users who are active n periods after their first.
+// Average retention: the share of users who are active n periods after their first.
 export type Period = 'day' | 'week' | 'month'
 
 interface Cohort {
@@ -7,15 +7,15 @@ interface Cohort {
   users: readonly (number | null)[]
 }
 
-/** Whether the nth period after a cohort's first is past, at `end` (ISO; a local date is enough). */
-export function isOver(cohort: string, place: number, period: Period, end: string): boolean {
+/** Whether the nth period after a cohort’s first is complete at `end` (an ISO date or time). */
+export function isComplete(cohort: string, place: number, period: Period, end: string): boolean {
   const after = new Date(`${cohort}T00:00:00Z`)
   if (period === 'month') after.setUTCMonth(after.getUTCMonth() + place + 1)
   else after.setUTCDate(after.getUTCDate() + (place + 1) * (period === 'week' ? 7 : 1))
   return after.toISOString().slice(0, 10) <= end.slice(0, 10)
 }
 
-/** Weighted by size, over the cohorts for which that period is over; null where it is for none. */
+/** Weighted by cohort size, over the cohorts with a complete period; null if there are none. */
 export function averageOf(
   cohorts: readonly Cohort[],
   period: Period,
@@ -26,7 +26,7 @@ export function averageOf(
     let [active, all] = [0, 0]
     for (const cohort of cohorts) {
       const users = cohort.users[place] ?? null
-      if (users === null || !isOver(cohort.cohort, place, period, end)) continue
+      if (users === null || !isComplete(cohort.cohort, place, period, end)) continue
       active += users
       all += cohort.size
     }

@@ -1,4 +1,4 @@
-// Numbers, spans and moments, as people read them.
+// Formatting of numbers, durations and times.
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
@@ -12,12 +12,12 @@ export const decimal = (value: number | null) => (value === null ? NOTHING : ten
 
 export function percent(share: number | null, digits = 1): string {
   if (share === null || !Number.isFinite(share)) return NOTHING
-  return `${(share * 100).toFixed(digits)} %`
+  return `${(share * 100).toFixed(digits)}%`.replace('-', '−')
 }
 
 export const wholePercent = (share: number) => percent(share, 0)
 
-/** Text as it is, any other JSON as JSON. */
+/** A string unchanged, any other value as JSON. */
 export const valueText = (value: unknown) =>
   typeof value === 'string' ? value : JSON.stringify(value)
 
@@ -34,14 +34,14 @@ export function span(ms: number | null): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
-/** How much more than before; null where there was nothing before. */
+/** The relative change; null if the previous value is 0. */
 export function change(now: number, before: number): number | null {
   return before === 0 ? null : (now - before) / before
 }
 
 type Style = 'day' | 'minute' | 'second'
 
-// To make one takes longer than to use it a hundred times.
+// Creating a format takes longer than a hundred uses of it.
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatOf(tz: string, style: Style): Intl.DateTimeFormat {
@@ -63,7 +63,7 @@ function formatOf(tz: string, style: Style): Intl.DateTimeFormat {
 export const moment = (iso: string, tz: string, style: Style = 'minute') =>
   formatOf(tz, style).format(new Date(iso))
 
-/** An ISO date, which is nobody's moment, as `24 Nov`. */
+/** An ISO date without a time zone, as `24 Nov`. */
 export function day(iso: string): string {
   return moment(`${iso.slice(0, 10)}T00:00:00Z`, 'UTC', 'day')
 }

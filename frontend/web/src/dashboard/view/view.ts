@@ -1,9 +1,9 @@
-// What is looked at (window, zone, users, filters) is the URL: to share, and to go back to.
+// The view (window, time zone, users, filters) is stored in the URL, to share and go back to.
 import { useCallback, useMemo } from 'react'
 import { useSearchParams } from 'wouter'
 import type { Params } from '../api/client'
 
-/** Filters of events, as the API names them. */
+/** Event filters, by their API names. */
 export const FILTERS = ['event_category', 'event_type', 'device_type', 'entity_type'] as const
 export type FilterName = (typeof FILTERS)[number]
 
@@ -18,9 +18,9 @@ export const PRESETS = [
 export const DAYS_DEFAULT = 30
 
 export interface View {
-  /** The last so many days, or null where `start` and `end` say which. */
+  /** Length of a relative window; null if `start` and `end` are set. */
   days: number | null
-  /** ISO dates; `end` is the last day that is looked at. */
+  /** ISO dates; `end` is inclusive. */
   start: string | null
   end: string | null
   tz: string
@@ -67,18 +67,18 @@ function knownZone(name: string | null): string | null {
   }
 }
 
-/** Whole days of the zone where the window was given as days, so that they read as such. */
+/** The window as API parameters; dates are whole days of the time zone. */
 export function windowOf(view: View): Params {
   if (view.start && view.end) return { start: view.start, end: dayAfter(view.end), tz: view.tz }
   return { days: view.days, tz: view.tz }
 }
 
-/** For questions about users: window, zone and users. */
+/** API parameters of questions about users: window, time zone and users. */
 export function usersOf(view: View): Params {
   return { ...windowOf(view), user_email: view.userEmails }
 }
 
-/** For questions about events: these, and the filters. */
+/** API parameters of questions about events: as `usersOf`, with filters. */
 export function eventsOf(view: View): Params {
   return { ...usersOf(view), ...view.filters }
 }
@@ -89,7 +89,7 @@ export function dayAfter(day: string, days = 1): string {
   return at.toISOString().slice(0, 10)
 }
 
-/** How long the window is, in days. */
+/** The length of the window in days. */
 export function lengthOf(view: View): number {
   if (view.start && view.end)
     return Math.round((Date.parse(dayAfter(view.end)) - Date.parse(view.start)) / 86_400_000)
@@ -98,19 +98,19 @@ export function lengthOf(view: View): number {
 
 export type Change = Record<string, string | number | null | readonly string[]>
 
-/** The view, and how to change what the URL says; null and [] take a parameter away. */
+/** The view and a function that changes the URL; null and [] remove a parameter. */
 export function useView(): [View, (change: Change) => void] {
   const [search, setSearch] = useSearchParams()
   const view = useMemo(() => parseView(search), [search])
   const change = useCallback(
-    (wanted: Change) =>
+    (changes: Change) =>
       setSearch((before) => {
         const after = new URLSearchParams(before)
-        for (const [name, value] of Object.entries(wanted)) {
+        for (const [name, value] of Object.entries(changes)) {
           after.delete(name)
           if (value === null) continue
-          for (const each of Array.isArray(value) ? value : [value])
-            after.append(name, String(each))
+          for (const item of Array.isArray(value) ? value : [value])
+            after.append(name, String(item))
         }
         return after
       }),
@@ -119,15 +119,15 @@ export function useView(): [View, (change: Change) => void] {
   return [view, change]
 }
 
-/** One parameter of a page's own (a bucket, a step), with what it is by default. */
-export function useParam(name: string, otherwise: string): [string, (value: string) => void] {
+/** A page-specific parameter (bucket, steps) with its default. */
+export function useParam(name: string, fallback: string): [string, (value: string) => void] {
   const [search] = useSearchParams()
   const [, change] = useView()
-  const value = search.get(name) ?? otherwise
-  return [value, (wanted) => change({ [name]: wanted === otherwise ? null : wanted })]
+  const value = search.get(name) ?? fallback
+  return [value, (next) => change({ [name]: next === fallback ? null : next })]
 }
 
-/** What a link to another page takes along: the view, with that page's own parameters alone. */
+/** The query string of a link to another page: the view and that page’s parameters. */
 export function searchOf(view: View, own = ''): string {
   const search = new URLSearchParams(own)
   if (view.start && view.end) {
@@ -143,23 +143,23 @@ export function searchOf(view: View, own = ''): string {
   return text && `?${text}`
 }
 
-/** A part of a path, of which wouter has decoded all but what could be a part's end. */
+/** Decodes the reserved characters of a path segment, which wouter leaves encoded. */
 export const decoded = (part: string): string =>
   part.replace(/%(?:2F|3B|3F|3A|40|26|3D|2B|24|2C|23)/gi, decodeURIComponent)
 
-/** The window of the same length that ends where the view's begins. */
+/** The previous window: the same length, ending where the view’s starts. */
 export function previousOf(view: View, now = new Date()): Params {
   const length = lengthOf(view)
   if (view.start && view.end)
     return { start: dayAfter(view.start, -length), end: view.start, tz: view.tz }
   const end = new Date(now)
-  end.setUTCSeconds(0, 0) // the same question within a minute
+  end.setUTCSeconds(0, 0) // stable for a minute, for the query cache
   end.setTime(end.getTime() - length * 86_400_000)
   const start = new Date(end.getTime() - length * 86_400_000)
   return { start: start.toISOString(), end: end.toISOString(), tz: view.tz }
 }
 
-/** The bucket that shows a window in some dozens of points. */
+/** The bucket that divides a window into some dozens of points. */
 export function bucketOf(view: View): 'minute' | 'hour' | 'day' | 'week' | 'month' {
   const days = lengthOf(view)
   return days <= 2 ? 'hour' : days <= 120 ? 'day' : 'week'

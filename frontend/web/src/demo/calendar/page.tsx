@@ -38,24 +38,32 @@ export function CalendarPage() {
       <PageHead title="Calendar" hint={titleOf(view, day)}>
         <fieldset className="choice">
           <legend className="visually-hidden">View</legend>
-          {VIEWS.map((each) => (
+          {VIEWS.map((option) => (
             <button
-              key={each}
+              key={option}
               type="button"
               className="button small"
-              aria-pressed={each === view}
-              onClick={() => changeView(each)}
+              aria-pressed={option === view}
+              onClick={() => changeView(option)}
             >
-              {titled(each)}
+              {titled(option)}
             </button>
           ))}
         </fieldset>
         <div className="choice">
-          <Step of="back" name={`Previous ${view}`} onClick={() => setDay(moved(view, day, -1))} />
+          <StepButton
+            icon="back"
+            name={`Previous ${view}`}
+            onClick={() => setDay(moved(view, day, -1))}
+          />
           <button type="button" className="button small" onClick={() => setDay(new Date())}>
             Today
           </button>
-          <Step of="next" name={`Next ${view}`} onClick={() => setDay(moved(view, day, 1))} />
+          <StepButton
+            icon="next"
+            name={`Next ${view}`}
+            onClick={() => setDay(moved(view, day, 1))}
+          />
         </div>
       </PageHead>
       <section className="card calendar" aria-label={titleOf(view, day)}>
@@ -77,10 +85,18 @@ export function CalendarPage() {
   )
 }
 
-function Step({ of, name, onClick }: { of: 'back' | 'next'; name: string; onClick: () => void }) {
+function StepButton({
+  icon,
+  name,
+  onClick,
+}: {
+  icon: 'back' | 'next'
+  name: string
+  onClick: () => void
+}) {
   return (
     <button type="button" className="button small icon-only" onClick={onClick}>
-      <Icon of={of} />
+      <Icon name={icon} />
       <span className="visually-hidden">{name}</span>
     </button>
   )

@@ -6,7 +6,7 @@ const FIRST_HOUR = 8
 const LAST_HOUR = 18
 const HOURS = Array.from({ length: LAST_HOUR - FIRST_HOUR }, (_, index) => FIRST_HOUR + index)
 
-/** One day, or some beside each other: what lasts longer is taller. */
+/** One or more days side by side; the height of an event is its duration. */
 export function TimeGrid({
   days,
   onOpen,

@@ -4,7 +4,7 @@ import { titled } from '../parts/pieces'
 import { useHub } from '../state/store'
 import { type Email, type Feedback, LABELS, type Label } from '../state/types'
 
-/** The label that Workhub gave an email: whether it is right, and which would be. */
+/** The predicted label of an email, with feedback and correction. */
 export function EmailLabel({ email }: { email: Email }) {
   const { dispatch } = useHub()
   const { track } = useActivityTracker()
@@ -16,29 +16,29 @@ export function EmailLabel({ email }: { email: Email }) {
     track(EVENT_TYPES.EMAIL_FEEDBACK_GIVEN, { ...entity, metadata: { label, feedback } })
   }
 
-  function categorise(chosen: Label) {
+  function categorize(chosen: Label) {
     dispatch({ type: 'label_email', emailId: id, label: chosen })
     track(EVENT_TYPES.EMAIL_CATEGORIZED, { ...entity, metadata: { label: chosen, from: label } })
   }
 
   return (
     <div className="email-label">
-      <Icon of="spark" />
+      <Icon name="spark" />
       <label>
-        Sorted as{' '}
+        Label{' '}
         <select
           className="input"
           value={label}
-          onChange={(event) => categorise(event.target.value as Label)}
+          onChange={(event) => categorize(event.target.value as Label)}
         >
-          {LABELS.map((each) => (
-            <option key={each} value={each}>
-              {titled(each)}
+          {LABELS.map((option) => (
+            <option key={option} value={option}>
+              {titled(option)}
             </option>
           ))}
         </select>
       </label>
-      <span className="quiet-text">Right?</span>
+      <span className="quiet-text">Is this correct?</span>
       {(['up', 'down'] as const).map((feedback) => (
         <button
           key={feedback}
@@ -47,8 +47,8 @@ export function EmailLabel({ email }: { email: Email }) {
           aria-pressed={email.feedback === feedback}
           onClick={() => rate(feedback)}
         >
-          <Icon of={feedback} />
-          <span className="visually-hidden">{feedback === 'up' ? 'Right' : 'Wrong'}</span>
+          <Icon name={feedback} />
+          <span className="visually-hidden">{feedback === 'up' ? 'Correct' : 'Incorrect'}</span>
         </button>
       ))}
     </div>

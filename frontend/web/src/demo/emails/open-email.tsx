@@ -15,7 +15,7 @@ export function OpenEmail({ email }: { email: Email }) {
   const [, navigate] = useLocation()
   const entity = { entityType: 'email', entityId: email.id }
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: opened once, whatever changes meanwhile
+  // biome-ignore lint/correctness/useExhaustiveDependencies: one event per opened email
   useEffect(() => {
     track(EVENT_TYPES.EMAIL_OPENED, {
       ...entity,
@@ -33,20 +33,20 @@ export function OpenEmail({ email }: { email: Email }) {
   return (
     <article className="card email" aria-labelledby="subject">
       <Link href="/emails" className="back only-small">
-        <Icon of="back" />
+        <Icon name="back" />
         Inbox
       </Link>
       <div className="card-head">
         <h2 id="subject">{email.subject}</h2>
         {!email.isArchived && (
           <button type="button" className="button small" onClick={archive}>
-            <Icon of="archive" />
+            <Icon name="archive" />
             Archive
           </button>
         )}
       </div>
       <p className="email-from">
-        <Avatar of={email.from} />
+        <Avatar name={email.from} />
         <span>{email.from}</span>
         <span className="quiet-text">{whenOf(email.receivedAt, new Date())}</span>
       </p>

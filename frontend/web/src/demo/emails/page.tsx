@@ -1,12 +1,12 @@
 import { Link } from 'wouter'
 import { whenOf } from '../days'
-import { LabelTag, Missing, PageHead } from '../parts/pieces'
+import { LabelTag, NotFound, PageHead } from '../parts/pieces'
 import { useHub } from '../state/store'
 import type { Email } from '../state/types'
 import { OpenEmail } from './open-email'
 import './emails.css'
 
-/** The list, and beside it the one that is open; on a small screen either. */
+/** The list beside the open email; on a small screen, one of the two. */
 export function EmailsPage({ id }: { id?: string | undefined }) {
   const { state } = useHub()
   const inbox = state.emails.filter((email) => !email.isArchived)
@@ -14,7 +14,7 @@ export function EmailsPage({ id }: { id?: string | undefined }) {
   const unread = inbox.filter((it) => it.isUnread).length
   return (
     <>
-      <PageHead title="Emails" hint={unread ? `${unread} unread` : 'Everything is read'} />
+      <PageHead title="Emails" hint={unread ? `${unread} unread` : 'No unread emails'} />
       <div className="mail" data-open={id !== undefined}>
         <nav className="card mail-list" aria-label="Inbox">
           <ul>
@@ -22,14 +22,14 @@ export function EmailsPage({ id }: { id?: string | undefined }) {
               <Row key={it.id} email={it} isOpen={it.id === id} />
             ))}
           </ul>
-          {inbox.length === 0 && <p className="empty">The inbox is empty.</p>}
+          {inbox.length === 0 && <p className="empty">Your inbox is empty.</p>}
         </nav>
         {email ? (
           <OpenEmail key={email.id} email={email} />
         ) : id ? (
-          <Missing what="email" />
+          <NotFound title="Email" />
         ) : (
-          <p className="card empty mail-none">Choose an email to read it.</p>
+          <p className="card empty mail-none">Select an email to read it.</p>
         )}
       </div>
     </>

@@ -39,7 +39,7 @@ export function Reply({ email }: { email: Email }) {
       </label>
       <div className="modal-actions">
         <button type="submit" className="button primary" disabled={!text}>
-          <Icon of="reply" />
+          <Icon name="reply" />
           Send reply
         </button>
       </div>

@@ -9,7 +9,7 @@ import { useHub } from '../state/store'
 import type { User } from '../tracking/user'
 import { WizardButton } from '../wizard/button'
 
-const SHOWN_MAX = 5
+const ROWS_MAX = 5
 
 export function HomePage({ user }: { user: User }) {
   const { state } = useHub()
@@ -24,7 +24,7 @@ export function HomePage({ user }: { user: User }) {
         <WizardButton />
       </PageHead>
       <ul className="figures">
-        <Figure path="/projects" value={open.length} name="open sub-tasks" />
+        <Figure path="/projects" value={open.length} name="open subtasks" />
         <Figure path="/emails" value={unread.length} name="unread emails" />
         <Figure path="/calendar" value={meetings.length} name="events today" />
         <Figure
@@ -36,14 +36,14 @@ export function HomePage({ user }: { user: User }) {
       <section className="card" aria-labelledby="next">
         <h2 id="next">Up next</h2>
         <ul className="subtasks">
-          {open.slice(0, SHOWN_MAX).map((it) => (
+          {open.slice(0, ROWS_MAX).map((it) => (
             <li key={it.subtask.id}>
               <SubtaskRow {...it} page="home" />
               <PriorityTag priority={it.project.priority} />
             </li>
           ))}
         </ul>
-        {open.length === 0 && <p className="empty">All done. Go for a walk.</p>}
+        {open.length === 0 && <p className="empty">No open subtasks.</p>}
       </section>
       <div className="halves">
         <section className="card" aria-labelledby="today">
@@ -59,12 +59,12 @@ export function HomePage({ user }: { user: User }) {
               </li>
             ))}
           </ul>
-          {meetings.length === 0 && <p className="empty">Nothing today.</p>}
+          {meetings.length === 0 && <p className="empty">No events today.</p>}
         </section>
         <section className="card" aria-labelledby="unread">
           <h2 id="unread">Unread</h2>
           <ul className="lines">
-            {unread.slice(0, SHOWN_MAX).map((email) => (
+            {unread.slice(0, ROWS_MAX).map((email) => (
               <li key={email.id}>
                 <Link href={`/emails/${email.id}`}>
                   <span className="line-main">{email.subject}</span>
@@ -74,7 +74,7 @@ export function HomePage({ user }: { user: User }) {
               </li>
             ))}
           </ul>
-          {unread.length === 0 && <p className="empty">Everything is read.</p>}
+          {unread.length === 0 && <p className="empty">No unread emails.</p>}
         </section>
       </div>
     </>
@@ -87,7 +87,7 @@ function Figure({ path, value, name }: { path: string; value: string | number; n
       <Link href={path} className="card figure">
         <strong>{value}</strong>
         <span>{name}</span>
-        <Icon of="next" />
+        <Icon name="next" />
       </Link>
     </li>
   )

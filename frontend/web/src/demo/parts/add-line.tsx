@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { Icon } from './icon'
 
-/** One line of text, and what to do with it; then the next. */
+/** A one-line form that adds an item and clears itself. */
 export function AddLine({
   label,
   hint,
@@ -31,7 +31,7 @@ export function AddLine({
         onChange={(event) => setText(event.target.value)}
       />
       <button type="submit" className="button" disabled={!text.trim()}>
-        <Icon of="plus" />
+        <Icon name="plus" />
         Add
       </button>
     </form>

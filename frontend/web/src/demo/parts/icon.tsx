@@ -21,11 +21,11 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
-/** Beside words, which say the same; never alone. */
-export function Icon({ of }: { of: IconName }) {
+/** A decorative icon, always beside a text label. */
+export function Icon({ name }: { name: IconName }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
-      <path d={PATHS[of]} />
+      <path d={PATHS[name]} />
     </svg>
   )
 }

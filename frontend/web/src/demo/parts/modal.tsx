@@ -2,8 +2,8 @@ import { EVENT_TYPES, useActivityTracker } from '@activity-events/tracker/react'
 import { type ReactNode, useEffect, useId, useRef } from 'react'
 
 /**
- * A modal dialog. However it is closed (a button, Escape), `onClose` hears of it once; and that it
- * was opened and closed is recorded here, for all dialogs of Workhub.
+ * A modal dialog. `onClose` is called once, whether a button or Escape closes it. Tracks
+ * `modal_opened` and `modal_closed` for all dialogs of Workhub.
  */
 export function Modal({
   modal,
@@ -11,7 +11,7 @@ export function Modal({
   onClose,
   children,
 }: {
-  /** What it is called in the events. */
+  /** The dialog’s name in the events. */
   modal: string
   title: string
   onClose: () => void

@@ -1,4 +1,4 @@
-// Small things that several pages show.
+// Small components of several pages.
 import type { ReactNode } from 'react'
 import type { Label, Priority } from '../state/types'
 
@@ -18,7 +18,7 @@ const PRIORITY_COLORS: Record<Priority, string> = {
 
 export const titled = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
 
-/** The color is beside the word, never instead of it. */
+/** The color accompanies the text and never replaces it. */
 export function Tag({ color, children }: { color: string; children: ReactNode }) {
   return (
     <span className="tag">
@@ -36,10 +36,10 @@ export const PriorityTag = ({ priority }: { priority: Priority }) => (
   <Tag color={PRIORITY_COLORS[priority]}>{titled(priority)}</Tag>
 )
 
-export function Progress({ done, all, of }: { done: number; all: number; of: string }) {
+export function Progress({ done, all, name }: { done: number; all: number; name: string }) {
   return (
     <div className="progress">
-      <progress max={all || 1} value={done} aria-label={`Progress of ${of}`} />
+      <progress max={all || 1} value={done} aria-label={`Progress: ${name}`} />
       <span className="quiet-text">
         {done} of {all}
       </span>
@@ -67,20 +67,20 @@ export function PageHead({
   )
 }
 
-export function Missing({ what }: { what: string }) {
-  return <p className="card empty">There is no such {what} (any more).</p>
+export function NotFound({ title }: { title: string }) {
+  return <p className="card empty">{title} not found.</p>
 }
 
-/** The first letters of a person's names. */
-export function Avatar({ of }: { of: string }) {
-  const letters = of
+/** A person's initials. */
+export function Avatar({ name }: { name: string }) {
+  const initials = name
     .split(' ')
     .map((word) => word.charAt(0))
     .slice(0, 2)
     .join('')
   return (
     <span className="avatar" aria-hidden="true">
-      {letters}
+      {initials}
     </span>
   )
 }

@@ -2,7 +2,7 @@ import { EVENT_TYPES, useActivityTracker } from '@activity-events/tracker/react'
 import { isLastOpen, type OpenSubtask } from '../state/select'
 import { useHub } from '../state/store'
 
-/** A sub-task to be ticked off, on its project's page and on the home page. */
+/** A subtask with a checkbox, on the pages of the project and home. */
 export function SubtaskRow({
   project,
   goal,

@@ -25,7 +25,7 @@ export function GoalCard({ project, goal }: { project: Project; goal: Goal }) {
       <div className="card-head">
         <h2 id={goal.id}>{goal.title}</h2>
         <span className="quiet-text">
-          {all > 0 && done === all ? 'Reached' : `${done} of ${all}`}
+          {all > 0 && done === all ? 'Completed' : `${done} of ${all}`}
         </span>
       </div>
       <ul className="subtasks">
@@ -36,7 +36,7 @@ export function GoalCard({ project, goal }: { project: Project; goal: Goal }) {
         ))}
       </ul>
       {!project.isArchived && (
-        <AddLine label={`New sub-task of ${goal.title}`} hint="Add a sub-task" onAdd={add} />
+        <AddLine label={`New subtask of ${goal.title}`} hint="Add a subtask" onAdd={add} />
       )}
     </section>
   )

@@ -2,7 +2,7 @@ import { EVENT_TYPES, useActivityTracker } from '@activity-events/tracker/react'
 import { useEffect } from 'react'
 import { Link } from 'wouter'
 import { Icon } from '../parts/icon'
-import { Missing, PageHead, PriorityTag, Progress } from '../parts/pieces'
+import { NotFound, PageHead, PriorityTag, Progress } from '../parts/pieces'
 import { progressOf, subtasksOf } from '../state/select'
 import { useHub } from '../state/store'
 import type { Priority, Project } from '../state/types'
@@ -12,22 +12,22 @@ import { PrioritySelect } from './priority-select'
 export function ProjectPage({ id }: { id: string }) {
   const { state } = useHub()
   const project = state.projects.find((it) => it.id === id)
-  return project ? <Known project={project} /> : <Missing what="project" />
+  return project ? <ProjectDetails project={project} /> : <NotFound title="Project" />
 }
 
-function Known({ project }: { project: Project }) {
+function ProjectDetails({ project }: { project: Project }) {
   const { dispatch } = useHub()
   const { track } = useActivityTracker()
   const entity = { entityType: 'project', entityId: project.id }
   const progress = progressOf(subtasksOf(project))
 
-  // However one came here: by a link, the search, an address.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: opened once, whatever changes meanwhile
+  // For every way to this page: link, search or URL.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: one event per opened project
   useEffect(() => {
     track(EVENT_TYPES.PROJECT_OPENED, { ...entity, metadata: { priority: project.priority } })
   }, [project.id, track])
 
-  function prioritise(priority: Priority) {
+  function changePriority(priority: Priority) {
     dispatch({ type: 'set_priority', projectId: project.id, priority })
     track(EVENT_TYPES.PROJECT_UPDATED, { ...entity, metadata: { change: 'priority', priority } })
   }
@@ -43,7 +43,7 @@ function Known({ project }: { project: Project }) {
   return (
     <>
       <Link href="/projects" className="back">
-        <Icon of="back" />
+        <Icon name="back" />
         Projects
       </Link>
       <PageHead title={project.title} hint={project.summary}>
@@ -51,15 +51,17 @@ function Known({ project }: { project: Project }) {
           <span className="quiet-text">Archived</span>
         ) : (
           <button type="button" className="button" onClick={archive}>
-            <Icon of="archive" />
+            <Icon name="archive" />
             Archive
           </button>
         )}
       </PageHead>
       <div className="card facts">
         <PriorityTag priority={project.priority} />
-        <Progress {...progress} of={project.title} />
-        {!project.isArchived && <PrioritySelect value={project.priority} onChange={prioritise} />}
+        <Progress {...progress} name={project.title} />
+        {!project.isArchived && (
+          <PrioritySelect value={project.priority} onChange={changePriority} />
+        )}
       </div>
       {project.goals.map((goal) => (
         <GoalCard key={goal.id} project={project} goal={goal} />

@@ -15,10 +15,10 @@ export function ProjectsPage() {
   const archived = state.projects.filter((project) => project.isArchived)
   return (
     <>
-      <PageHead title="Projects" hint={`${active.length} under way`}>
+      <PageHead title="Projects" hint={`${active.length} active`}>
         <WizardButton />
         <button type="button" className="button primary" onClick={() => setCreating(true)}>
-          <Icon of="plus" />
+          <Icon name="plus" />
           New project
         </button>
       </PageHead>
@@ -53,7 +53,7 @@ function ProjectCard({ project }: { project: Project }) {
         <PriorityTag priority={project.priority} />
         <h2>{project.title}</h2>
         <p className="quiet-text">{project.summary}</p>
-        <Progress {...progressOf(subtasksOf(project))} of={project.title} />
+        <Progress {...progressOf(subtasksOf(project))} name={project.title} />
       </Link>
     </li>
   )

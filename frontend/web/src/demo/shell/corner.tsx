@@ -1,4 +1,4 @@
-// The small things at the edges: who one is, the theme, and starting over.
+// Account selection, theme and reset.
 import { useActivityTracker } from '@activity-events/tracker/react'
 import { setTheme, useTheme } from '../../theme'
 import { Icon } from '../parts/icon'
@@ -11,7 +11,7 @@ import { USERS, type User } from '../tracking/user'
 export function UserSelect({ user, onChange }: { user: User; onChange: (email: string) => void }) {
   return (
     <label className="user">
-      <Avatar of={user.full} />
+      <Avatar name={user.full} />
       <span className="visually-hidden">Signed in as</span>
       <select value={user.email} onChange={(event) => onChange(event.target.value)}>
         {USERS.map(({ email, first }) => (
@@ -30,11 +30,11 @@ export function ThemeButton() {
     <button
       type="button"
       className="button quiet icon-only"
-      title={`To the ${other} theme`}
+      title={`Switch to ${other} theme`}
       onClick={() => setTheme(other)}
     >
-      <Icon of={other === 'dark' ? 'moon' : 'sun'} />
-      <span className="visually-hidden">To the {other} theme</span>
+      <Icon name={other === 'dark' ? 'moon' : 'sun'} />
+      <span className="visually-hidden">Switch to {other} theme</span>
     </button>
   )
 }

@@ -4,8 +4,8 @@ import { useLocation } from 'wouter'
 import { PAGES, pageOf } from './pages'
 
 /**
- * Every page view of Workhub is recorded here. It stands before the pages, so that their effects
- * (`project_opened`) come after the page view they belong to.
+ * Tracks all page views of Workhub. It is rendered before the pages, so that their events
+ * (`project_opened`) follow the page view.
  */
 export function PageViews() {
   const [location] = useLocation()
@@ -13,7 +13,7 @@ export function PageViews() {
   const page = pageOf(location)
 
   useEffect(() => {
-    // The page may stay the same from one project to the next, and is viewed again.
+    // Another project is another page view, although the page name is the same.
     if (location) trackPageView(page)
   }, [location, page, trackPageView])
 

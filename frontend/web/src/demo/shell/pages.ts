@@ -12,7 +12,7 @@ export function isAt(location: string, path: string): boolean {
   return path === '/' ? location === '/' : location === path || location.startsWith(`${path}/`)
 }
 
-/** What a page is called in the events: of the many projects, each is the same page. */
+/** The page’s name in the events; all projects have the same name. */
 export function pageOf(location: string): string {
   return location.replace(/^\/(projects|emails)\/[^/]+$/, '/$1/:id')
 }

@@ -5,9 +5,9 @@ import { Icon } from '../parts/icon'
 import { search } from '../state/select'
 import { useHub } from '../state/store'
 
-/** When a search counts as one: nobody looks for `la` on the way to `launch`. */
-const PAUSE_MS = 700
-const SHOWN_MAX = 8
+/** Pause after typing before a search is tracked. */
+const DEBOUNCE_MS = 700
+const ROWS_MAX = 8
 
 export function SearchBox() {
   const { state } = useHub()
@@ -22,7 +22,7 @@ export function SearchBox() {
     const timer = setTimeout(
       () =>
         track(EVENT_TYPES.SEARCH_PERFORMED, { metadata: { query_length: queryLength, results } }),
-      PAUSE_MS,
+      DEBOUNCE_MS,
     )
     return () => clearTimeout(timer)
   }, [queryLength, results, track])
@@ -31,7 +31,7 @@ export function SearchBox() {
     <search className="search">
       <label>
         <span className="visually-hidden">Search</span>
-        <Icon of="search" />
+        <Icon name="search" />
         <input
           type="search"
           placeholder="Search projects and emails"
@@ -41,11 +41,11 @@ export function SearchBox() {
         />
       </label>
       <p className="visually-hidden" role="status">
-        {queryLength > 0 && `${results} found`}
+        {queryLength > 0 && `${results} ${results === 1 ? 'result' : 'results'}`}
       </p>
       {queryLength > 0 && (
-        <ul className="hits" aria-label="Found">
-          {hits.slice(0, SHOWN_MAX).map(({ path, kind, title }) => (
+        <ul className="hits" aria-label="Search results">
+          {hits.slice(0, ROWS_MAX).map(({ path, kind, title }) => (
             <li key={`${path} ${kind} ${title}`}>
               <Link href={path} onClick={() => setText('')}>
                 <span>{title}</span>
@@ -53,7 +53,7 @@ export function SearchBox() {
               </Link>
             </li>
           ))}
-          {results === 0 && <li className="empty">Nothing found.</li>}
+          {results === 0 && <li className="empty">No results.</li>}
         </ul>
       )}
     </search>

@@ -1,4 +1,4 @@
-// The frame of every page: where one can go, who one is, and what the tracker does.
+// The frame of every page: navigation, account and tracker panel.
 import { type ReactNode, useEffect, useRef } from 'react'
 import { Link, useLocation } from 'wouter'
 import { Icon } from '../parts/icon'
@@ -21,21 +21,21 @@ export function Shell({
 }) {
   const [location] = useLocation()
   const main = useRef<HTMLElement>(null)
-  const before = useRef(location)
+  const previous = useRef(location)
   useEffect(() => {
-    // Another page: those who can't see it are told, and it begins at its top.
-    if (before.current !== location) main.current?.focus()
-    before.current = location
+    // Announces the new page to screen readers, and scrolls to the top.
+    if (previous.current !== location) main.current?.focus()
+    previous.current = location
   }, [location])
   return (
     <div className="hub">
       <a className="skip" href="#main">
-        Skip to the page
+        Skip to content
       </a>
       <header className="side">
         <p className="brand">
           <span className="brand-mark" aria-hidden="true">
-            <Icon of="spark" />
+            <Icon name="spark" />
           </span>
           Workhub
         </p>
@@ -48,7 +48,7 @@ export function Shell({
                   href={path}
                   aria-current={isAt(location, path) ? 'page' : undefined}
                 >
-                  <Icon of={icon} />
+                  <Icon name={icon} />
                   {name}
                 </Link>
               </li>
@@ -57,7 +57,7 @@ export function Shell({
         </nav>
         <div className="side-foot">
           <p className="quiet-text">
-            A demo. All that you do here stays in this browser, but for its events.
+            Demo data: everything stays in this browser except the events it sends.
           </p>
           <ResetButton />
         </div>

@@ -10,7 +10,7 @@ export interface Answers {
 const QUESTIONS = [
   ['yesterday', 'What did you do yesterday?', true],
   ['today', 'What will you do today?', true],
-  ['blockers', 'What is in your way? (may be empty)', false],
+  ['blockers', 'Any blockers? (optional)', false],
 ] as const
 
 export function StandupForm({
@@ -50,7 +50,7 @@ export function StandupForm({
           Skip today
         </button>
         <button type="submit" className="button primary">
-          <Icon of="check" />
+          <Icon name="check" />
           Complete standup
         </button>
       </div>

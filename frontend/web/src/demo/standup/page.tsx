@@ -10,7 +10,7 @@ import { type Answers, StandupForm } from './form'
 export function StandupPage() {
   const { state, dispatch } = useHub()
   const { track, trackTimed } = useActivityTracker()
-  // While it is under way: what knows how long it takes.
+  // Measures the duration while a standup is in progress.
   const [timed, setTimed] = useState<TimedEvent | null>(null)
   const on = dateOf(new Date())
   const todays = state.standups.find((standup) => standup.on === on)
@@ -22,7 +22,7 @@ export function StandupPage() {
   }
 
   function complete(answers: Answers) {
-    dispatch({ type: 'keep_standup', standup: { ...answers, on, isSkipped: false } })
+    dispatch({ type: 'save_standup', standup: { ...answers, on, isSkipped: false } })
     const words = Object.values(answers).join(' ').split(/\s+/).filter(Boolean).length
     timed?.complete({ has_blockers: answers.blockers !== '', words })
     setTimed(null)
@@ -30,7 +30,7 @@ export function StandupPage() {
 
   function skip() {
     dispatch({
-      type: 'keep_standup',
+      type: 'save_standup',
       standup: { on, isSkipped: true, yesterday: '', today: '', blockers: '' },
     })
     track(EVENT_TYPES.STANDUP_SKIPPED, entity)
@@ -47,10 +47,10 @@ export function StandupPage() {
         !todays && (
           <section className="card call" aria-labelledby="todays">
             <h2 id="todays">Today’s standup is due</h2>
-            <p className="quiet-text">Your team reads it when their day begins.</p>
+            <p className="quiet-text">Share your update with the team.</p>
             <div className="row">
               <button type="button" className="button primary" onClick={start}>
-                <Icon of="standup" />
+                <Icon name="standup" />
                 Start standup
               </button>
               <button type="button" className="button" onClick={skip}>
@@ -61,20 +61,20 @@ export function StandupPage() {
         )
       )}
       {state.standups.map((standup) => (
-        <Kept key={standup.on} standup={standup} />
+        <StandupCard key={standup.on} standup={standup} />
       ))}
     </>
   )
 }
 
-function Kept({ standup }: { standup: Standup }) {
+function StandupCard({ standup }: { standup: Standup }) {
   const { on, isSkipped, yesterday, today, blockers } = standup
   const day = shortDay(new Date(`${on}T12:00`))
   return (
     <section className="card" aria-labelledby={`s-${on}`}>
       <h2 id={`s-${on}`}>{day}</h2>
       {isSkipped ? (
-        <p className="quiet-text">Skipped.</p>
+        <p className="quiet-text">Skipped</p>
       ) : (
         <dl className="pairs">
           <dt>Yesterday</dt>

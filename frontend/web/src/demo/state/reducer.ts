@@ -12,7 +12,7 @@ export type Action =
   | { type: 'archive_email'; emailId: string }
   | { type: 'label_email'; emailId: string; label: Label }
   | { type: 'rate_email'; emailId: string; feedback: Feedback }
-  | { type: 'keep_standup'; standup: Standup }
+  | { type: 'save_standup'; standup: Standup }
   | { type: 'reset'; state: HubState }
 
 export function reduce(state: HubState, action: Action): HubState {
@@ -52,11 +52,11 @@ export function reduce(state: HubState, action: Action): HubState {
     case 'archive_email':
       return withEmail(state, action.emailId, { isArchived: true })
     case 'label_email':
-      // What was said of the label before says nothing about this one.
+      // Feedback on the previous label does not apply to the new one.
       return withEmail(state, action.emailId, { label: action.label, feedback: null })
     case 'rate_email':
       return withEmail(state, action.emailId, { feedback: action.feedback })
-    case 'keep_standup': {
+    case 'save_standup': {
       const others = state.standups.filter(({ on }) => on !== action.standup.on)
       return { ...state, standups: [action.standup, ...others] }
     }

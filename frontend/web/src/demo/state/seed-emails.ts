@@ -22,10 +22,10 @@ export const SEED_EMAILS: SeedEmail[] = [
   {
     id: 'm-7',
     from: 'Grace Hopper',
-    subject: 'Roll-back rehearsal: who presses the button?',
+    subject: 'Rollback rehearsal: who presses the button?',
     body: [
       'The plan is written, thank you. Two things are open: who decides, and who presses.',
-      'I suggest that support decides and that whoever is on call presses. Objections by tomorrow, please.',
+      'I suggest that support decides and the person on call presses. Objections by tomorrow, please.',
     ],
     label: 'team',
     isUnread: true,

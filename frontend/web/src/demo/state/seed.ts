@@ -1,9 +1,9 @@
-// A week in the life of a small team that is about to launch something.
+// Demo data: a small team in the week of a launch.
 import { dateOf, workdaysBefore } from '../days'
 import { SEED_EMAILS } from './seed-emails'
 import type { Goal, HubState, Project, Standup } from './types'
 
-/** What Workhub begins with; times are reckoned from now. */
+/** The initial state; timestamps are relative to now. */
 export function seed(now: Date): HubState {
   return {
     projects: PROJECTS.map((project) => structuredClone(project)),
@@ -21,7 +21,7 @@ export function seed(now: Date): HubState {
   }
 }
 
-/** A goal of sub-tasks; those that are done come first. */
+/** A goal with subtasks, completed ones first. */
 function goal(id: number, title: string, done: string[], open: string[]): Goal {
   const subtasks = [...done, ...open].map((text, index) => ({
     id: `t-${id * 10 + index}`,
@@ -48,8 +48,8 @@ const PROJECTS: Project[] = [
       goal(
         21,
         'Nothing breaks on the day',
-        ['Load test at four times the peak', 'Write the roll-back plan'],
-        ['Rehearse the roll-back with support'],
+        ['Load test at four times the peak', 'Write the rollback plan'],
+        ['Rehearse the rollback with support'],
       ),
     ],
   },
@@ -105,7 +105,7 @@ const STANDUPS: Omit<Standup, 'on'>[] = [
   {
     isSkipped: false,
     yesterday: 'Load test passed at four times the peak.',
-    today: 'Roll-back plan, then the tour script.',
+    today: 'Rollback plan, then the tour script.',
     blockers: '',
   },
   {

@@ -1,9 +1,9 @@
-// What pages ask of the state.
+// Selectors of the state.
 import type { Goal, HubState, Priority, Project, Subtask } from './types'
 
 const URGENCY: Record<Priority, number> = { urgent: 0, high: 1, medium: 2, low: 3 }
 
-/** Gives ids that nothing has yet: `p-301`, then `g-302`. */
+/** Returns a generator of unused ids: `p-301`, then `g-302`. */
 export function idsAfter(state: HubState): (prefix: string) => string {
   let last = 0
   const count = (id: string) => {
@@ -27,7 +27,7 @@ export function progressOf(subtasks: readonly Subtask[]): { done: number; all: n
   return { done: subtasks.filter((it) => it.isDone).length, all: subtasks.length }
 }
 
-/** Whether this sub-task is all that its goal still waits for. */
+/** Whether this is the last open subtask of its goal. */
 export function isLastOpen(goal: Goal, subtask: Subtask): boolean {
   return goal.subtasks.every((it) => it.isDone || it.id === subtask.id)
 }
@@ -38,7 +38,7 @@ export interface OpenSubtask {
   subtask: Subtask
 }
 
-/** The open sub-tasks of all projects, most urgent first. */
+/** The open subtasks of all projects, most urgent first. */
 export function openSubtasks(state: HubState): OpenSubtask[] {
   return state.projects
     .filter((project) => !project.isArchived)
@@ -54,15 +54,15 @@ export function openSubtasks(state: HubState): OpenSubtask[] {
 
 export interface Hit {
   path: string
-  kind: 'Project' | 'Sub-task' | 'Email'
+  kind: 'Project' | 'Subtask' | 'Email'
   title: string
 }
 
-/** Where the text occurs, in any case of letters; projects first. */
+/** Case-insensitive search; projects first. */
 export function search(state: HubState, text: string): Hit[] {
-  const wanted = text.trim().toLowerCase()
-  if (!wanted) return []
-  const isHit = (title: string) => title.toLowerCase().includes(wanted)
+  const query = text.trim().toLowerCase()
+  if (!query) return []
+  const isHit = (title: string) => title.toLowerCase().includes(query)
   const projects = state.projects.filter((project) => !project.isArchived)
   const emails = state.emails.filter((email) => !email.isArchived)
   return [
@@ -72,7 +72,7 @@ export function search(state: HubState, text: string): Hit[] {
     ...projects.flatMap((project) =>
       subtasksOf(project)
         .filter(({ title }) => isHit(title))
-        .map(({ title }): Hit => ({ path: `/projects/${project.id}`, kind: 'Sub-task', title })),
+        .map(({ title }): Hit => ({ path: `/projects/${project.id}`, kind: 'Subtask', title })),
     ),
     ...emails
       .filter(({ subject, from }) => isHit(subject) || isHit(from))

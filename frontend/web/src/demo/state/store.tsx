@@ -1,39 +1,39 @@
-// The one state of Workhub, kept in this browser below one key.
+// The state of Workhub, stored in localStorage.
 import { createContext, type Dispatch, type ReactNode, use, useEffect, useReducer } from 'react'
 import { type Action, reduce } from './reducer'
 import { seed } from './seed'
 import type { HubState } from './types'
 
-const KEPT_AS = 'workhub'
+const STORAGE_KEY = 'workhub'
 
 const Context = createContext<{ state: HubState; dispatch: Dispatch<Action> } | null>(null)
 
 export function HubProvider({ children }: { children: ReactNode }) {
-  const [state, dispatch] = useReducer(reduce, undefined, kept)
-  useEffect(() => keep(state), [state])
+  const [state, dispatch] = useReducer(reduce, undefined, load)
+  useEffect(() => save(state), [state])
   return <Context value={{ state, dispatch }}>{children}</Context>
 }
 
 export function useHub() {
   const hub = use(Context)
-  if (!hub) throw new Error('useHub is for what lies below HubProvider.')
+  if (!hub) throw new Error('useHub must be used within HubProvider.')
   return hub
 }
 
-function kept(): HubState {
+function load(): HubState {
   try {
-    const text = localStorage.getItem(KEPT_AS)
+    const text = localStorage.getItem(STORAGE_KEY)
     if (text) return JSON.parse(text)
   } catch {
-    // Blocked, or written by something else: begin anew.
+    // Storage is blocked or invalid: start with the demo data.
   }
   return seed(new Date())
 }
 
-function keep(state: HubState) {
+function save(state: HubState) {
   try {
-    localStorage.setItem(KEPT_AS, JSON.stringify(state))
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(state))
   } catch {
-    // Blocked or full: it lasts as long as the page.
+    // Storage is blocked or full: the state is lost with the page.
   }
 }

@@ -1,4 +1,4 @@
-// What Workhub knows. It lives in this browser alone.
+// The state of Workhub, stored only in this browser.
 
 export const PRIORITIES = ['low', 'medium', 'high', 'urgent'] as const
 export type Priority = (typeof PRIORITIES)[number]

@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { setWriteKey, writeKey } from './tracker'
 
-/** For a service that has keys; one in local mode asks for none. */
+/** The write key, for a service that requires keys. */
 export function KeyField({ isRefused }: { isRefused: boolean }) {
   const [key, setKey] = useState(writeKey)
   return (
@@ -24,10 +24,10 @@ export function KeyField({ isRefused }: { isRefused: boolean }) {
           onChange={(event) => setKey(event.target.value)}
         />
         <button type="submit" className="button small">
-          Use
+          Save
         </button>
       </form>
-      <p className="quiet-text">Kept for this tab. In local mode none is needed.</p>
+      <p className="quiet-text">Stored for this tab only. Local mode needs no key.</p>
     </details>
   )
 }

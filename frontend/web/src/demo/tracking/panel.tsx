@@ -1,14 +1,14 @@
-// What the tracker does, as it does it. No product needs this; it is here to be looked at.
+// The tracker’s live status; for demonstration only.
 import { useActivityTracker } from '@activity-events/tracker/react'
 import { useId, useState } from 'react'
 import { Icon } from '../parts/icon'
 import { KeyField } from './key-field'
+import { goOffline, goOnline } from './offline'
 import { RecentList } from './recent-list'
-import { enterTunnel, leaveTunnel } from './tunnel'
 import type { User } from './user'
 import './panel.css'
 
-const COLLAPSED_KEPT_AS = 'workhub-panel'
+const STORAGE_KEY = 'workhub-panel'
 const WIDE = '(min-width: 1200px)'
 
 export function TrackerPanel({ user }: { user: User }) {
@@ -29,7 +29,7 @@ export function TrackerPanel({ user }: { user: User }) {
         <span className="quiet-text">
           {status.online ? 'online' : 'offline'}, {status.queueSize} queued
         </span>
-        <Icon of="chevron" />
+        <Icon name="chevron" />
       </button>
       <div id={id} className="tracker-body" hidden={!isOpen}>
         <Numbers />
@@ -39,17 +39,15 @@ export function TrackerPanel({ user }: { user: User }) {
             role="switch"
             checked={!status.online}
             aria-checked={!status.online}
-            onChange={() => (status.online ? enterTunnel() : leaveTunnel())}
+            onChange={() => (status.online ? goOffline() : goOnline())}
           />
           Go offline
         </label>
         <RecentList />
         <KeyField isRefused={status.lastError?.status === 401} />
         <p className="tracker-links">
-          <a href="/dashboard/live">Watch live</a>
-          <a href={`/dashboard/users/${encodeURIComponent(user.email)}`}>
-            All that {user.first} did
-          </a>
+          <a href="/dashboard/live">View live events</a>
+          <a href={`/dashboard/users/${encodeURIComponent(user.email)}`}>{user.first}’s activity</a>
         </p>
       </div>
     </aside>
@@ -76,7 +74,7 @@ function Numbers() {
         </div>
         <div>
           <dt>Last ack</dt>
-          <dd>{lastAckAt ? new Date(lastAckAt).toLocaleTimeString('en-GB') : 'none yet'}</dd>
+          <dd>{lastAckAt ? new Date(lastAckAt).toLocaleTimeString('en-GB') : 'None'}</dd>
         </div>
         <div className="wide">
           <dt>Session</dt>
@@ -87,19 +85,19 @@ function Numbers() {
       </dl>
       {lastError && (
         <p className="tracker-error">
-          Last error: {lastError.status || 'no answer'} {lastError.message}
+          Last error: {lastError.status || 'no response'} {lastError.message}
         </p>
       )}
     </>
   )
 }
 
-/** Remembered; at first it is open where there is room beside the page. */
+/** Stored in localStorage; open by default on wide screens. */
 function useOpen(): [boolean, (isOpen: boolean) => void] {
   const [isOpen, setOpen] = useState(() => {
     try {
-      const kept = localStorage.getItem(COLLAPSED_KEPT_AS)
-      if (kept) return kept === 'open'
+      const stored = localStorage.getItem(STORAGE_KEY)
+      if (stored) return stored === 'open'
     } catch {
       // Storage is blocked.
     }
@@ -107,12 +105,12 @@ function useOpen(): [boolean, (isOpen: boolean) => void] {
   })
   return [
     isOpen,
-    (wanted) => {
-      setOpen(wanted)
+    (next) => {
+      setOpen(next)
       try {
-        localStorage.setItem(COLLAPSED_KEPT_AS, wanted ? 'open' : 'collapsed')
+        localStorage.setItem(STORAGE_KEY, next ? 'open' : 'collapsed')
       } catch {
-        // Until the page is closed, then.
+        // Storage is blocked: lost with the page.
       }
     },
   ]

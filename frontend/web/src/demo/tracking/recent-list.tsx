@@ -1,28 +1,28 @@
 import { useActivityTracker } from '@activity-events/tracker/react'
 import { useSyncExternalStore } from 'react'
-import { type Fate, fatesOf } from './fate'
+import { type DeliveryState, deliveryStates } from './delivery-state'
 import { recentEvents, tracker } from './tracker'
 
-const MARKS: Record<Fate, string> = { queued: '○', sending: '◐', acknowledged: '✓' }
+const MARKS: Record<DeliveryState, string> = { queued: '○', sending: '◐', acknowledged: '✓' }
 
-/** The last events of this page, and what became of them. */
+/** The last events of this page with their delivery state. */
 export function RecentList() {
   const { status } = useActivityTracker()
   const events = useSyncExternalStore(tracker.subscribe, recentEvents)
-  const fates = fatesOf(events.length, status.queueSize, status.inFlight)
+  const states = deliveryStates(events.length, status.queueSize, status.inFlight)
   return (
-    <section aria-label="Last events">
+    <section aria-label="Recent events">
       <ul className="recent">
         {events.map(({ number, type, entity }, index) => {
-          const fate = fates[index] ?? 'queued'
+          const state = states[index] ?? 'queued'
           return (
-            <li key={number} data-fate={fate}>
-              <span className="fate" title={fate} aria-hidden="true">
-                {MARKS[fate]}
+            <li key={number} data-state={state}>
+              <span className="delivery-state" title={state} aria-hidden="true">
+                {MARKS[state]}
               </span>
               <code>{type}</code>
               <span className="quiet-text">{entity}</span>
-              <span className="visually-hidden">{fate}</span>
+              <span className="visually-hidden">{state}</span>
             </li>
           )
         })}

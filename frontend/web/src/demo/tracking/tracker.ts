@@ -1,22 +1,23 @@
-// The one tracker of Workhub. A product needs only the options at `ActivityTrackerProvider`; what is noted here besides is for the panel in the corner.
+// The tracker of Workhub. A product needs only the options of `ActivityTrackerProvider`; the list of
+// recent events is for the tracker panel.
 import { createTracker, type TrackedEvent } from '@activity-events/tracker/react'
 
-const KEY_KEPT_AS = 'workhub-write-key'
+const STORAGE_KEY = 'workhub-write-key'
 const RECENT_MAX = 10
 
 export interface RecentEvent {
   number: number
   type: string
-  /** `p-17`, where it happened to something. */
+  /** The entity’s id, such as `p-17`; empty without an entity. */
   entity: string
 }
 
 let recent: readonly RecentEvent[] = []
 
-/** The last events of this page, newest first; the same array until there is another. */
+/** The last events of this page, newest first; the same array until an event is added. */
 export const recentEvents = () => recent
 
-function note(event: TrackedEvent): TrackedEvent {
+function remember(event: TrackedEvent): TrackedEvent {
   const number = (recent[0]?.number ?? 0) + 1
   const entity = String(event.entityId ?? '')
   recent = [{ number, type: event.type, entity }, ...recent].slice(0, RECENT_MAX)
@@ -25,24 +26,24 @@ function note(event: TrackedEvent): TrackedEvent {
 
 export function writeKey(): string {
   try {
-    return sessionStorage.getItem(KEY_KEPT_AS) ?? ''
+    return sessionStorage.getItem(STORAGE_KEY) ?? ''
   } catch {
     return '' // storage is blocked
   }
 }
 
-/** A tracker has one key for good: the page begins anew with it. Its unsent events are kept. */
+/** Reloads the page, as a tracker cannot change its key. Unsent events are kept. */
 export function setWriteKey(key: string) {
   try {
-    if (key) sessionStorage.setItem(KEY_KEPT_AS, key)
-    else sessionStorage.removeItem(KEY_KEPT_AS)
+    if (key) sessionStorage.setItem(STORAGE_KEY, key)
+    else sessionStorage.removeItem(STORAGE_KEY)
   } catch {
     return
   }
   location.reload()
 }
 
-export const tracker = createTracker({ key: writeKey() || undefined, sanitize: note })
+export const tracker = createTracker({ key: writeKey() || undefined, sanitize: remember })
 
-// After refusals the tracker waits ever longer; with a new key there is no reason to.
+// Ends the backoff after rejected requests: the key is new.
 if (writeKey()) window.dispatchEvent(new Event('online'))

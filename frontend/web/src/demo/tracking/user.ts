@@ -1,7 +1,7 @@
-// Who is signed in. A product asks its own sign-in; here one may choose.
+// The signed-in user. A product uses its own sign-in; the demo has a selection.
 import { useState } from 'react'
 
-const KEPT_AS = 'workhub-user'
+const STORAGE_KEY = 'workhub-user'
 
 export const USERS = [
   { email: 'ada@example.com', first: 'Ada', full: 'Ada Lovelace' },
@@ -12,15 +12,15 @@ export const USERS = [
 export type User = (typeof USERS)[number]
 
 export function useSignedIn(): [User, (email: string) => void] {
-  const [user, setUser] = useState(() => userOf(kept()))
+  const [user, setUser] = useState(() => userOf(storedEmail()))
   return [
     user,
     (email) => {
       setUser(userOf(email))
       try {
-        localStorage.setItem(KEPT_AS, email)
+        localStorage.setItem(STORAGE_KEY, email)
       } catch {
-        // Until the page is closed, then.
+        // Storage is blocked: lost with the page.
       }
     },
   ]
@@ -30,9 +30,9 @@ function userOf(email: string | null): User {
   return USERS.find((user) => user.email === email) ?? USERS[0]
 }
 
-function kept(): string | null {
+function storedEmail(): string | null {
   try {
-    return localStorage.getItem(KEPT_AS)
+    return localStorage.getItem(STORAGE_KEY)
   } catch {
     return null // storage is blocked
   }

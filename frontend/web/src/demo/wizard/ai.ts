@@ -1,28 +1,32 @@
-// What stands in for a model: it needs a moment, and fails where it is told to.
+// Simulates a model: it responds after a delay, and fails on request.
 
 export interface Plan {
   title: string
   goals: { title: string; subtasks: string[] }[]
 }
 
-const THINKING_MS = 900
+const DELAY_MS = 900
 const TITLE_WORDS_MAX = 6
 
-/** A plan for what is wished for. Rejects when it fails, and when the signal is aborted. */
-export async function draftPlan(wish: string, fails: boolean, signal: AbortSignal): Promise<Plan> {
+/** Drafts a plan for a goal description. Rejects on failure and when the signal is aborted. */
+export async function draftPlan(
+  description: string,
+  fails: boolean,
+  signal: AbortSignal,
+): Promise<Plan> {
   await new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, THINKING_MS)
+    const timer = setTimeout(resolve, DELAY_MS)
     signal.addEventListener('abort', () => {
       clearTimeout(timer)
       reject(signal.reason)
     })
   })
-  if (fails) throw new Error('The model can not be reached.')
-  return planOf(wish)
+  if (fails) throw new Error('The model is not available.')
+  return planOf(description)
 }
 
-export function planOf(wish: string): Plan {
-  const words = wish.trim().split(/\s+/).slice(0, TITLE_WORDS_MAX).join(' ')
+export function planOf(description: string): Plan {
+  const words = description.trim().split(/\s+/).slice(0, TITLE_WORDS_MAX).join(' ')
   return {
     title: (words.charAt(0).toUpperCase() + words.slice(1)).replace(/[.,;:!?]+$/, ''),
     goals: [
@@ -35,7 +39,7 @@ export function planOf(wish: string): Plan {
         subtasks: ['Build the smallest useful part', 'Give it to one team', 'Watch them use it'],
       },
       {
-        title: 'Everybody has heard of it',
+        title: 'Everyone knows about it',
         subtasks: ['Write the announcement', 'Answer the first questions'],
       },
     ],

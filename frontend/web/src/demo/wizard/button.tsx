@@ -4,7 +4,7 @@ import { useLocation } from 'wouter'
 import { Icon } from '../parts/icon'
 import { Wizard } from './wizard'
 
-/** Opens the project wizard. Its time runs from here. */
+/** Opens the project wizard and starts its timer. */
 export function WizardButton() {
   const { track, trackTimed } = useActivityTracker()
   const [, navigate] = useLocation()
@@ -23,7 +23,7 @@ export function WizardButton() {
   return (
     <>
       <button type="button" className="button" onClick={start}>
-        <Icon of="spark" />
+        <Icon name="spark" />
         Plan with AI
       </button>
       {timed && <Wizard timed={timed} onClose={closed} />}

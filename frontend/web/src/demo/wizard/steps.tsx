@@ -4,7 +4,7 @@ import { PrioritySelect } from '../projects/priority-select'
 import type { Priority } from '../state/types'
 import type { Plan } from './ai'
 
-export interface Wish {
+export interface Request {
   text: string
   priority: Priority
   fails: boolean
@@ -14,16 +14,16 @@ export function Describe({
   onNext,
   onCancel,
 }: {
-  onNext: (wish: Wish) => void
+  onNext: (request: Request) => void
   onCancel: () => void
 }) {
-  const [wish, setWish] = useState<Wish>({ text: '', priority: 'medium', fails: false })
+  const [request, setRequest] = useState<Request>({ text: '', priority: 'medium', fails: false })
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault()
-        if (wish.text.trim()) onNext(wish)
+        if (request.text.trim()) onNext(request)
       }}
     >
       <label className="field">
@@ -32,29 +32,29 @@ export function Describe({
           className="input"
           rows={3}
           required
-          placeholder="A help centre that answers before anybody asks"
-          value={wish.text}
-          onChange={(event) => setWish({ ...wish, text: event.target.value })}
+          placeholder="A help center that answers the most common questions"
+          value={request.text}
+          onChange={(event) => setRequest({ ...request, text: event.target.value })}
         />
       </label>
       <PrioritySelect
-        value={wish.priority}
-        onChange={(priority) => setWish({ ...wish, priority })}
+        value={request.priority}
+        onChange={(priority) => setRequest({ ...request, priority })}
       />
       <label className="check">
         <input
           type="checkbox"
-          checked={wish.fails}
-          onChange={(event) => setWish({ ...wish, fails: event.target.checked })}
+          checked={request.fails}
+          onChange={(event) => setRequest({ ...request, fails: event.target.checked })}
         />
-        Make the AI fail
+        Simulate an AI error
       </label>
       <div className="modal-actions">
         <button type="button" className="button" onClick={onCancel}>
           Cancel
         </button>
         <button type="submit" className="button primary">
-          <Icon of="spark" />
+          <Icon name="spark" />
           Draft a plan
         </button>
       </div>
@@ -66,8 +66,8 @@ export function Thinking({ onCancel }: { onCancel: () => void }) {
   return (
     <div className="stack">
       <p className="thinking" role="status">
-        <Icon of="spark" />
-        Thinking about goals …
+        <Icon name="spark" />
+        Drafting a plan …
       </p>
       <div className="modal-actions">
         <button type="button" className="button" onClick={onCancel}>
@@ -82,7 +82,7 @@ export function Failed({ onClose }: { onClose: () => void }) {
   return (
     <div className="stack">
       <p className="failure" role="alert">
-        The AI could not be reached. Nothing was created; please try again later.
+        The AI is not available. No project was created. Try again later.
       </p>
       <div className="modal-actions">
         <button type="button" className="button primary" onClick={onClose}>

@@ -4,15 +4,15 @@ import { Modal } from '../parts/modal'
 import { idsAfter } from '../state/select'
 import { useHub } from '../state/store'
 import { draftPlan, type Plan } from './ai'
-import { Describe, Failed, Review, Thinking, type Wish } from './steps'
+import { Describe, Failed, type Request, Review, Thinking } from './steps'
 
 type Step =
   | { at: 'describe' }
   | { at: 'thinking' }
   | { at: 'failed' }
-  | { at: 'review'; plan: Plan; wish: Wish }
+  | { at: 'review'; plan: Plan; request: Request }
 
-/** From a wish to a project: describe it, let the AI think, review what it suggests. */
+/** The steps of the wizard: describe the goal, wait for the AI, review its suggestions. */
 export function Wizard({
   timed,
   onClose,
@@ -26,11 +26,11 @@ export function Wizard({
   const created = useRef<string | null>(null)
   const thinking = useRef(new AbortController())
 
-  async function think(wish: Wish) {
+  async function think(request: Request) {
     setStep({ at: 'thinking' })
     try {
-      const plan = await draftPlan(wish.text, wish.fails, thinking.current.signal)
-      setStep({ at: 'review', plan, wish })
+      const plan = await draftPlan(request.text, request.fails, thinking.current.signal)
+      setStep({ at: 'review', plan, request })
     } catch {
       if (thinking.current.signal.aborted) return
       timed.cancel()
@@ -41,11 +41,11 @@ export function Wizard({
     }
   }
 
-  function create({ title, goals }: Plan, wish: Wish, accepted: ReadonlySet<string>) {
+  function create({ title, goals }: Plan, request: Request, accepted: ReadonlySet<string>) {
     const newId = idsAfter(state)
     const id = newId('p')
-    const { priority } = wish
-    const project = { id, title, summary: wish.text, priority, isArchived: false }
+    const { priority } = request
+    const project = { id, title, summary: request.text, priority, isArchived: false }
     dispatch({
       type: 'create_project',
       project: {
@@ -96,7 +96,7 @@ export function Wizard({
             plan={step.plan}
             onCancel={close}
             onCreate={(accepted) => {
-              create(step.plan, step.wish, accepted)
+              create(step.plan, step.request, accepted)
               close()
             }}
           />

@@ -1,35 +1,35 @@
 const STORE = 'e'
 
 /** The second copy of the journal, in IndexedDB: it survives a killed browser. */
-export interface Disk {
+export interface IndexedDb {
   open(): void
-  /** Writes the value with the next `commit`; without one, deletes it. */
+  /** Writes the value with the next `commit`; without a value, deletes the key. */
   put(id: string, value?: string): void
   commit(): void
-  /** Everything that is kept; empty where there is no IndexedDB. */
+  /** All stored values; empty where IndexedDB is not available. */
   read(): Promise<string[]>
-  /** Deletes the database; other tabs let go of it. */
+  /** Deletes the database; other tabs close their connections. */
   destroy(): void
-  works(): boolean
+  isAvailable(): boolean
 }
 
-export function createDisk(name: string): Disk {
-  let database: IDBDatabase | undefined
-  // Undefined where there is no IndexedDB, or none any more.
+export function createIndexedDb(name: string): IndexedDb {
+  let connection: IDBDatabase | undefined
+  // Undefined where IndexedDB is not available, and after the connection is closed.
   let changes: [id: string, value?: string][] | undefined
-  let opened: Promise<void> | undefined
+  let opening: Promise<void> | undefined
 
   const close = () => {
-    database?.close()
-    database = changes = undefined
+    connection?.close()
+    connection = changes = undefined
   }
-  const store = (mode: IDBTransactionMode) =>
-    database?.transaction(STORE, mode, { durability: 'relaxed' }).objectStore(STORE)
+  const objectStore = (mode: IDBTransactionMode) =>
+    connection?.transaction(STORE, mode, { durability: 'relaxed' }).objectStore(STORE)
 
-  const disk: Disk = {
+  const database: IndexedDb = {
     open() {
       changes = []
-      opened = new Promise((resolve) => {
+      opening = new Promise((resolve) => {
         const fail = () => {
           close()
           resolve()
@@ -39,9 +39,9 @@ export function createDisk(name: string): Disk {
           request.onupgradeneeded = () => request.result.createObjectStore(STORE)
           request.onerror = fail
           request.onsuccess = () => {
-            database = request.result
-            database.onclose = database.onversionchange = close
-            disk.commit()
+            connection = request.result
+            connection.onclose = connection.onversionchange = close
+            database.commit()
             resolve()
           }
         } catch {
@@ -49,16 +49,16 @@ export function createDisk(name: string): Disk {
         }
       })
     },
-    works: () => !!changes,
+    isAvailable: () => !!changes,
     put(id, value) {
       changes?.push([id, value as string])
     },
     commit() {
-      if (!database || !changes?.length) return
+      if (!connection || !changes?.length) return
       try {
-        const target = store('readwrite')
+        const target = objectStore('readwrite')
         for (const [id, value] of changes) value ? target?.put(value, id) : target?.delete(id)
-        // Without waiting for the answers of its requests.
+        // Commits without waiting for the requests' results.
         target?.transaction.commit?.()
         changes = []
       } catch {
@@ -66,10 +66,10 @@ export function createDisk(name: string): Disk {
       }
     },
     async read() {
-      await opened
+      await opening
       return new Promise((resolve) => {
         try {
-          const request = (store('readonly') as IDBObjectStore).getAll()
+          const request = (objectStore('readonly') as IDBObjectStore).getAll()
           request.onerror = () => resolve([])
           request.onsuccess = () => resolve(request.result)
         } catch {
@@ -84,5 +84,5 @@ export function createDisk(name: string): Disk {
       } catch {}
     },
   }
-  return disk
+  return database
 }

@@ -1,22 +1,22 @@
-/** The browser's localStorage below one prefix, where nothing throws. */
-export interface Store {
+/** The browser's localStorage under one key prefix; no method throws. */
+export interface LocalStorage {
   get(key: string): string | null
-  /** What was kept as JSON; the fallback where there is none, or somebody broke it. */
+  /** The parsed JSON value; the fallback if it is missing or not valid JSON. */
   json<T>(key: string, fallback: T): T
-  /** Whether it is kept: not in private modes, and not when the storage is full. */
+  /** Returns whether the value is stored: false in private modes and when the storage is full. */
   set(key: string, value: string): boolean
   remove(key: string): void
   keys(): string[]
   readonly prefix: string
 }
 
-export function createStore(namespace: string): Store {
+export function createLocalStorage(namespace: string): LocalStorage {
   const prefix = `${namespace}.`
-  const store: Store = {
+  const storage: LocalStorage = {
     prefix,
     json(key, fallback) {
       try {
-        return JSON.parse(store.get(key) as string) ?? fallback
+        return JSON.parse(storage.get(key) as string) ?? fallback
       } catch {
         return fallback
       }
@@ -51,5 +51,5 @@ export function createStore(namespace: string): Store {
       }
     },
   }
-  return store
+  return storage
 }
