@@ -4,15 +4,26 @@ WORKDIR /build/frontend
 COPY frontend .
 RUN npm ci && npm run build
 
+FROM python:3.13-slim AS docs
+WORKDIR /build
+COPY requirements/docs.lock requirements/
+RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements/docs.lock
+COPY zensical.toml ./
+COPY docs docs
+RUN zensical build --strict
+
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY requirements/service.lock requirements/
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/service.lock
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY app app
 COPY alembic alembic
 COPY --from=frontend /build/app/static app/static
+COPY --from=docs /build/app/static/docs app/static/docs
+# docker build --build-arg SOURCE_COMMIT="$(git rev-parse HEAD)" .
+ARG SOURCE_COMMIT
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim

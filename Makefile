@@ -5,22 +5,25 @@ BIN := $(VENV)/bin
 # Each with a PostgreSQL of its own, some with a browser.
 TEST_PROCESSES ?= 2
 FRONTEND := frontend/node_modules/.package-lock.json
+DOCS_SOURCES := $(shell find docs -type f) zensical.toml
 FRONTEND_SOURCES := $(shell find frontend/tracker frontend/web -name node_modules -prune -o -name dist -prune -o -type f -print)
 HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install upgrade test test-frontend lint format frontend frontend-if-node event-types bench bench-ingest bench-read bench-indexes bench-identity bench-versions bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
+.PHONY: help run install upgrade test test-frontend lint format frontend frontend-if-node docs docs-quietly reference event-types bench bench-ingest bench-read bench-indexes bench-identity bench-versions bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/run.stamp frontend-if-node ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
+run: $(VENV)/run.stamp frontend-if-node docs-quietly ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
 	@$(BIN)/activity-events serve
 
 install: $(BIN)/python ## Install the service for an own PostgreSQL (DATABASE_URL), with its frontend
+	@$(PIP) install --require-hashes --no-deps -r requirements/docs.lock
 	@$(PIP) install --require-hashes --no-deps -r requirements/service.lock
 	$(if $(HAS_NODE),@$(MAKE) --no-print-directory frontend,@rm -rf app/static; echo "Node.js 20 or later is not installed: the service has no dashboard and no /tracker.js.")
+	@$(BIN)/zensical build > /dev/null
 	@rm -rf build $(VENV)/*.stamp
 	@$(PIP) install --no-deps --no-build-isolation --force-reinstall .
 
@@ -28,7 +31,7 @@ upgrade: ## Fetch the newest version and install it; then restart the service
 	git pull --ff-only
 	@$(MAKE) --no-print-directory install
 
-test: $(VENV)/dev.stamp lint frontend-if-node test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
+test: $(VENV)/dev.stamp lint frontend-if-node docs test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
@@ -38,6 +41,14 @@ frontend: app/static/.built ## Build what the service gives to browsers; needs N
 
 frontend-if-node:
 	$(if $(HAS_NODE),@$(MAKE) --no-print-directory --silent frontend || echo "The frontend was not built; the API runs without the dashboard and /tracker.js.",@echo "Node.js 20 or later is not installed: the API runs without the dashboard and /tracker.js. Then: make frontend")
+
+docs: app/static/docs/.built ## Build the documentation's site, which the service serves at /docs/
+
+docs-quietly:
+	@$(MAKE) --no-print-directory --silent docs || echo "The documentation was not built; /docs has the API reference alone."
+
+reference: $(VENV)/run.stamp ## Write the pages of docs/ that are generated from the code
+	$(BIN)/python -m tools.reference
 
 event-types: $(VENV)/run.stamp ## Write the known event types into the tracker
 	$(BIN)/python -m app.schemas.event_types > frontend/tracker/src/event-types.ts
@@ -53,7 +64,7 @@ format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its
 	$(BIN)/ruff format .
 	$(if $(HAS_NODE),cd frontend && npm run --silent format)
 
-bench: bench-indexes bench-identity bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers ## Measure what the README and the decision records claim
+bench: bench-indexes bench-identity bench-ingest bench-read bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers ## Measure what the documentation and the decision records claim
 
 bench-ingest: $(VENV)/dev.stamp ## What an event costs on its way in, beside a bare COPY
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
@@ -91,7 +102,7 @@ bench-tracker: $(VENV)/dev.stamp frontend ## The tracker: size, cost, the fault 
 bench-dashboard: $(VENV)/dev.stamp frontend ## The dashboard in a browser: its first load, its clicks, its bytes
 	$(BIN)/python -m benchmarks.dashboard $(ARGS)
 
-bench-predict: $(VENV)/dev.stamp ## How well the next event is foretold, beside simpler models and scikit-learn's
+bench-predict: $(VENV)/dev.stamp ## How well the next event is predicted, beside simpler models and scikit-learn's
 	$(BIN)/python -m benchmarks.predict $(ARGS)
 
 bench-workers: $(VENV)/dev.stamp ## What more processes bring
@@ -104,14 +115,16 @@ lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.t
 	$(call compile,service,build,ai,otel)
 	$(call compile,run,build,ai,otel,embedded)
 	$(call compile,dev,build,ai,otel,embedded,dev)
+	$(BIN)/uv pip compile $(COMPILE_OPTIONS) --group docs --constraint requirements/dev.lock --output-file requirements/docs.lock
 	$(if $(HAS_NODE),cd frontend && npm update --package-lock-only --silent)
 
 clean: ## Remove everything that was made, but the data in .data
-	rm -rf $(VENV) build dist app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .cache app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-compile = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-header --no-annotate \
+COMPILE_OPTIONS = --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate
+compile = $(BIN)/uv pip compile $(COMPILE_OPTIONS) \
 	$(if $(2),--extra $(2)) $(if $(3),--extra $(3)) $(if $(4),--extra $(4)) $(if $(5),--extra $(5)) $(if $(6),--extra $(6)) \
 	--output-file requirements/$(1).lock pyproject.toml
 
@@ -128,13 +141,22 @@ app/static/.built: $(FRONTEND) $(FRONTEND_SOURCES)
 	@cd frontend && npm run --silent build
 	@touch $@
 
+app/static/docs/.built: $(VENV)/docs.stamp $(DOCS_SOURCES)
+	@$(BIN)/zensical build > /dev/null
+	@touch $@
+
+$(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.lock
+	@echo "Installing the documentation's generator ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements/docs.lock
+	@touch $@
+
 $(VENV)/run.stamp: $(BIN)/python requirements/run.lock pyproject.toml
 	@echo "Installing into $(VENV) ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.lock
+$(VENV)/dev.stamp: $(VENV)/docs.stamp requirements/dev.lock
 	@echo "Installing the tools for tests ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/dev.lock
 	@touch $@

@@ -1,4 +1,4 @@
-"""The README says all there is, and what it says is so."""
+"""The documentation is complete, and what it says is so."""
 
 import itertools
 import json
@@ -13,17 +13,34 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.cli import app as command_line
+from app.cli.main import app as command_line
 from app.client import ActivityClient
 from app.main import create_app
+from app.schemas.event_types import KNOWN_TYPES
 from app.settings import Settings
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+from tools.reference import PAGES as GENERATED
+from tools.reference import setting_groups
 
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
+# As a reader meets them, so that one example may build on another.
+READING_ORDER = (
+    "index", "quickstart", "tracking-plan", "http-api", "import-export", "tracker",
+    "python-client", "analytics", "insights", "mcp", "privacy", "access", "operations",
+    "monitoring", "scaling", "settings", "command-line", "metrics", "architecture", "glossary",
+)  # fmt: skip
+PAGES = {name: (DOCS / f"{name}.md").read_text() for name in READING_ORDER}
+TEXTS = {"README": README, **PAGES}
+EVERYTHING = "\n".join(TEXTS.values())
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-BLOCKS = FENCE.findall(README)
+BLOCKS = FENCE.findall(EVERYTHING)
+# Their curl examples run one after the other, on a database that is empty at first.
+RUN = ("README", "quickstart", "analytics", "insights", "privacy", "monitoring")
 ANYTHING = "..."
 OF_THE_CLIENT = {"ACTIVITY_URL", "ACTIVITY_KEY"}
+OF_KUBERNETES = {"ACTIVITY_PORT"}  # where a service is called `activity`
+README_MAX_BYTES = 10_000
 
 
 def variables() -> Iterator[tuple[str, object, str]]:
@@ -33,40 +50,99 @@ def variables() -> Iterator[tuple[str, object, str]]:
         yield str(alias), default, field.description or ""
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
+def test_the_readme_can_be_read_in_one_go() -> None:
+    assert len(README.encode()) <= README_MAX_BYTES
+
+
+def test_every_page_is_known_here_in_the_index_and_in_the_readme() -> None:
+    assert {path.stem for path in DOCS.glob("*.md")} == set(PAGES)
+    for name in set(PAGES) - {"index"}:
+        assert f"({name}.md" in PAGES["index"]
+        assert f"(docs/{name}.md" in README
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    """Otherwise: `make reference`."""
+    assert (DOCS / name).read_text() == GENERATED[name]()
+
+
+def test_every_setting_is_in_a_group() -> None:
+    grouped = [name for names in setting_groups().values() for name in names]
+    assert sorted(grouped) == sorted(Settings.model_fields)
+    assert min(len(names) for names in setting_groups().values()) > 1
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
     for name, default, description in variables():
         default = ",".join(default) if isinstance(default, tuple) else default
         shown = "" if default in (None, "") else f"`{default}`".replace("False", "false")
-        assert f"| `{name}` | {shown} | {description} |" in README
+        assert f"| `{name}` | {shown} | {description} |" in PAGES["settings"]
 
 
-def test_the_readme_names_no_setting_that_is_not_there() -> None:
-    known = {name for name, _, _ in variables()} | OF_THE_CLIENT
-    assert set(re.findall(r"\bACTIVITY_[A-Z_]+\b", README)) <= known
+def test_the_documentation_names_no_setting_that_is_not_there() -> None:
+    known = {name for name, _, _ in variables()} | OF_THE_CLIENT | OF_KUBERNETES
+    assert set(re.findall(r"\bACTIVITY_[A-Z_]+\b", EVERYTHING)) <= known
 
 
-def test_every_route_is_in_the_readme() -> None:
+def test_every_route_is_documented() -> None:
     paths = create_app(Settings(), "postgresql://unused").openapi()["paths"]
     for path, operations in paths.items():
         for method in operations:
-            assert f"`{method.upper()} {path}`" in README
+            assert f"`{method.upper()} {path}`" in PAGES["http-api"]
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_every_command_is_documented() -> None:
+    written = EVERYTHING.replace(PAGES["command-line"], "")
     for name in get_command(command_line).commands:  # type: ignore[attr-defined]
-        assert f"activity-events {name}" in README
+        assert f"### `activity-events {name}`" in PAGES["command-line"]
+        assert f"activity-events {name}" in written
 
 
-def test_every_make_target_that_the_readme_names_is_there() -> None:
+def test_every_make_target_that_the_documentation_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z-]+)\b", "\n".join(text for _, text in BLOCKS))) <= targets
+    blocks = BLOCKS + FENCE.findall((ROOT / "CONTRIBUTING.md").read_text())
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", "\n".join(text for _, text in blocks)))
+    named |= set(re.findall(r"`make ([a-z-]+)", EVERYTHING))
+    assert named <= targets
 
 
-def test_relative_links_and_decision_records_are_there() -> None:
-    sources = [*ROOT.glob("app/**/*.py"), ROOT / "README.md"]
-    named = {name for path in sources for name in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
+def anchors(text: str) -> set[str]:
+    """Those of a page's headings, as both the site and repository hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.M)
+    return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
+def test_links_lead_to_pages_and_headings_that_are_there() -> None:
+    sources = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
+    links = 0
+    for source in (*sources, *DOCS.rglob("*.md")):
+        text = re.sub(r"```.*?```|`[^`\n]+`", "", source.read_text(), flags=re.DOTALL)
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            name, _, anchor = link.partition("#")
+            target = source.parent / name if name else source
+            assert target.exists(), f"{source.name}: {link}"
+            assert not anchor or anchor in anchors(target.read_text()), f"{source.name}: {link}"
+            # The site holds nothing else.
+            assert source in sources or target.is_relative_to(DOCS), f"{source.name}: {link}"
+            links += 1
+    assert links > 100
+
+
+def test_pages_and_decision_records_that_the_code_names_are_there() -> None:
+    named = {
+        name
+        for path in ROOT.glob("app/**/*.py")
+        for name in re.findall(r"docs/[\w/-]+\.md", path.read_text())
+    }
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_known_event_type_is_in_the_tracking_plan() -> None:
+    for name, (category, _) in KNOWN_TYPES.items():
+        row = rf"^\| `{category}` \| .*`{name}`"
+        assert re.search(row, PAGES["tracking-plan"], re.MULTILINE), name
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +152,11 @@ def empty(server_url: str) -> Iterator[LiveServer]:
 
 
 def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: Path) -> None:
+    texts = {name: TEXTS[name] for name in RUN}
     # The part before it asks about this repository's own history, which grows.
-    examples = FENCE.findall(README[README.index("## Then: your own events") :])
+    first = texts["quickstart"].index("## Log your own events")
+    texts["quickstart"] = texts["quickstart"][first:]
+    examples = FENCE.findall("\n".join(texts.values()))
     compared = 0
     for (language, text), (next_language, expected) in itertools.pairwise(examples):
         if language != "sh" or "curl" not in text:
@@ -90,7 +169,13 @@ def test_the_curl_examples_give_the_answers_shown(empty: LiveServer, tmp_path: P
         if next_language == "json":
             assert_like(json.loads(answer), json.loads(expected))
             compared += 1
-    assert compared == 10
+    assert compared == 11
+
+
+def test_every_page_with_a_curl_example_is_run() -> None:
+    for name, text in TEXTS.items():
+        if any(language == "sh" and "curl" in block for language, block in FENCE.findall(text)):
+            assert name in RUN
 
 
 def test_no_example_needs_a_user_whom_an_earlier_one_erases() -> None:
@@ -106,8 +191,7 @@ def test_no_example_needs_a_user_whom_an_earlier_one_erases() -> None:
 
 
 def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -> None:
-    first = README.index("## From a Python backend")
-    snippets = FENCE.findall(README[first : README.index("## For AI assistants")])
+    snippets = FENCE.findall(PAGES["python-client"])
     assert [language for language, _ in snippets] == ["python"] * 3
     script = [text for _, text in snippets]
     script += ["def ask_model(prompt): return prompt", "print(generate_standup('ada@example.com'))"]
@@ -132,9 +216,24 @@ def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -
     assert lines[8].startswith("[1] 3 actions on 1 day")
 
 
-def test_the_readme_names_every_method_of_the_client() -> None:
+def test_the_python_example_of_the_readme_runs(server_url: str, tmp_path: Path) -> None:
+    (source,) = (text for language, text in FENCE.findall(README) if language == "python")
+    with fresh_database(server_url) as url, running_service(DATABASE_URL=url) as server:
+        source = source.replace("http://127.0.0.1:8000", server.url)
+        source += (
+            "client.flush()\nprint([e['event_type'] for e in client.recent('ada@example.com')])"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        said = subprocess.check_output(
+            [sys.executable, "-c", source], cwd=tmp_path, env=environment, text=True, timeout=60
+        )
+    assert said == "['email_opened', 'project_created']\n"
+
+
+def test_every_method_of_the_client_is_documented() -> None:
+    page = PAGES["python-client"]
     methods = [name for name in vars(ActivityClient) if not name.startswith("_")]
-    assert [name for name in [*methods, "track", "counts"] if f"`{name}`" not in README] == []
+    assert [name for name in [*methods, "track", "counts"] if f"`{name}`" not in page] == []
 
 
 def bash(folder: Path, *lines: str) -> str:
@@ -145,7 +244,7 @@ def bash(folder: Path, *lines: str) -> str:
 
 
 def assert_like(found: object, shown: object) -> None:
-    """Equal, in the order of its keys too, but where the README shows dots."""
+    """Equal, in the order of its keys too, but where the documentation shows dots."""
     if shown == ANYTHING:
         return
     if isinstance(shown, dict):
@@ -179,3 +278,14 @@ def test_the_lock_files_hold_every_dependency(lock: str, extras: tuple[str, ...]
     names = {re.split(r"[\[>=;]", each)[0].strip() for each in wanted}
     assert [name for name in sorted(names) if f"\n{name}==" not in f"\n{locked}"] == []
     assert "://" not in locked
+
+
+def test_the_lock_file_of_the_site_holds_its_generator() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    locked = (ROOT / "requirements" / "docs.lock").read_text()
+    assert "://" not in locked
+    for each in groups["docs"]:
+        name = re.split(r"[\[>=;]", each)[0].strip()
+        assert f"\n{name}==" in f"\n{locked}"
+        for lock in ("service", "run", "dev"):  # the service does not need it
+            assert f"\n{name}==" not in f"\n{(ROOT / 'requirements' / f'{lock}.lock').read_text()}"

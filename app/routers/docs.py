@@ -1,31 +1,47 @@
-"""`GET /docs`: the API, to read and to try; and `GET /openapi.json`, which that is made of."""
+"""`GET /docs/`: the documentation. `GET /docs/api`: the API reference, from `GET /openapi.json`."""
 
 import hashlib
 import re
 from base64 import b64encode
+from functools import lru_cache
+from mimetypes import guess_type
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from app.routers.access import GuardedRoute
-from app.routers.built import CompressedFiles, fixed_content
+from app.errors import NotFound
+from app.routers.access import GuardedRoute, public
+from app.routers.static_files import STATIC, CompressedFiles, built_file, fixed_content
 
-# The page's one inline script is known by its hash. Swagger UI makes HTML of the document's
+SITE = STATIC / "docs"
+INDEX = "index.html"
+PAGES_KEPT = 128
+# The site's links are relative to the folder.
+FORWARD = (
+    b"<!doctype html><title>Documentation</title>"
+    b'<meta http-equiv="refresh" content="0; url=/docs/">'
+)
+# A page's inline scripts are known by their hashes. Swagger UI makes HTML of the document's
 # descriptions, which are ours; what a request answered is shown as text.
 POLICY = (
-    "default-src 'self'; script-src 'self' 'sha256-{}'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' {}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'"
 )
+# Data blocks (`type="application/json"`) are not run, and need no hash.
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 FILE_CACHE_CONTROL = "public, max-age=3600"
+CSP = "Content-Security-Policy"
+HTML = "text/html; charset=utf-8"
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
 @router.get("/openapi.json")
+@public
 async def openapi_document(request: Request) -> Response:
     state = request.app.state
     if not hasattr(state, "openapi_json"):
@@ -34,19 +50,33 @@ async def openapi_document(request: Request) -> Response:
 
 
 @router.get("/docs")
+@public
 async def docs(request: Request) -> Response:
-    page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title=f"{request.app.title} - API",
-        swagger_js_url="/docs/static/swagger-ui-bundle.js",
-        swagger_css_url="/docs/static/swagger-ui.css",
-        swagger_favicon_url="/docs/static/favicon-32x32.png",
-    )
-    content = bytes(page.body)
-    (script,) = INLINE_SCRIPT.findall(content)
-    script_hash = b64encode(hashlib.sha256(script).digest()).decode()
-    headers = {"Content-Security-Policy": POLICY.format(script_hash)}
-    return fixed_content(request.headers, content, "text/html; charset=utf-8", headers)
+    """The documentation; where it isn't built, the API reference."""
+    if not is_built():
+        return _api_reference(request)
+    # Not a redirect, as every path has the same status with and without its slash.
+    return fixed_content(request.headers, FORWARD, HTML, {CSP: policy_of(FORWARD)})
+
+
+@router.get("/docs/api")
+@public
+async def api_reference(request: Request) -> Response:
+    return _api_reference(request)
+
+
+# After `/docs/static`, which is mounted.
+@router.get("/docs/{path:path}")
+@public
+async def docs_page(request: Request, path: str) -> Response:
+    """A page or file of the documentation.
+
+    Raises:
+        NotFound: the site has no such file, or it isn't built.
+    """
+    if path == "api/" or (not path and not is_built()):
+        return _api_reference(request)
+    return _site_file(request, path or INDEX)
 
 
 class DocsFiles(CompressedFiles):
@@ -59,3 +89,46 @@ class DocsFiles(CompressedFiles):
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = FILE_CACHE_CONTROL
         return response
+
+
+def is_built() -> bool:
+    """Whether `make docs` has built the site."""
+    return (SITE / INDEX).is_file()
+
+
+def policy_of(content: bytes) -> str:
+    """The Content-Security-Policy of a page: it allows the inline scripts that the page has."""
+    digests = (hashlib.sha256(script).digest() for script in INLINE_SCRIPT.findall(content))
+    hashes = sorted({f"'sha256-{b64encode(digest).decode()}'" for digest in digests})
+    return POLICY.format(" ".join(hashes))
+
+
+def _api_reference(request: Request) -> Response:
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title=f"{request.app.title} - API",
+        swagger_js_url="/docs/static/swagger-ui-bundle.js",
+        swagger_css_url="/docs/static/swagger-ui.css",
+        swagger_favicon_url="/docs/static/favicon-32x32.png",
+    )
+    content = bytes(page.body)
+    return fixed_content(request.headers, content, HTML, {CSP: policy_of(content)})
+
+
+def _site_file(request: Request, path: str) -> Response:
+    if not is_built():
+        raise NotFound("The documentation is not built: run `make docs`.")
+    site = SITE.resolve()
+    file = (site / path).resolve()
+    if not file.is_relative_to(site) or not file.is_file():
+        raise NotFound(f"The documentation has no page {path!r}.")
+    media_type = guess_type(file.name)[0] or "application/octet-stream"
+    if media_type != "text/html":
+        return built_file(request, file, media_type, {"Cache-Control": FILE_CACHE_CONTROL})
+    policy = _policy_of_file(file, file.stat().st_mtime_ns)
+    return built_file(request, file, HTML, {CSP: policy, "Cache-Control": "no-cache"})
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _policy_of_file(file: Path, changed_at_ns: int) -> str:
+    return policy_of(file.read_bytes())

@@ -1,0 +1,1 @@
+"""Programs for working on the repository; the service does not use them."""
