@@ -98,7 +98,7 @@ def test_it_asks_before_it_mixes_with_others_and_can_be_taken_out_again(server_u
             body = {"user_email": "someone@elsewhere.example", "event_type": "a_b"}
             assert httpx.post(f"{service.url}/api/events/log", json=body).status_code == 201
         refused = run(url, "demo", *small, code=1)
-        assert "1 users who are not part of the demo" in refused.stderr
+        assert "users who are not part of the demo (1)" in refused.stderr
         assert asyncio.run(count(url, counted)) == 1
         added = [int(run(url, "demo", *small, "--yes").stdout.split()[0])]
         assert asyncio.run(count(url, counted)) > 1
