@@ -51,8 +51,8 @@ def demo_command(
         others = 0 if yes else await count_others(database)
         if others:
             typer.confirm(
-                f"This database has users who are not part of the demo ({others}). Add the demo team "
-                "and its events?",
+                f"This database has users who are not part of the demo ({others}). Add the demo "
+                "team and its events?",
                 abort=True,
                 err=True,
             )

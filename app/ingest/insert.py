@@ -10,26 +10,9 @@ import asyncpg
 from app.ingest.identity import Identity
 from app.ingest.rows import EventRow
 from app.ingest.users import Users
+from app.models import EVENT_COLUMNS
 from app.observability.traces import span
 
-# Column -> the type of its array, in the order of `record`.
-EVENT_COLUMNS = {
-    "user_id": "bigint",
-    "event_timestamp": "timestamptz",
-    "event_id": "uuid",
-    "event_type": "text",
-    "event_category": "text",
-    "event_action": "text",
-    "entity_type": "text",
-    "entity_id": "text",
-    "event_metadata": "jsonb",
-    "session_id": "text",
-    "session_seq": "int",
-    "device_type": "text",
-    "context_snapshot": "jsonb",
-    "duration_ms": "bigint",
-    "received_at": "timestamptz",
-}
 COPY_COLUMNS = tuple(EVENT_COLUMNS)
 
 INSERT_EVENTS = (

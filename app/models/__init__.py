@@ -2,7 +2,7 @@
 
 from app.models.access import ApiKey, LocalModeEnd
 from app.models.base import Base, Instant
-from app.models.event import ActivityEvent, StrayEvent
+from app.models.event import EVENT_COLUMNS, ActivityEvent, StrayEvent
 from app.models.insights import PredictionScore, ServedPrediction
 from app.models.operations import BackgroundTaskRun
 from app.models.outbox import ActivityArrival
@@ -11,6 +11,7 @@ from app.models.rollup import ActivityRollup, ActivitySession, ActivityUserDay
 from app.models.user import AppUser
 
 __all__ = [
+    "EVENT_COLUMNS",
     "ActivityArrival",
     "ActivityEvent",
     "ActivityRollup",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,6 +74,13 @@ class ActivityEvent(Base):
         {"postgresql_partition_by": "RANGE (event_timestamp)"},
     )
     __mapper_args__ = {"primary_key": (user_id, event_id)}  # noqa: RUF012 (SQLAlchemy's own)
+
+
+# Name -> type as SQL writes it, in the table's order.
+EVENT_COLUMNS = {
+    column.name: column.type.compile(dialect=postgresql.dialect())
+    for column in ActivityEvent.__table__.columns
+}
 
 
 class StrayEvent(Base):

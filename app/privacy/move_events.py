@@ -15,7 +15,7 @@ from app.database.rollup_sql import (
     SLOT_BIT,
 )
 from app.database.sessions import WriteSession
-from app.models import ActivityEvent, AppUser, PredictionScore, ServedPrediction
+from app.models import EVENT_COLUMNS, AppUser, PredictionScore, ServedPrediction
 from app.privacy.counted_kinds import add_kinds_of
 from app.privacy.delete_events import ROWS_PER_TRANSACTION, delete_rows
 
@@ -40,8 +40,7 @@ SELECT_SAME_IDS = text(
     """
 )
 
-_NAMES = [column.name for column in ActivityEvent.__table__.columns]
-_COLUMNS = ", ".join(name for name in _NAMES if name != "user_id")
+_COLUMNS = ", ".join(name for name in EVENT_COLUMNS if name != "user_id")
 _SOME = """
   activity_event AS event JOIN unnest(CAST(:times AS timestamptz[]), CAST(:event_ids AS uuid[]))
     AS chosen (at, id) ON event.event_timestamp = chosen.at AND event.event_id = chosen.id

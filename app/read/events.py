@@ -17,6 +17,8 @@ from sqlalchemy import (
     cast,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database.sessions import ReadSession
 from app.models import ActivityEvent, AppUser
@@ -31,25 +33,24 @@ from app.read.filters import (
 )
 from app.read.order import EVENT_KEY, NO_SEQ, order_of, ordered
 from app.read.window import Window
+from app.schemas.export_fields import EXPORT_FIELDS
 
 STATEMENTS_KEPT = 256
 
-# As on the wire, in this order, after the user. JSON stays text: it is never parsed here.
+
+def _as_read(column: InstrumentedAttribute[Any]) -> Any:
+    """Return the column, JSON as text: it is never parsed here."""
+    is_json = isinstance(column.type, JSONB)
+    return cast(column, Text).label(column.key) if is_json else column
+
+
+# As on the wire, in this order, after the user.
 _COLUMNS = (
-    ActivityEvent.event_id,
-    ActivityEvent.event_timestamp,
-    ActivityEvent.event_type,
-    ActivityEvent.event_category,
-    ActivityEvent.event_action,
-    ActivityEvent.entity_type,
-    ActivityEvent.entity_id,
-    cast(ActivityEvent.event_metadata, Text).label("event_metadata"),
-    ActivityEvent.session_id,
-    ActivityEvent.session_seq,
-    ActivityEvent.device_type,
-    cast(ActivityEvent.context_snapshot, Text).label("context_snapshot"),
-    ActivityEvent.duration_ms,
-    ActivityEvent.received_at,
+    *(
+        _as_read(getattr(ActivityEvent, name))
+        for name in EXPORT_FIELDS.values()
+        if name != "user_email"
+    ),
     ActivityEvent.user_id,
 )
 
