@@ -78,7 +78,7 @@ class ActivityEvent(Base):
 
 # Name -> type as SQL writes it, in the table's order.
 EVENT_COLUMNS = {
-    column.name: column.type.compile(dialect=postgresql.dialect())
+    column.name: column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     for column in ActivityEvent.__table__.columns
 }
 

@@ -43,6 +43,7 @@ class Connection(HttpToolsProtocol):
 
     limits: ConnectionLimits
     turns: ParsingTurns
+    dropping_turns: ParsingTurns
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
@@ -105,7 +106,9 @@ class Connection(HttpToolsProtocol):
     # What is received
 
     def data_received(self, data: bytes) -> None:
-        if self._unparsed:
+        if self._is_deaf:
+            self._drop(len(data))
+        elif self._unparsed:
             self._unparsed = memoryview(bytes(self._unparsed) + data)
         elif len(data) <= CHUNKED_AT_ONCE_BYTES:
             self._parse(data)
@@ -115,6 +118,9 @@ class Connection(HttpToolsProtocol):
     def _parse_in_turns(self, data: memoryview) -> None:
         """Chunks are parsed in several turns of the event loop; until then no more is read."""
         while data and not (self._is_chunked and self._is_in_body and not self._is_deaf):
+            if self._is_deaf:
+                self._drop(len(data))
+                return
             # The end of a header is followed by what may be chunks.
             at_once = PARSED_AT_ONCE_BYTES if self._is_in_body else CHUNKED_AT_ONCE_BYTES
             self._parse(bytes(data[:at_once]))
@@ -133,12 +139,24 @@ class Connection(HttpToolsProtocol):
         if not self._unparsed and not self.flow.read_paused:
             self.transport.resume_reading()
 
+    def _drop(self, size: int) -> None:
+        """Discard what is received; one connection in a turn of the loop reads on."""
+        self._unaccounted += size
+        if self._unaccounted > self.limits.dropped_max_bytes:
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.dropping_turns.add(self.loop, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
     def _parse(self, data: bytes) -> None:
-        self._unaccounted += len(data)
         if self._is_deaf:
-            if self._unaccounted > self.limits.dropped_max_bytes:
-                self.transport.abort()
+            self._drop(len(data))
             return
+        self._unaccounted += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -297,4 +315,6 @@ class Connection(HttpToolsProtocol):
 
 def connections(limits: ConnectionLimits) -> type[Connection]:
     """The class that uvicorn makes its connections of."""
-    return type("Connection", (Connection,), {"limits": limits, "turns": ParsingTurns()})
+    turns, dropping_turns = ParsingTurns(), ParsingTurns(per_turn=1)
+    attributes = {"limits": limits, "turns": turns, "dropping_turns": dropping_turns}
+    return type("Connection", (Connection,), attributes)

@@ -15,7 +15,12 @@ TURN_SECONDS = 0.002
 class ParsingTurns:
     """Turns of all connections of one process, in order of arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_turn: int | None = None) -> None:
+        """
+        Args:
+            per_turn: how many connections continue in one turn of the loop at most.
+        """
+        self._per_turn = per_turn
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_running = False
 
@@ -28,9 +33,11 @@ class ParsingTurns:
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         until = time.monotonic() + TURN_SECONDS
+        count = 0
         while self._waiting:
             self._waiting.popleft()()
-            if time.monotonic() >= until:
+            count += 1
+            if count == self._per_turn or time.monotonic() >= until:
                 break
         if self._waiting:
             loop.call_soon(self._run, loop)
