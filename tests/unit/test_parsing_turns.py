@@ -24,7 +24,7 @@ async def parsed_by_turn(turns: ParsingTurns, connections: int, seconds: float) 
 
     for _ in range(connections):
         turns.add(loop, parse)
-    counts = []
+    counts: list[int] = []
     while sum(counts) < connections:
         before = parsed
         await asyncio.sleep(0)
