@@ -8,7 +8,7 @@ from app.demo.fill import Demo
 from app.demo.habits import CHARACTERS, Habits
 from app.demo.storyline import BROKEN_FUNNEL
 
-TEAM = "everybody"
+TEAM = "the team"
 BUSY_WEIGHT = 1.0
 
 
@@ -25,7 +25,7 @@ class Story:
 
 def _busy_hours(habits: Habits) -> str:
     busy = [hour for hour, weight in habits.rhythm.hours if weight > BUSY_WEIGHT]
-    return f"works at night, most from {busy[0] % 24}:00 to {(busy[-1] + 1) % 24}:00"
+    return f"works at night, mostly from {busy[0] % 24}:00 to {(busy[-1] + 1) % 24}:00"
 
 
 def _priorities(habits: Habits) -> str:
@@ -49,10 +49,10 @@ WHAT: dict[str, Callable[[Habits], str]] = {
     "tasks": lambda habits: (
         f"finishes a sub-task after {habits.task_median_minutes:.0f} minutes (median)"
     ),
-    "morning_routine": lambda _: "begins each day alike: the standup, then the first email",
-    "mobile": lambda _: "is on the phone only",
-    "streak": lambda _: "has missed no working day",
-    "open_threads": lambda _: "begins projects and finishes none",
+    "morning_routine": lambda _: "starts every day the same way: the standup, then the first email",
+    "mobile": lambda _: "uses only a phone",
+    "streak": lambda _: "is active on every working day",
+    "open_threads": lambda _: "starts projects and finishes none",
 }
 
 
@@ -78,7 +78,7 @@ def stories(demo: Demo, program: str = "activity-events") -> list[Story]:
 
     usual, broken = BROKEN_FUNNEL.completed_usually, BROKEN_FUNNEL.completed_when_broken
     fails = f"the AI wizard fails: {broken:.0%} complete it, otherwise {usual:.0%}"
-    launch = "AI suggestions are launched, and taken to one by one"
+    launch = "AI suggestions launch, and the team adopts them one by one"
     found = [
         story(TEAM, fails, TEAM_FUNNEL, line.broken_first_on, line.broken_last_on),
         story(TEAM, launch, TEAM_LAUNCH, line.launched_on, end_on),

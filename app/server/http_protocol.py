@@ -140,7 +140,7 @@ class Connection(HttpToolsProtocol):
             self.transport.resume_reading()
 
     def _drop(self, size: int) -> None:
-        """Discard what is received; one connection in a turn of the loop reads on."""
+        """Discard what is received; few connections read on in a turn of the loop."""
         self._unaccounted += size
         if self._unaccounted > self.limits.dropped_max_bytes:
             self.transport.abort()
@@ -286,12 +286,13 @@ class Connection(HttpToolsProtocol):
             self._close()
 
     def _linger(self) -> None:
-        """End it, and drops what its client still sends for a moment: if it was closed at once,
-        the answer could be lost on its way (RFC 9112, 9.6)."""
+        """End it, but read on for a moment: the answer could be lost (RFC 9112, 9.6)."""
         if self._is_lingering or self.transport.is_closing():
             return
         self._is_lingering = self._is_deaf = True
         self._unaccounted = 0
+        if self.cycle is not None:
+            self.cycle.body = bytearray()  # answered: nobody reads it
         self._unset_keepalive_if_required()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -315,6 +316,5 @@ class Connection(HttpToolsProtocol):
 
 def connections(limits: ConnectionLimits) -> type[Connection]:
     """The class that uvicorn makes its connections of."""
-    turns, dropping_turns = ParsingTurns(), ParsingTurns(per_turn=1)
-    attributes = {"limits": limits, "turns": turns, "dropping_turns": dropping_turns}
-    return type("Connection", (Connection,), attributes)
+    turns = {"turns": ParsingTurns(), "dropping_turns": ParsingTurns(per_turn=4)}
+    return type("Connection", (Connection,), {"limits": limits, **turns})

@@ -53,7 +53,7 @@ def test_a_team_once_and_again_beside_a_service(
         assert found is not None, done.stdout
         events = int(found[1])
         assert events > 1_000
-        assert "nadia@example.com works at night, most from 22:00 to 2:00" in done.stdout
+        assert "nadia@example.com works at night, mostly from 22:00 to 2:00" in done.stdout
         assert "make run" in done.stdout
         assert f"{USERS * DAYS}/{USERS * DAYS}" in done.stderr
         assert asyncio.run(count(url, OPEN_SUMMARIES, now.date())) == 0

@@ -63,6 +63,7 @@ class Prometheus:
 
     def get(self, path: str, **params: str) -> Any:
         answer = self._client.get(path, params=params)
+        answer.raise_for_status()  # 503 while it starts
         found = answer.json()
         assert found["status"] == "success", found
         return found["data"]
@@ -78,7 +79,7 @@ class Prometheus:
             try:
                 if self.ask(expression):
                     return
-            except httpx.TransportError:
+            except (httpx.TransportError, httpx.HTTPStatusError):
                 pass
             time.sleep(0.2)  # a real program's own pace
         raise AssertionError(f"Prometheus has nothing of {expression}")

@@ -242,7 +242,7 @@ def test_what_takes_time_says_how_long(demo_log: list[DemoEvent]) -> None:
 def test_stories_are_told_where_they_can_be_seen() -> None:
     told = stories(DEMO)
     assert set(WHAT) == {each.key for each in CHARACTERS}
-    assert [each.who for each in told[:2]] == ["everybody", "everybody"]
+    assert [each.who for each in told[:2]] == ["the team", "the team"]
     assert (told[0].first_on, told[0].last_on) == (BROKEN[0], BROKEN[-1])
     assert told[1].first_on == LAUNCHED_ON
     assert len(told) == 2 + len(CHARACTERS)
