@@ -37,6 +37,13 @@ _err = Console(stderr=True, soft_wrap=True)
 
 T = TypeVar("T")
 Format = Literal["table", "csv", "json"]
+DaysOption = Annotated[
+    int | None, typer.Option(min=1, help="Length of a window that ends now, in days.")
+]
+StartOption = Annotated[str | None, typer.Option(help="Start of the window (inclusive), ISO 8601.")]
+EndOption = Annotated[
+    str | None, typer.Option(help="End of the window (exclusive), ISO 8601; now by default.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 
 # Of the embedded server: for other commands beside the service, and those it keeps for itself.

@@ -10,7 +10,15 @@ from typing import IO, Annotated
 import orjson
 import typer
 
-from app.cli.common import echo, email_of, progress_bar, with_database
+from app.cli.common import (
+    DaysOption,
+    EndOption,
+    StartOption,
+    echo,
+    email_of,
+    progress_bar,
+    with_database,
+)
 from app.database.private_files import written_private
 from app.database.sessions import Database
 from app.database.slots import Slots
@@ -53,15 +61,9 @@ def export_command(
     ] = "-",
     format_: Annotated[ExportFormat, typer.Option("--format", help="File format.")] = "ndjson",
     user_email: UserOption = None,
-    start: Annotated[
-        str | None, typer.Option(help="Start of the window (inclusive), ISO 8601.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option(help="End of the window (exclusive), ISO 8601; now by default.")
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, help="Length of a window that ends now, in days.")
-    ] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    days: DaysOption = None,
     privacy: Annotated[
         Path | None,
         typer.Option(

@@ -10,8 +10,11 @@ import typer
 
 from app.analytics.result import Table
 from app.cli.common import (
+    DaysOption,
+    EndOption,
     Format,
     FormatOption,
+    StartOption,
     echo,
     echo_json,
     echo_table,
@@ -44,15 +47,9 @@ def common(
     metadata: Annotated[
         str | None, typer.Option(help="JSON object that the event's metadata must contain.")
     ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, help="Length of a window that ends now, in days.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Start of the window (inclusive), ISO 8601.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option(help="End of the window (exclusive), ISO 8601; now by default.")
-    ] = None,
+    days: DaysOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     tz: Annotated[str, typer.Option(help="IANA time zone of days and hours.")] = "UTC",
     format_: FormatOption = "table",
 ) -> None:
