@@ -72,7 +72,7 @@ class GroupWriter:
         self._tasks = [asyncio.create_task(writer.run()) for writer in self._writers]
 
     async def close(self) -> None:
-        """Take nothing more in, writes what is queued, and ends."""
+        """Accept no further requests, write the queued ones, and end."""
         self.queue.close()
         await asyncio.gather(*self._tasks)
 
@@ -136,7 +136,7 @@ class _Writer:
         await self._disconnect()
 
     async def _write(self, group: list[QueuedRequest]) -> bool:
-        """Write a group and answers all of it, whatever happens. Whether all was committed."""
+        """Write a group and answer all its requests; return whether all were committed."""
         try:
             try:
                 await self._commit(group, expect_new=True)

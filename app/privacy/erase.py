@@ -153,7 +153,7 @@ async def begin_erasure(
 async def finish_erasure(
     database: Database, erasure_id: UUID, *, on_deleted: Callable[[int], None] = lambda _: None
 ) -> Receipt:
-    """Delete what is left of the user, and counts again. Several may be at it at once."""
+    """Delete what is left of the user, and count again. Several processes may do so at once."""
     user_id = await _user_of(database, erasure_id)
     if user_id is not None:
         await wait_for_writers(database)

@@ -253,7 +253,7 @@ class Connection(HttpToolsProtocol):
             self._unread.is_read()
 
     def _refuse(self, error: ActivityError) -> None:
-        """Answer what is no request that could be answered otherwise, and ends."""
+        """Answer bytes that are no valid request, and end the connection."""
         cycle = self._under_way()
         if cycle is not None:
             if not self._is_in_body:
@@ -268,7 +268,7 @@ class Connection(HttpToolsProtocol):
         self._linger()
 
     def _answer_the_last(self) -> None:
-        """Take no more in, and ends with the answer to what was taken in last."""
+        """Accept no further request, and end after the response to the last one."""
         cycle = self._under_way()
         self._is_deaf = True
         self._unaccounted = 0

@@ -87,7 +87,7 @@ class Generator:
         return shared
 
     def open(self) -> AbstractAsyncContextManager[object]:
-        """Hold its connections, and closes them."""
+        """Hold the connections to the model, and close them at the end."""
         return self._model
 
     async def generate(self, task: Task[S, A]) -> Generated[A]:
