@@ -88,7 +88,7 @@ WITHOUT_ROUTES = {
     "app/routers/static_files.py",
     "app/routers/ingest_body.py",
     "app/routers/openapi.py",
-    "app/routers/received.py",
+    "app/routers/request_body.py",
     "app/routers/responses.py",
     "app/routers/slashes.py",
 }

@@ -26,7 +26,7 @@ from app.errors import Forbidden
 from app.ingest.body import SIMPLE_TYPES, media_type_of
 from app.observability.request_log import tell
 from app.replica.reads import POSITION_HEADER
-from app.routers.received import headers_of, received_body
+from app.routers.request_body import headers_of, received_body
 from app.routers.responses import errors
 
 SECURITY_SCHEMES = {

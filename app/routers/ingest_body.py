@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from app.dependencies import Service, principal_of, service_of
 from app.ingest.body import check_media_type
 from app.routers.access import GuardedRoute, admit, sharer_of
-from app.routers.received import headers_of, received_body
+from app.routers.request_body import headers_of, received_body
 from app.schemas.event import BATCH_ADAPTER, SINGLE_ADAPTER
 from app.schemas.lenient_json import decoded
 

@@ -16,7 +16,7 @@ from app.insights.generation.work_items import open_threads
 from app.insights.patterns.work_patterns import learn
 from app.read.user_history import Past, PastEvent
 from app.read.window import Window
-from tests.unit.past import MONDAY, event, on
+from tests.unit.user_history import MONDAY, event, on
 
 WINDOW = Window(MONDAY - timedelta(days=3), MONDAY + timedelta(days=4), "Europe/Berlin")
 BARE = re.compile(r'"(?:[^"\\]|\\.)*"')

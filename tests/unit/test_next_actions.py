@@ -22,7 +22,7 @@ from app.insights.prediction.next_actions import Prediction, outlook, predict
 from app.insights.prediction.population_model import EMPTY_MODEL, WEIGHTS, Everybody, Learner
 from app.insights.prediction.training_sample import SampledEvent
 from app.read.user_history import Past, PastEvent
-from tests.unit.past import MONDAY, event, on
+from tests.unit.user_history import MONDAY, event, on
 
 
 def foretold(

@@ -16,7 +16,7 @@ from app.insights.generation.standup import Days, Standup, days_of
 from app.read.user_history import Past, PastEvent
 from app.read.window import Window
 from tests.unit.conftest import PastOf
-from tests.unit.past import event, on
+from tests.unit.user_history import event, on
 
 # Of `event`, minutes count from a Monday's ten o'clock in Berlin. It is Thursday noon.
 THURSDAY = datetime(2026, 11, 19, 11, 0, tzinfo=UTC)

@@ -26,8 +26,8 @@ from app.insights.patterns.evidence import (
 from app.insights.patterns.suggestions import Suggestion, suggest
 from app.read.user_history import Past, PastEvent
 from app.schemas.event_types import KNOWN_TYPES
-from tests.unit.past import MONDAY, event, on
 from tests.unit.test_insights import BARE, INJECTIONS
+from tests.unit.user_history import MONDAY, event, on
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # The day's end, in Berlin seven in the evening.
