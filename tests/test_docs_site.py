@@ -114,7 +114,8 @@ async def test_files_are_what_they_are_and_nothing_else_is_there(client: httpx.A
     assert (index.status_code, index.headers["content-type"]) == (200, "application/json")
     image = await client.get("/docs/images/overview.jpg")
     assert (image.status_code, image.headers["content-type"]) == (200, "image/jpeg")
-    for path in ("/docs/none.html", "/docs/images", "/docs/..%2f..%2fmain.py", "/docs/%2e%2e/x"):
+    nothing = ("none.html", "images", "..%2f..%2fmain.py", "%2e%2e/x", "%00", "%ff", "a" * 5000)
+    for path in (f"/docs/{name}" for name in (*nothing, "a/" * 3000)):
         answer = await client.get(path)
         assert answer.status_code == 404, path
         assert answer.json()["error"]["code"] == "not_found"

@@ -19,6 +19,7 @@ from app.routers.static_files import STATIC, CompressedFiles, built_file, fixed_
 SITE = STATIC / "docs"
 INDEX = "index.html"
 PAGES_KEPT = 128
+PATH_SHOWN_CHARS = 100
 # The site's links are relative to the folder.
 FORWARD = (
     b"<!doctype html><title>Documentation</title>"
@@ -118,15 +119,20 @@ def _api_reference(request: Request) -> Response:
 def _site_file(request: Request, path: str) -> Response:
     if not is_built():
         raise NotFound("The documentation is not built: run `make docs`.")
-    site = SITE.resolve()
-    file = (site / path).resolve()
-    if not file.is_relative_to(site) or not file.is_file():
-        raise NotFound(f"The documentation has no page {path!r}.")
+    file = _site_files(SITE, (SITE / INDEX).stat().st_mtime_ns).get(path)
+    if file is None or not file.is_file():
+        raise NotFound(f"The documentation has no page {path[:PATH_SHOWN_CHARS]!r}.")
     media_type = guess_type(file.name)[0] or "application/octet-stream"
     if media_type != "text/html":
         return built_file(request, file, media_type, {"Cache-Control": FILE_CACHE_CONTROL})
     policy = _policy_of_file(file, file.stat().st_mtime_ns)
     return built_file(request, file, HTML, {CSP: policy, "Cache-Control": "no-cache"})
+
+
+@lru_cache(maxsize=1)
+def _site_files(site: Path, built_at_ns: int) -> dict[str, Path]:
+    """Return the site's files by their paths: the path of a request never reaches the disk."""
+    return {file.relative_to(site).as_posix(): file for file in site.rglob("*") if file.is_file()}
 
 
 @lru_cache(maxsize=PAGES_KEPT)
