@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+import pytest
 
 from app.schemas import (
     analytics,
@@ -175,3 +176,20 @@ async def test_errors_of_validation_say_what_was_expected(client: httpx.AsyncCli
         {"field": "order", "message": "must be 'asc' or 'desc'"},
         {"field": "compare", "message": "is not a parameter of this route"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("many", "must be a whole number"),
+        ("1.5", "must be a whole number"),
+        ("9" * 5000, "must be a whole number of fewer digits"),
+    ],
+)
+async def test_what_is_no_number_is_said_in_our_words(
+    client: httpx.AsyncClient, limit: str, message: str
+) -> None:
+    response = await client.get("/", params={"limit": limit})
+    assert response.status_code == 422
+    fields = response.json()["error"]["details"]["fields"]
+    assert fields == [{"field": "limit", "message": message}]
