@@ -20,9 +20,11 @@ SITE = STATIC / "docs"
 INDEX = "index.html"
 PAGES_KEPT = 128
 PATH_SHOWN_CHARS = 100
-# The site's links are relative to the folder.
+# The site's links are relative to the folder. A page without an icon has browsers ask for
+# `/favicon.ico`.
 FORWARD = (
     b"<!doctype html><title>Documentation</title>"
+    b'<link rel="icon" href="/docs/assets/images/favicon.png">'
     b'<meta http-equiv="refresh" content="0; url=/docs/">'
 )
 # A page's inline scripts are known by their hashes. Swagger UI makes HTML of the document's
