@@ -68,9 +68,7 @@ export function createDelivery(
   isOurs: (entry: Entry) => boolean,
   changed: () => void,
 ) {
-  const { getToken, batchSize = 10, flushIntervalMs = 5000 } = options
-  const key = options.key?.trim()
-  const url = `${endpointOf(options)}/api/events/log/batch`
+  const url = () => `${endpointOf(options)}/api/events/log/batch`
   const requests = new Set<AbortController>()
   let batchMax = BATCH_MAX
   let acceptedBatches = 0
@@ -100,6 +98,7 @@ export function createDelivery(
 
     /** Schedules sending of the queued events: with the next batch, or immediately. */
     wake(isUrgent: boolean) {
+      const { batchSize = 10, flushIntervalMs = 5000 } = options
       let queued = 0
       for (const entry of journal.all()) if (isSendable(entry) && ++queued >= batchSize) break
       if (!queued) return
@@ -114,7 +113,7 @@ export function createDelivery(
     /** The page may close at any moment: sends as much as keepalive requests allow, oldest first. */
     flushOnExit() {
       cancelFetchLater()
-      if (remainingMs() || (getToken && !delivery.token)) return
+      if (remainingMs() || (options.getToken && !delivery.token)) return
       const hasKeepalive = 'keepalive' in Request.prototype
       for (;;) {
         const batch = nextBatch(true, KEEPALIVE_MAX_BYTES - keepaliveBytes)
@@ -122,7 +121,7 @@ export function createDelivery(
         if (hasKeepalive) post(batch, true)
         else {
           // A beacon returns no response: the events stay, and the next page sends them again.
-          navigator.sendBeacon(url, bodyOf(batch))
+          navigator.sendBeacon(url(), bodyOf(batch))
           return
         }
       }
@@ -178,6 +177,7 @@ export function createDelivery(
     const { clock: clockId, envelope } = batch[0] as Entry
     const sentAt = clock.sentAt(clockId)
     const events = batch.map((entry) => entry.event).join()
+    const key = options.key?.trim()
     // A key in the body instead of a header avoids a CORS preflight.
     const head = (key ? `"key":${JSON.stringify(key)},` : '') + (sentAt && `"sent_at":"${sentAt}",`)
     return `{${head}${envelope},"events":[${events}]}`
@@ -196,7 +196,7 @@ export function createDelivery(
     for (const entry of batch) entry.inFlight = true
     state.inFlight += batch.length
     try {
-      if (getToken && !isExiting) delivery.token = await getToken()
+      if (options.getToken && !isExiting) delivery.token = await options.getToken()
       const startedAt = performance.now()
       const body = bodyOf(batch)
       const size = utf8Bytes(body)
@@ -206,7 +206,7 @@ export function createDelivery(
       }
       keepaliveBytes += bytes
       const { signal } = request
-      const response = await fetch(url, {
+      const response = await fetch(url(), {
         ...requestOf('POST', body, delivery.token),
         keepalive: !!bytes,
         signal,
@@ -357,10 +357,10 @@ export function createDelivery(
     if (!window.fetchLater || !state.isSender || delivery.closed || backoffState().isServerDelay)
       return
     const batch = nextBatch(true)
-    if (!batch.length || (getToken && !delivery.token)) return
+    if (!batch.length || (options.getToken && !delivery.token)) return
     fetchLaterRequest = new AbortController()
     try {
-      window.fetchLater(url, {
+      window.fetchLater(url(), {
         ...requestOf('POST', bodyOf(batch), delivery.token),
         signal: fetchLaterRequest.signal,
       })

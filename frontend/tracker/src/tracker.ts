@@ -21,8 +21,9 @@ const isOptedOut = (optOutState: string | null) => !!optOutState?.startsWith('ou
  * Records the events of this page's user. Each event is stored in the browser before `track`
  * returns, and deleted when the server has acknowledged it.
  */
-export function createTracker(options: TrackerOptions = {}): Tracker {
-  const { getToken, key, sanitize } = options
+export function createTracker(given: TrackerOptions = {}): Tracker {
+  // One object, which `configure` changes in place.
+  const options = { ...given }
   const isBrowser = typeof document !== 'undefined'
   const locks = isBrowser ? navigator.locks : undefined
   const storage = createLocalStorage(options.namespace ?? 'activity')
@@ -45,7 +46,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   let unreported = Number(storage.get(LOST_KEY)) || 0
 
   const canSend = (entry: { envelope: string }) =>
-    !getToken || entry.envelope.startsWith(userField())
+    !options.getToken || entry.envelope.startsWith(userField())
   const userField = () => `"user_email":${JSON.stringify(user)},`
 
   /** Writes to IndexedDB, which survives a killed browser, outside of the tracking call. */
@@ -95,11 +96,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     }
   }
 
-  const track: Tracker['track'] = (type, options) => {
+  const track: Tracker['track'] = (type, details) => {
     if (delivery.closed) return undefined
     try {
-      const event = { ...options, type } as TrackedEvent
-      const sanitized = sanitize ? sanitize(event) : event
+      const event = { ...details, type } as TrackedEvent
+      const sanitized = options.sanitize ? options.sanitize(event) : event
       const at = clock.now()
       if (!sanitized || user === null) return undefined
       if (user) return append(sanitized, at, clock.clockId())
@@ -210,6 +211,7 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   /** Reports the opt-out; the server accepts it with a user token, and in local mode. */
   const reportOptOut = async (optOut: boolean) => {
     try {
+      const { key, getToken } = options
       if (!user || (key && !getToken)) return false
       const { ok } = await fetch(
         `${endpointOf(options)}/api/privacy/opt-out?user_email=${encodeURIComponent(user)}`,
@@ -336,6 +338,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    configure(changes) {
+      Object.assign(options, changes)
+      delivery.wake(false)
+      changed()
     },
     shutdown() {
       suspend()

@@ -117,6 +117,12 @@ export interface Tracker {
   /** The current status; the same object until a value changes. */
   status(): TrackerStatus
   subscribe(listener: () => void): () => void
+  /**
+   * Replaces options; the next request uses the newest `key`, `getToken` and `endpoint`. Events that
+   * wait for an earlier endpoint are never sent to another. Other options also change, except
+   * `namespace`; use `identify` for the user.
+   */
+  configure(options: TrackerOptions): void
   /** Sends as many events as possible and stops. Unsent events stay for the next page. */
   shutdown(): void
 }
