@@ -30,6 +30,7 @@ from app.routers import (
     analytics,
     batch,
     cleanup,
+    clients,
     docs,
     export,
     generate,
@@ -143,6 +144,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(success.router)
     app.include_router(tracker.router)
+    app.include_router(clients.router)
     app.include_router(pages.router)
     if {"dashboard", "demo"} & set(settings.pages):
         app.mount("/assets", pages.Assets(), name="assets")

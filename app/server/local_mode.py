@@ -22,7 +22,7 @@ HEALTH = "/health/"
 # Pages of other origins load it on purpose; it holds no data.
 SCRIPT = "/tracker.js"
 # Links on other pages can lead here: these pages hold no data, and load theirs from their origin.
-PAGES = re.compile(r"/|/(docs|dashboard|demo)(/.*)?")
+PAGES = re.compile(r"/|/(docs|dashboard|demo|clients)(/.*)?")
 # What proxies, balancers, CDNs and tunnels add to the requests that they pass on.
 FORWARDED = re.compile(
     rb"forwarded|via|x-forward.*|x-original.*|x-real-.*|x-client-(ip|cert.*)|x-remote-.*"

@@ -15,7 +15,10 @@ from tests.api.test_head import PATHS as NEEDED
 pytestmark = pytest.mark.fault("S20")
 
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PAGES = {"/dashboard", "/dashboard/{path}", "/demo", "/demo/{path}", "/docs", "/docs/api"}
+PAGES = {
+    *("/dashboard", "/dashboard/{path}", "/demo", "/demo/{path}", "/docs", "/docs/api"),
+    "/clients/",
+}
 # With their forms and pages below.
 LEFT_OUT = ("/dashboard", "/dashboard/trends", "/demo", "/docs", "/docs/", "/docs/api")
 # Not made of anybody's data, and kept for long.
