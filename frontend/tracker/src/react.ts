@@ -4,18 +4,41 @@ import {
   type ReactNode,
   useContext,
   useEffect,
+  useInsertionEffect,
   useLayoutEffect,
   useMemo,
   useRef,
+  useState,
   useSyncExternalStore,
 } from 'react'
-import { createTracker } from './tracker'
-import type { Tracker, TrackerOptions, TrackerStatus } from './types'
+import { createTracker } from './index'
+import { createReplayGuard, isDevelopment } from './strict-mode'
+import type { TimedEvent, Tracker, TrackerOptions, TrackerStatus } from './types'
 
-export * from './index'
+export type * from './index'
+// By name: a client module of React Server Components can't export everything of another one.
+export { createTracker, EVENT_TYPES } from './index'
 
-const trackers = new Map<string, Tracker>()
-const Context = createContext<Tracker | null>(null)
+/** What `useActivityTracker` returns: the same object and functions as long as a component lives. */
+export interface ActivityTracker
+  extends Pick<
+    Tracker,
+    'track' | 'trackBatch' | 'trackPageView' | 'trackTimed' | 'flush' | 'optOut' | 'optIn'
+  > {
+  /** The current session, read without a subscription; `useActivityStatus` has it for rendering. */
+  readonly sessionId: string
+}
+
+/** Options and their tracker, which is created when it is first needed. */
+interface Source {
+  tracker(): Tracker
+  /** Returns the token of the newest render. */
+  getToken: TrackerOptions['getToken']
+  status(): TrackerStatus
+  subscribe(listener: () => void): () => void
+  /** The users that mounted components name; there should be one. */
+  readonly users: Map<object, string>
+}
 
 const SERVER_STATUS: TrackerStatus = {
   queueSize: 0,
@@ -31,96 +54,165 @@ const SERVER_STATUS: TrackerStatus = {
   enabled: false,
 }
 
-/** One tracker per page; the first caller sets the options. */
-function trackerOfPage(options: TrackerOptions): Tracker {
-  if (typeof document === 'undefined') return createTracker(options)
-  const name = `${options.endpoint ?? ''} ${options.namespace ?? ''}`
-  const tracker = trackers.get(name) ?? createTracker(options)
-  trackers.set(name, tracker)
-  return tracker
+const Context = createContext<Source | null>(null)
+const isServer = typeof document === 'undefined'
+const useClientLayoutEffect = isServer ? useEffect : useLayoutEffect
+const sources = new Map<string, Source>()
+let providedSource: Source | undefined
+
+function createSource(options: TrackerOptions, existing?: Tracker): Source {
+  let tracker = existing
+  const source: Source = {
+    tracker: () => (tracker ??= createTracker(options)),
+    getToken: options.getToken,
+    status: () => source.tracker().status(),
+    subscribe: (listener) => source.tracker().subscribe(listener),
+    users: new Map(),
+  }
+  return source
+}
+
+/** The source of components outside of a provider: that of their endpoint, or a provider's. */
+function sourceOfPage(options: TrackerOptions): Source {
+  // A server answers many users: nothing is shared there.
+  if (isServer) return createSource(options)
+  const { endpoint, namespace } = options
+  if (endpoint === undefined && namespace === undefined && providedSource) return providedSource
+  const name = `${endpoint ?? ''} ${namespace ?? ''}`
+  const source = sources.get(name) ?? createSource(options)
+  sources.set(name, source)
+  return source
 }
 
 export interface ActivityTrackerProviderProps extends Omit<TrackerOptions, 'key'> {
   /** The tracker's `key`; React reserves the prop name `key` and never passes it on. */
   writeKey?: string | undefined
   /** An existing tracker to use instead of the page's own. */
-  tracker?: Tracker
+  tracker?: Tracker | undefined
   children?: ReactNode
 }
 
 /** Sets the endpoint, key and user once; below it, `useActivityTracker()` takes no arguments. */
 export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
-  const { tracker: ownTracker, children, writeKey, ...options } = props
-  const tracker = ownTracker ?? trackerOfPage({ ...options, key: writeKey })
-  useUser(tracker, options.userEmail)
-  return createElement(Context.Provider, { value: tracker }, children)
+  const { tracker, children, writeKey, ...others } = props
+  const options = { ...others, key: writeKey }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: later options reach it by `configure`
+  const source = useMemo(() => createSource(options, tracker), [tracker])
+  if (!isServer) providedSource ??= source
+  useInsertionEffect(() => {
+    providedSource = source
+    return () => {
+      if (providedSource === source) providedSource = undefined
+    }
+  }, [source])
+  useNewestOptions(source, tracker ? undefined : options)
+  useUser(source, options.userEmail)
+  return createElement(Context.Provider, { value: source }, children)
 }
 
-/** Identifies the user before any effect tracks events; undefined after a known user: logged out. */
-function useUser(tracker: Tracker, userEmail: string | null | undefined) {
+// Insertion effects run before every other effect of a commit: what effects record belongs to its
+// user, whatever their order.
+
+/** The next request uses the endpoint, key and token of the newest render. */
+function useNewestOptions(source: Source, options: TrackerOptions | undefined) {
+  const { endpoint, key, getToken } = options ?? {}
+  const isConfigured = !!options
+  const hasToken = !!getToken
+  useInsertionEffect(() => {
+    if (isConfigured) source.getToken = getToken
+  })
+  useInsertionEffect(() => {
+    const tracker = source.tracker()
+    // A function of its own, as that of a component is a new one at each render.
+    const token = async () => (await source.getToken?.()) ?? ''
+    if (isConfigured) tracker.configure({ endpoint, key, getToken: hasToken ? token : undefined })
+  }, [source, isConfigured, endpoint, key, hasToken])
+}
+
+/** Identifies the user; undefined after a known user: signed out. */
+function useUser(source: Source, userEmail: string | null | undefined) {
   const previous = useRef<string | null>(undefined)
-  useLayoutEffect(() => {
-    if (userEmail !== undefined || previous.current) tracker.identify(userEmail ?? null)
+  useInsertionEffect(() => {
+    if (userEmail !== undefined || previous.current) source.tracker().identify(userEmail ?? null)
     previous.current = userEmail
-  }, [tracker, userEmail])
-}
-
-/**
- * StrictMode runs the effects of a new component twice in a row. An event that both runs record is
- * recorded once.
- */
-function useOnce() {
-  const firstRun = useRef<[call: string, id: unknown][]>(null)
-  const isReplay = useRef(false)
-  useLayoutEffect(() => {
-    isReplay.current = !!firstRun.current
-    firstRun.current ??= []
-  }, [])
+  }, [source, userEmail])
   useEffect(() => {
-    const timer = setTimeout(() => {
-      firstRun.current = null
-      isReplay.current = false
-    })
-    return () => clearTimeout(timer)
-  }, [])
-  return useMemo(() => {
-    return <A extends unknown[], R>(name: string, record: (...values: A) => R) =>
-      (...values: A): R => {
-        const calls = firstRun.current
-        if (!calls) return record(...values)
-        const call = name + JSON.stringify(values)
-        const index = isReplay.current ? calls.findIndex(([recorded]) => recorded === call) : -1
-        if (index >= 0) return calls.splice(index, 1)[0]?.[1] as R
-        const id = record(...values)
-        if (!isReplay.current) calls.push([call, id])
-        return id
-      }
-  }, [])
+    if (!isDevelopment || !userEmail) return
+    source.users.set(previous, userEmail)
+    const timer = setTimeout(warnOfUsers, 0, source)
+    return () => {
+      clearTimeout(timer)
+      source.users.delete(previous)
+    }
+  }, [source, userEmail])
+}
+
+function warnOfUsers({ users }: Source) {
+  const emails = [...new Set(users.values())]
+  if (emails.length > 1) {
+    console.warn(
+      `[activity-events] Mounted components name ${emails.length} users: ${emails.join(', ')}. A page has one user, and all events are recorded for the last one. Name the user once, in ActivityTrackerProvider, and call useActivityTracker() without an address.`,
+    )
+  }
+}
+
+function createHook(first: Source) {
+  let source = first
+  const guard = createReplayGuard()
+  const tracker: ActivityTracker = {
+    track: (type, options) => guard.once('track', source.tracker().track, type, options as object),
+    trackBatch: (events) => guard.once('batch', source.tracker().trackBatch, events) ?? [],
+    trackPageView: (page, metadata) =>
+      guard.once('page', source.tracker().trackPageView, page, metadata),
+    trackTimed(type, options): TimedEvent {
+      const { complete, cancel } = source.tracker().trackTimed(type, options)
+      return { complete: (metadata) => guard.once(`timed ${type}`, complete, metadata), cancel }
+    },
+    flush: () => source.tracker().flush(),
+    optOut: () => source.tracker().optOut(),
+    optIn: () => source.tracker().optIn(),
+    get sessionId() {
+      return isServer ? '' : source.status().sessionId
+    },
+  }
+  return {
+    guard,
+    tracker,
+    use(newest: Source) {
+      source = newest
+    },
+  }
 }
 
 /**
- * Records user activity: `const { track } = useActivityTracker(userEmail)`.
+ * Records user activity: `const { track } = useActivityTracker()`.
  *
- * All functions are stable between renders. The options are those of `createTracker`; the first
- * caller or `ActivityTrackerProvider` sets them.
+ * The object and its functions are the same for each render, and recording or sending an event
+ * never renders the component; see `useActivityStatus`. The options are those of `createTracker`,
+ * for components outside of `ActivityTrackerProvider`; they share one tracker per endpoint.
  */
-export function useActivityTracker(userEmail?: string | null, options: TrackerOptions = {}) {
+export function useActivityTracker(
+  userEmail?: string | null,
+  options?: TrackerOptions,
+): ActivityTracker {
   const provided = useContext(Context)
-  const tracker = provided ?? trackerOfPage({ userEmail, ...options })
-  const once = useOnce()
-  useUser(tracker, userEmail)
-  const status = useSyncExternalStore(tracker.subscribe, tracker.status, () => SERVER_STATUS)
-  const actions = useMemo(
-    () => ({
-      track: once('t', tracker.track) as Tracker['track'],
-      trackBatch: once('b', tracker.trackBatch),
-      trackPageView: once('p', tracker.trackPageView),
-      trackTimed: tracker.trackTimed,
-      flush: tracker.flush,
-      optOut: tracker.optOut,
-      optIn: tracker.optIn,
-    }),
-    [tracker, once],
-  )
-  return { ...actions, queueSize: status.queueSize, sessionId: status.sessionId, status }
+  const source = provided ?? sourceOfPage({ userEmail, ...options })
+  const [hook] = useState(() => createHook(source))
+  useInsertionEffect(() => hook.use(source), [hook, source])
+  useNewestOptions(source, provided ? undefined : options)
+  useUser(source, userEmail)
+  useClientLayoutEffect(() => {
+    hook.guard.mounted()
+    return hook.guard.unmounted
+  }, [hook])
+  useEffect(() => hook.guard.settleAfterTask(), [hook])
+  return hook.tracker
+}
+
+/** The tracker's status; renders the component at each change, such as of `queueSize`. */
+export function useActivityStatus(
+  options?: Pick<TrackerOptions, 'endpoint' | 'namespace'>,
+): TrackerStatus {
+  const source = useContext(Context) ?? sourceOfPage(options ?? {})
+  return useSyncExternalStore(source.subscribe, source.status, () => SERVER_STATUS)
 }

@@ -1,7 +1,12 @@
 // A page of the fault matrix: a component that records events while StrictMode mounts it twice.
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
-import { ActivityTrackerProvider, EVENT_TYPES, useActivityTracker } from '../src/react'
+import {
+  ActivityTrackerProvider,
+  EVENT_TYPES,
+  useActivityStatus,
+  useActivityTracker,
+} from '../src/react'
 
 declare module '../src/types' {
   interface EventMap {
@@ -12,11 +17,13 @@ declare module '../src/types' {
 const { userEmail } = JSON.parse(decodeURIComponent(location.hash.slice(1)))
 
 function Project() {
-  const { track, trackPageView, queueSize, status } = useActivityTracker()
+  const { track, trackPageView } = useActivityTracker()
+  const { queueSize, enabled } = useActivityStatus()
   useEffect(() => {
     trackPageView('/projects/42')
     track('trial_event', { metadata: { n: 0 } })
     track('trial_event', { metadata: { n: 1 } })
+    return () => void track('trial_event', { metadata: { n: 9 } })
   }, [track, trackPageView])
   const create = () => {
     track('trial_event', { metadata: { n: 2 } })
@@ -24,7 +31,7 @@ function Project() {
   }
   return (
     <button type="button" onClick={create}>
-      {status.enabled ? 'Create' : 'Off'} {queueSize}
+      {enabled ? 'Create' : 'Off'} {queueSize}
     </button>
   )
 }

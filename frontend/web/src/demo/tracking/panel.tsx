@@ -1,5 +1,5 @@
 // The tracker’s live status; for demonstration only.
-import { useActivityTracker } from '@activity-events/tracker/react'
+import { useActivityStatus } from '@activity-events/tracker/react'
 import { useId, useState } from 'react'
 import { Icon } from '../parts/icon'
 import { KeyField } from './key-field'
@@ -12,7 +12,7 @@ const STORAGE_KEY = 'workhub-panel'
 const WIDE = '(min-width: 1200px)'
 
 export function TrackerPanel({ user }: { user: User }) {
-  const { status } = useActivityTracker()
+  const status = useActivityStatus()
   const [isOpen, setOpen] = useOpen()
   const id = useId()
   return (
@@ -55,8 +55,7 @@ export function TrackerPanel({ user }: { user: User }) {
 }
 
 function Numbers() {
-  const { status, queueSize, sessionId } = useActivityTracker()
-  const { lastAckAt, lastError } = status
+  const { queueSize, inFlight, dropped, lastAckAt, lastError, sessionId } = useActivityStatus()
   return (
     <>
       <dl className="numbers">
@@ -66,11 +65,11 @@ function Numbers() {
         </div>
         <div>
           <dt>In flight</dt>
-          <dd>{status.inFlight}</dd>
+          <dd>{inFlight}</dd>
         </div>
         <div>
           <dt>Dropped</dt>
-          <dd>{status.dropped}</dd>
+          <dd>{dropped}</dd>
         </div>
         <div>
           <dt>Last ack</dt>

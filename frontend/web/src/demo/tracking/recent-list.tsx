@@ -1,4 +1,4 @@
-import { useActivityTracker } from '@activity-events/tracker/react'
+import { useActivityStatus } from '@activity-events/tracker/react'
 import { useSyncExternalStore } from 'react'
 import { type DeliveryState, deliveryStates } from './delivery-state'
 import { recentEvents, tracker } from './tracker'
@@ -7,7 +7,7 @@ const MARKS: Record<DeliveryState, string> = { queued: '○', sending: '◐', ac
 
 /** The last events of this page with their delivery state. */
 export function RecentList() {
-  const { status } = useActivityTracker()
+  const status = useActivityStatus()
   const events = useSyncExternalStore(tracker.subscribe, recentEvents)
   const states = deliveryStates(events.length, status.queueSize, status.inFlight)
   return (
