@@ -12,7 +12,7 @@ export interface EventMap {}
 
 export type EventType = KnownEventType | keyof EventMap | (string & {})
 
-export type MetadataOf<T> = T extends keyof EventMap ? EventMap[T] : Record<string, unknown>
+export type MetadataOf<T> = T extends keyof EventMap ? EventMap[T] : object
 
 export interface TrackOptions<T = string> {
   /** Type of the affected entity: `project`. */
@@ -22,7 +22,7 @@ export interface TrackOptions<T = string> {
   /** Duration in milliseconds. */
   durationMs?: number | undefined
   /** Surrounding state: route, viewport, open project. */
-  contextSnapshot?: Record<string, unknown> | undefined
+  contextSnapshot?: object | undefined
   /** Sends immediately instead of with the next batch. */
   immediate?: boolean | undefined
 }
@@ -33,7 +33,7 @@ export interface TrackedEvent extends TrackOptions {
 
 export interface TimedEvent {
   /** Records the event with the duration since `trackTimed`; only the first call has an effect. */
-  complete(metadata?: Record<string, unknown>): string | undefined
+  complete(metadata?: object): string | undefined
   /** Records nothing. */
   cancel(): void
 }
@@ -105,7 +105,7 @@ export interface Tracker {
   /** Stores an event and returns its id; undefined if tracking is disabled. Never throws. */
   track<T extends EventType>(type: T, options?: TrackOptions<T>): string | undefined
   trackBatch(events: readonly { type: EventType; options?: TrackOptions }[]): (string | undefined)[]
-  trackPageView(page: string, metadata?: Record<string, unknown>): string | undefined
+  trackPageView(page: string, metadata?: object): string | undefined
   trackTimed<T extends EventType>(type: T, options?: TrackOptions<T>): TimedEvent
   /** Sends all queued events unless a retry delay is active; resolves to whether the queue is empty. */
   flush(): Promise<boolean>

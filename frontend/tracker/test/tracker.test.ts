@@ -105,9 +105,7 @@ test('EventMap declarations are type-checked', () => {
   expectTypeOf<TrackOptions<'invoice_paid'>['metadata']>().toEqualTypeOf<
     { amount: number; currency: 'EUR' | 'USD' } | undefined
   >()
-  expectTypeOf<TrackOptions<'anything'>['metadata']>().toEqualTypeOf<
-    Record<string, unknown> | undefined
-  >()
+  expectTypeOf<TrackOptions<'anything'>['metadata']>().toEqualTypeOf<object | undefined>()
   expectTypeOf(EVENT_TYPES.PROJECT_SUBTASK_COMPLETED).toEqualTypeOf<'project_subtask_completed'>()
   const tracker = start()
   tracker.track('invoice_paid', { metadata: { amount: 1, currency: 'EUR' } })
