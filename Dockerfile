@@ -20,11 +20,15 @@ RUN python -m venv /opt/venv \
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY app app
 COPY alembic alembic
+COPY clients/python clients/python
 COPY --from=frontend /build/app/static app/static
 COPY --from=docs /build/app/static/docs app/static/docs
 # docker build --build-arg SOURCE_COMMIT="$(git rev-parse HEAD)" .
 ARG SOURCE_COMMIT
-RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN /opt/venv/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation \
+      --wheel-dir app/static/clients ./clients/python \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps app/static/clients/activity_events-*.whl \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \

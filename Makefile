@@ -6,32 +6,36 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 FRONTEND := frontend/node_modules/.package-lock.json
 DOCS_SOURCES := $(shell find docs -type f) zensical.toml
+CLIENT := clients/python
+CLIENT_SOURCES := $(shell find $(CLIENT)/src -name '*.py') $(CLIENT)/pyproject.toml $(CLIENT)/README.md
 FRONTEND_SOURCES := $(shell find frontend/tracker frontend/web -name node_modules -prune -o -name dist -prune -o -type f -print)
 HAS_NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && echo yes)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install upgrade test test-frontend lint format frontend frontend-if-node docs docs-quietly reference event-types bench bench-ingest bench-read bench-indexes bench-identity bench-versions bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
+.PHONY: help run install upgrade test test-frontend lint format frontend frontend-if-node python-client docs docs-quietly reference event-types bench bench-ingest bench-read bench-indexes bench-identity bench-versions bench-export bench-retention bench-erase bench-pii bench-hostile bench-tracker bench-dashboard bench-predict bench-workers bench-soak lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/run.stamp frontend-if-node docs-quietly ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
+run: $(VENV)/run.stamp frontend-if-node python-client docs-quietly ## Start the service (embedded PostgreSQL, or DATABASE_URL); PORT, default 8000
 	@$(BIN)/activity-events serve
 
 install: $(BIN)/python ## Install the service for an own PostgreSQL (DATABASE_URL), with its frontend
 	@$(PIP) install --require-hashes --no-deps -r requirements/docs.lock
 	@$(PIP) install --require-hashes --no-deps -r requirements/service.lock
 	$(if $(HAS_NODE),@$(MAKE) --no-print-directory frontend,@rm -rf app/static; echo "Node.js 20 or later is not installed: the service has no dashboard and no /tracker.js.")
+	@$(call client-wheel)
 	@$(BIN)/zensical build > /dev/null
 	@rm -rf build $(VENV)/*.stamp
+	@$(PIP) install --no-deps --no-build-isolation --force-reinstall ./$(CLIENT)
 	@$(PIP) install --no-deps --no-build-isolation --force-reinstall .
 
 upgrade: ## Fetch the newest version and install it; then restart the service
 	git pull --ff-only
 	@$(MAKE) --no-print-directory install
 
-test: $(VENV)/dev.stamp lint frontend-if-node docs test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
+test: $(VENV)/dev.stamp lint frontend-if-node python-client docs test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
@@ -41,6 +45,8 @@ frontend: app/static/.built ## Build what the service gives to browsers; needs N
 
 frontend-if-node:
 	$(if $(HAS_NODE),@$(MAKE) --no-print-directory --silent frontend || echo "The frontend was not built; the API runs without the dashboard and /tracker.js.",@echo "Node.js 20 or later is not installed: the API runs without the dashboard and /tracker.js. Then: make frontend")
+
+python-client: app/static/clients/.python-built ## Build the Python client's package, which the service serves at /clients/
 
 docs: app/static/docs/.built ## Build the documentation's site, which the service serves at /docs/
 
@@ -57,6 +63,7 @@ lint: $(VENV)/dev.stamp ## ruff, mypy (strict), and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 $(CLIENT)/src
 	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/dev.stamp $(if $(HAS_NODE),$(FRONTEND)) ## Put the code into its format
@@ -119,10 +126,16 @@ lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.t
 	$(if $(HAS_NODE),cd frontend && npm update --package-lock-only --silent)
 
 clean: ## Remove everything that was made, but the data in .data
-	rm -rf $(VENV) build dist .cache app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build $(CLIENT)/build dist .cache app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info $(CLIENT)/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-COMPILE_OPTIONS = --quiet --upgrade --universal --python-version 3.11 \
+# A wheel that was built before may have files which are no longer there.
+client-wheel = rm -rf $(CLIENT)/build app/static/clients/activity_events-*.whl \
+	&& $(PIP) wheel --no-deps --no-build-isolation --wheel-dir app/static/clients ./$(CLIENT) \
+	&& rm -rf $(CLIENT)/build
+
+# The client's own requirements are among the service's.
+COMPILE_OPTIONS = --no-emit-package activity-events --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate
 compile = $(BIN)/uv pip compile $(COMPILE_OPTIONS) \
 	$(if $(2),--extra $(2)) $(if $(3),--extra $(3)) $(if $(4),--extra $(4)) $(if $(5),--extra $(5)) $(if $(6),--extra $(6)) \
@@ -141,6 +154,10 @@ app/static/.built: $(FRONTEND) $(FRONTEND_SOURCES)
 	@cd frontend && npm run --silent build
 	@touch $@
 
+app/static/clients/.python-built: $(VENV)/run.stamp $(CLIENT_SOURCES)
+	@$(call client-wheel)
+	@touch $@
+
 app/static/docs/.built: $(VENV)/docs.stamp $(DOCS_SOURCES)
 	@$(BIN)/zensical build > /dev/null
 	@touch $@
@@ -150,9 +167,10 @@ $(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.lock
 	@$(PIP) install --require-hashes --no-deps -r requirements/docs.lock
 	@touch $@
 
-$(VENV)/run.stamp: $(BIN)/python requirements/run.lock pyproject.toml
+$(VENV)/run.stamp: $(BIN)/python requirements/run.lock pyproject.toml $(CLIENT)/pyproject.toml
 	@echo "Installing into $(VENV) ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable ./$(CLIENT)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

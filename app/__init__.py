@@ -2,4 +2,4 @@
 
 from importlib.metadata import version
 
-__version__ = version("activity-events")
+__version__ = version("activity-events-service")

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.formats.uuid7 import RANDOM_BITS, uuid7
+from activity_events.uuid7 import RANDOM_BITS, uuid7
 from app.models import EVENT_COLUMNS
 from app.schemas.event_types import KNOWN_TYPES
 

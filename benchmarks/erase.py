@@ -21,9 +21,9 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from activity_events.uuid7 import uuid7
 from app.database.engine import create_engine
 from app.database.verify_rollups import COUNT_ALL, verify_rollups
-from app.formats.uuid7 import uuid7
 from app.settings import Settings
 from benchmarks.ingest import service
 from benchmarks.load import Load, post, run

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from activity_events.uuid7 import RANDOM_BITS, uuid7
 from app.database.sessions import Database
-from app.formats.uuid7 import RANDOM_BITS, uuid7
 from app.ingest.group import write_group
 from app.ingest.rows import EventRow, TimeBasis
 from app.ingest.users import UserCache

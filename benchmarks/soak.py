@@ -39,12 +39,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from activity_events.uuid7 import uuid7
 from app.database import embedded
 from app.database.engine import create_engine
 from app.database.migrations import migrate_at
 from app.database.partitions import PARENT
 from app.database.verify_rollups import verify_rollups
-from app.formats.uuid7 import uuid7
 from app.settings import Settings
 from benchmarks.activity import metadata
 from benchmarks.history import DAYS, fill

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app.client import ActivityClient, ActivityError, Backoff, EventResult
+from activity_events import ActivityClient, ActivityError, Backoff, EventResult
 
 NAMESPACE = UUID("6d3a1c52-94f0-5b7e-8c21-0f4e7d9ab613")  # of all ids made here: never change it
 RETENTION_DAYS = 365  # what the service keeps, unless it is configured otherwise

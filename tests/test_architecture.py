@@ -5,6 +5,7 @@ breaks its rule has to go.
 """
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A distribution of its own, below all of `app`.
+CLIENT = "clients/python/src/activity_events"
 
 # The rooms: each may import those before it, and none of those beside it.
 # A module that stands apart from its room (`database.migrations`) has a layer of its own.
@@ -26,7 +30,7 @@ ORDER = (
         "database.private_files",
         "database.url",
     },
-    {"client", "settings", "database.embedded"},
+    {"settings", "database.embedded"},
     {"observability"},
     {"models", "schemas"},
     {"database"},
@@ -58,9 +62,10 @@ PROCESS_EDGES = {
     "app/auth/jwks.py",
     "app/ingest/writer.py",
     "app/insights/generation/llm.py",
-    "app/client/drops.py",
-    "app/client/task.py",
-    "app/client/thread.py",
+    f"{CLIENT}/drops.py",
+    f"{CLIENT}/events.py",
+    f"{CLIENT}/json_values.py",
+    f"{CLIENT}/sender.py",
 }
 COMMITTING = {
     "app/database/sessions.py",
@@ -132,7 +137,7 @@ OPEN: dict[str, set[str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A file of `app`; `path` is relative to the repository."""
+    """A file of `app` or of the Python client; `path` is relative to the repository."""
 
     path: str
     source: str
@@ -189,6 +194,8 @@ def _names_in(node: ast.AST) -> set[str]:
 
 
 def imports_point_one_way(module: Module) -> Iterator[str]:
+    if module.path.startswith(CLIENT):
+        return
     if module.unit == "":
         yield from (module.path for name in module.imports() if name.startswith(("app", ".")))
         return
@@ -204,6 +211,16 @@ def imports_point_one_way(module: Module) -> Iterator[str]:
             there = PLACE.get(unit, len(ORDER))
             if unit != module.unit and there >= PLACE[module.unit]:
                 yield f"{module.path} imports {unit}"
+
+
+def the_client_needs_nothing_but_httpx(module: Module) -> Iterator[str]:
+    if module.path.startswith(CLIENT):
+        allowed = {*sys.stdlib_module_names, "activity_events", "httpx", "typing_extensions"}
+        yield from (
+            f"{module.path} imports {name}"
+            for name in module.imports()
+            if name.split(".")[0] not in allowed
+        )
 
 
 def depends_is_at_home_in_dependencies(module: Module) -> Iterator[str]:
@@ -305,6 +322,7 @@ RULES: dict[str, Callable[[Module], Iterator[str]]] = {
     rule.__name__: rule
     for rule in (
         imports_point_one_way,
+        the_client_needs_nothing_but_httpx,
         depends_is_at_home_in_dependencies,
         routers_hold_no_sql,
         endpoints_are_short,
@@ -332,6 +350,9 @@ PLANTED = [
     ("imports_point_one_way", "app/database/sessions.py", "from .settings import Settings"),
     ("imports_point_one_way", "app/new.py", ""),
     ("imports_point_one_way", "app/__init__.py", "from app.database.sessions import Database"),
+    ("the_client_needs_nothing_but_httpx", f"{CLIENT}/x.py", "from app import __version__"),
+    ("the_client_needs_nothing_but_httpx", f"{CLIENT}/x.py", "import pydantic"),
+    ("the_client_needs_nothing_but_httpx", f"{CLIENT}/x.py", "from .events import encode"),
     ("depends_is_at_home_in_dependencies", "app/routers/x.py", "a = fastapi.Depends(f)"),
     ("depends_is_at_home_in_dependencies", "app/routers/x.py", "from fastapi import Depends as D"),
     ("routers_hold_no_sql", "app/routers/x.py", "from sqlalchemy import text"),
@@ -361,7 +382,8 @@ PLANTED = [
 def modules() -> list[Module]:
     return [
         Module(path.relative_to(ROOT).as_posix(), path.read_text())
-        for path in sorted((ROOT / "app").rglob("*.py"))
+        for folder in ("app", CLIENT)
+        for path in sorted((ROOT / folder).rglob("*.py"))
     ]
 
 

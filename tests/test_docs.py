@@ -1,5 +1,6 @@
 """The documentation is complete, and what it says is so."""
 
+import inspect
 import itertools
 import json
 import os
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from activity_events import ActivityClient, Backoff
 from app.cli.main import app as command_line
-from app.client import ActivityClient
 from app.main import create_app
 from app.schemas.event_types import KNOWN_TYPES
 from app.settings import Settings
@@ -191,8 +192,12 @@ def test_no_example_needs_a_user_whom_an_earlier_one_erases() -> None:
 
 
 def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -> None:
-    snippets = FENCE.findall(PAGES["python-client"])
-    assert [language for language, _ in snippets] == ["python"] * 3
+    page = PAGES["python-client"]
+    # Those of frameworks are run by tests/packages/test_python_projects.py.
+    of_frameworks = re.findall(r"^## FastAPI.*?(?=^## )", page, re.MULTILINE | re.DOTALL)
+    page = page.replace(of_frameworks[0], "")
+    snippets = [each for each in FENCE.findall(page) if each[0] == "python"]
+    assert len(snippets) == 3
     script = [text for _, text in snippets]
     script += ["def ask_model(prompt): return prompt", "print(generate_standup('ada@example.com'))"]
     assert len(snippets[-1][1].splitlines()) <= 10
@@ -236,6 +241,14 @@ def test_every_method_of_the_client_is_documented() -> None:
     assert [name for name in [*methods, "track", "counts"] if f"`{name}`" not in page] == []
 
 
+def test_every_option_of_the_client_is_documented_with_its_default() -> None:
+    options = list(inspect.signature(ActivityClient).parameters.values())
+    assert len(options) >= 10
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| \w", PAGES["python-client"], re.MULTILINE)
+    shown = {name: eval(default, {"Backoff": Backoff}) for name, default in rows}  # noqa: S307
+    assert shown == {option.name: option.default for option in options}
+
+
 def bash(folder: Path, *lines: str) -> str:
     command = ["/bin/bash", "-euc", "\n".join(lines)]
     return subprocess.run(
@@ -276,6 +289,7 @@ def test_the_lock_files_hold_every_dependency(lock: str, extras: tuple[str, ...]
         wanted += project["optional-dependencies"][extra]
     locked = (ROOT / "requirements" / f"{lock}.lock").read_text()
     names = {re.split(r"[\[>=;]", each)[0].strip() for each in wanted}
+    names -= {"activity-events"}  # it is installed from clients/python
     assert [name for name in sorted(names) if f"\n{name}==" not in f"\n{locked}"] == []
     assert "://" not in locked
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("app", "alembic", "benchmarks", "docs", "examples", "tests")
+FOLDERS = ("app", "alembic", "benchmarks", "clients/python", "docs", "examples", "tests")
 ROOMS = {path.name for path in (ROOT / "app").iterdir() if path.is_dir() and path.name != "static"}
 QUOTED = re.compile(r"`([^`\s]+)`")
 # `app/read/cursor.py`, `app/read/cursor`, `docs/operations.md`, `tests/unit`

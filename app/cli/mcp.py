@@ -7,8 +7,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from activity_events.address import Address, reason_of
+from activity_events.proxies import way_options
 from app.cli.common import echo
-from app.client.address import Address, reason_of
 
 PROBE_SECONDS = 5
 
@@ -32,13 +33,17 @@ def mcp_command(
     MCP over HTTP can connect to /mcp of the service instead.
     """
     if find_spec("mcp") is None:
-        raise _stop("This command requires the extra `ai`: pip install 'activity-events[ai]'.")
+        raise _stop("This command requires the package `mcp`: pip install 'mcp>=2.3'.")
     try:
         address = Address.of(url, key)
     except ValueError as error:
         raise _stop(f"--{error}.") from None
     try:
-        httpx.get(f"{address.url}/health/live", timeout=PROBE_SECONDS)
+        way = way_options(address.url)
+    except ValueError as error:
+        raise _stop(f"{error}.") from None
+    try:
+        httpx.get(f"{address.url}/health/live", timeout=PROBE_SECONDS, **way)
     except httpx.TransportError as error:
         raise _stop(
             f"No service responds at {address.url} ({reason_of(error)}). Start it with `make run`, "
@@ -46,7 +51,7 @@ def mcp_command(
         ) from None
     from app.mcp.stdio import serve_stdio
 
-    asyncio.run(serve_stdio(address))
+    asyncio.run(serve_stdio(address, way))
 
 
 def _stop(message: str) -> typer.Exit:

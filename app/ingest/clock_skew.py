@@ -8,7 +8,7 @@ are its times moved, and only back.
 
 from datetime import UTC, datetime, timedelta
 
-from app.formats.uuid7 import time_of_uuid7
+from activity_events.uuid7 import time_of_uuid7
 from app.ingest.results import Rejected, Warn
 from app.ingest.rows import TimeBasis
 from app.schemas.event import EventIn

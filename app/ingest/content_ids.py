@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from app.formats.uuid7 import EPOCH, RANDOM_BITS, uuid7
+from activity_events.uuid7 import EPOCH, RANDOM_BITS, uuid7
 
 DIGEST_BYTES = 16
 # Memory for counting; what exceeds it goes to a temporary file, at about 40 bytes an event.

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from app.formats.uuid7 import uuid7
+from activity_events.uuid7 import uuid7
 from app.ingest.clock_skew import clock_lead
 from app.ingest.pacing import rest
 from app.ingest.pii import PiiScanner, scanner

@@ -17,8 +17,8 @@ from uuid import UUID
 
 import asyncpg
 
+from activity_events.uuid7 import EPOCH, TIME_SHIFT, VERSION_SHIFT, time_of_uuid7
 from app.database.locks import LOCK_ALL_SHARED, LOCK_EACH, USER_LOCK_CLASS, user_lock
-from app.formats.uuid7 import EPOCH, TIME_SHIFT, VERSION_SHIFT, time_of_uuid7
 from app.ingest.rows import EventRow, TimeBasis
 from app.ingest.users import Users
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.formats.uuid7 import time_of_uuid7
+from activity_events.uuid7 import time_of_uuid7
 from app.ingest.clock_skew import FUTURE_MAX, require_in_range
 from app.ingest.content_ids import ContentIds
 from app.ingest.import_files import Entry

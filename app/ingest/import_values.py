@@ -4,8 +4,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from activity_events.uuid7 import EPOCH
 from app.errors import UnreadableBody
-from app.formats.uuid7 import EPOCH
 from app.ingest.import_formats import FileTimeUnit
 from app.ingest.results import Rejected, Warn
 from app.schemas.email import normalise_email

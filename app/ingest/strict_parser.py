@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from activity_events.uuid7 import uuid7
 from app.errors import Forbidden, TooLarge, UnreadableBody
-from app.formats.uuid7 import uuid7
 from app.ingest.clock_skew import clock_lead, event_time
 from app.ingest.event_fields import coerced, valid_fields, validated
 from app.ingest.json_columns import Defaults, excess_of_context, json_columns

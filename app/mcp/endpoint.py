@@ -47,7 +47,7 @@ class McpService:
         """
         if find_spec("mcp") is None:
             raise NotFound(
-                "The MCP server is not installed. Run pip install 'activity-events[ai]', and "
+                "The MCP server is not installed. Run pip install 'mcp>=2.3', and "
                 "restart the service."
             )
         async with self._loading:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from mcp_types import CallToolResult, TextContent
 
-from app.client.address import reason_of
+from activity_events.address import reason_of
 from app.insights.generation.escaping import quoted
 from app.insights.generation.token_estimate import tokens_at_most
 from app.mcp.arguments import given

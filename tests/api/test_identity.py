@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.formats.uuid7 import uuid7
+from activity_events.uuid7 import uuid7
 from app.settings import Settings
 from tests.api.conftest import ADA, BOB, Clock, Json, event
 from tests.conftest import NOW

@@ -15,8 +15,8 @@ import asyncpg
 import httpx
 import pytest
 
-from app.client import ActivityClient, AsyncActivityClient, Backoff
-from app.client.configured import Configured
+from activity_events import ActivityClient, AsyncActivityClient, Backoff
+from activity_events.base_client import BaseClient
 from tests.conftest import LiveServer, fresh_database, running_service
 
 Json = dict[str, Any]
@@ -150,7 +150,7 @@ def gate(
 class Either:
     """Either client, called from a coroutine."""
 
-    def __init__(self, client: Configured[Any]) -> None:
+    def __init__(self, client: BaseClient) -> None:
         self.client = client
 
     async def __call__(self, name: str, *args: Any, **options: Any) -> Any:

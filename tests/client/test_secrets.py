@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.client import ActivityClient, ActivityError, AsyncActivityClient, Backoff, NoAnswer
-from app.client.address import Address, reason_of
+from activity_events import ActivityClient, ActivityError, AsyncActivityClient, Backoff, NoAnswer
+from activity_events.address import Address, reason_of
 from tests.client.conftest import Connect, Scripted, gate
 from tests.conftest import ROOT
 

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from alembic import command
 
+from activity_events.uuid7 import uuid7
 from app.database.migrations import migrate
 from app.database.sessions import Database
-from app.formats.uuid7 import uuid7
 from app.ingest.group import UsersChanged, write_group
 from app.ingest.identity import find_doubtful, lock_users
 from app.ingest.results import WriteOutcome

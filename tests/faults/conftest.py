@@ -17,11 +17,11 @@ import httpx
 import psutil
 import pytest
 
+from activity_events.uuid7 import uuid7
 from app.database import embedded
 from app.database.migrations import migrate_at
 from app.database.verify import Check
 from app.database.verify_rollups import verify_rollups
-from app.formats.uuid7 import uuid7
 from app.settings import Settings
 from tests.conftest import connected
 

@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
+from activity_events.uuid7 import uuid7
 from app.database.verify_rollups import COUNT_ALL
-from app.formats.uuid7 import uuid7
 from tests.conftest import running_service
 from tests.faults.conftest import Cluster, differences, execute, make_batch
 

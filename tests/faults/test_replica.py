@@ -16,11 +16,11 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from app.client import ActivityClient
+from activity_events import ActivityClient
+from activity_events.uuid7 import uuid7
 from app.database.postgres_binaries import binaries
 from app.database.sessions import Database, ReadSession
 from app.errors import DatabaseUnavailable, InvalidRequest, NotFound, TooExpensive
-from app.formats.uuid7 import uuid7
 from app.replica.reads import Replicas
 from app.replica.standby import WAIT_SECONDS
 from app.settings import Settings

@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.formats.uuid7 import uuid7
+from activity_events.uuid7 import uuid7
 from app.settings import Settings
 from tests.faults.conftest import differences, execute
 

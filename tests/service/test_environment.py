@@ -11,7 +11,7 @@ from types import MappingProxyType
 import httpx
 import pytest
 
-from app.client import ActivityClient
+from activity_events import ActivityClient
 from tests.commands import printed_by
 from tests.conftest import ROOT, LiveServer, fresh_database
 

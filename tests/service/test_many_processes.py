@@ -13,11 +13,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from activity_events.uuid7 import uuid7
 from app.auth.key_ring import FRESH_SECONDS, NEW_KEY_SECONDS
 from app.auth.keys import create_key, revoke_key
 from app.auth.principal import Scope
 from app.database.sessions import Database
-from app.formats.uuid7 import uuid7
 from app.settings import Settings
 from tests.api.test_stream import listening, now_event, send
 from tests.conftest import ROOT, fresh_database, running_service

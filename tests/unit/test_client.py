@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from app.client.calls import Calls
-from app.client.errors import (
+from activity_events.calls import Calls
+from activity_events.errors import (
     AccessDenied,
     ActivityError,
     InvalidRequest,
@@ -19,11 +19,11 @@ from app.client.errors import (
     TooLarge,
     Unavailable,
 )
-from app.client.events import Encoded, batches, encode, make_event, single_body
-from app.client.outbox import Counts, Limits, Outbox
-from app.client.queries import params_of
-from app.client.results import EventResult
-from app.client.retry import (
+from activity_events.events import Encoded, batches, encode, make_event, single_body
+from activity_events.outbox import Counts, Limits, Outbox
+from activity_events.queries import params_of
+from activity_events.results import EventResult
+from activity_events.retry import (
     Answer,
     Backoff,
     NoResponse,

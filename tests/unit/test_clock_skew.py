@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.formats.uuid7 import time_of_uuid7, uuid7
+from activity_events.uuid7 import time_of_uuid7, uuid7
 from app.ingest.clock_skew import clock_lead
 from app.ingest.results import Warn
 from app.ingest.rows import TimeBasis

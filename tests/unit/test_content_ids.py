@@ -6,7 +6,7 @@ from uuid import RFC_4122
 
 import pytest
 
-from app.formats.uuid7 import time_of_uuid7
+from activity_events.uuid7 import time_of_uuid7
 from app.ingest.content_ids import ContentIds, canonical_json
 
 pytestmark = pytest.mark.fault("R5")

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import pytest
 
+from activity_events.uuid7 import time_of_uuid7
 from app.demo.fill import Demo, demo_events
 from app.demo.people import FIRST_NAMES, USERS_MAX
 from app.demo.storyline import storyline_at
 from app.demo.visits import DemoEvent
-from app.formats.uuid7 import time_of_uuid7
 from app.ingest.content_ids import ContentIds
 from app.ingest.identity import find_doubtful
 from app.ingest.import_files import Entry

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.client import positions
+from activity_events import positions
 from app.replica.freshness import (
     EVERYTHING,
     Identity,

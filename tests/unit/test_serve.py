@@ -81,7 +81,7 @@ def test_an_address_in_brackets_is_listened_on() -> None:
 @pytest.mark.fault("E13")
 @pytest.mark.parametrize("module", ["pwd", "fcntl", "resource", "grp"])
 def test_the_command_line_is_loaded_without_what_posix_alone_has(module: str) -> None:
-    program = f"import sys; sys.modules[{module!r}] = None; import app.cli.main, app.client"
+    program = f"import sys; sys.modules[{module!r}] = None; import app.cli.main, activity_events"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,17 +1,19 @@
-"""Reporting of dropped events: a warning in the log, and the owner's callback."""
+"""Reporting of dropped and changed events: a warning in the log, and the owner's callback."""
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from app.client.errors import Json
-from app.client.outbox import Drop
+from activity_events.errors import Json
+from activity_events.outbox import Drop
+from activity_events.results import EventResult
 
 logger = logging.getLogger("activity_events.client")
 
 # Of one reason; a full buffer would otherwise say so for every event.
 WARNING_INTERVAL_SECONDS = 10.0
+CHANGES_SHOWN = 100
 
 OnDrop = Callable[[list[Json], str], None]
 
@@ -23,6 +25,19 @@ class Drops:
         self._on_drop = on_drop
         self._unsaid: Counter[str] = Counter()
         self._said_at: dict[str, float] = {}
+        self._changes: set[tuple[str, str]] = set()
+
+    def warn_of_changes(self, results: Iterable[EventResult]) -> None:
+        """Log how the service changed events that it stored, once for each code and field."""
+        for change in (change for result in results for change in result.warnings):
+            kind = (change.code, change.field)
+            if kind not in self._changes and len(self._changes) < CHANGES_SHOWN:
+                self._changes.add(kind)
+                logger.warning(
+                    "an activity event was stored with a change: %s: %s (%s). "
+                    "Further ones of this kind are not logged.",
+                    change.field, change.message, change.code,
+                )  # fmt: skip
 
     def report(self, drops: list[Drop]) -> None:
         for drop in drops:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
-from app.client.errors import Json
+from activity_events.errors import Json
 
 Values = str | Sequence[str]
 PAGE_MAX_EVENTS = 1000

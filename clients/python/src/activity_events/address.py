@@ -33,9 +33,8 @@ class Address:
         Raises:
             ValueError: the URL is none, or no header takes the key.
         """
-        given = (
-            (url or os.environ.get("ACTIVITY_URL", "").strip() or URL_DEFAULT).strip().rstrip("/")
-        )
+        given = str(url or os.environ.get("ACTIVITY_URL", "").strip() or URL_DEFAULT)
+        given = given.strip().rstrip("/")
         try:
             parts = httpx.URL(given)
         except httpx.InvalidURL as error:
@@ -43,8 +42,9 @@ class Address:
             raise ValueError(f"url: this is not a URL{shown}") from None
         basic = (parts.username, parts.password) if parts.userinfo else None
         bare = str(parts.copy_with(username=None, password=None)).rstrip("/") if basic else given
-        if parts.scheme not in {"http", "https"} or not parts.host:
-            shown = repr(bare) if "@" not in bare else "this"
+        has_more = bool(parts.query or parts.fragment)  # which may hold a secret
+        if parts.scheme not in {"http", "https"} or not parts.host or has_more:
+            shown = "this" if "@" in bare or has_more else repr(bare)
             raise ValueError(f"url: {shown} must have the form https://events.example.com")
         return cls(bare, checked_key(key or os.environ.get("ACTIVITY_KEY")), basic)
 
@@ -73,6 +73,8 @@ def checked_key(key: str | None) -> str | None:
     Raises:
         ValueError: no header takes it. The message says where, and doesn't quote it.
     """
+    if not isinstance(key, str | None):
+        raise ValueError(f"key: must be a text (got a {type(key).__name__})")
     stripped = (key or "").strip()
     for place, character in enumerate(stripped, 1):
         if not "!" <= character <= "~":

@@ -7,13 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import groupby
 
-from app.client.events import BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Encoded
-from app.client.results import EventResult
+from activity_events.events import BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Encoded
+from activity_events.results import EventResult
 
 FULL = "buffer_full"
 CLOSED = "closed"
 NOT_IN_TIME = "close_timed_out"
-CANCELLED = "cancelled"
 INTERNAL = "internal"
 
 
@@ -149,6 +148,12 @@ class Outbox:
             return []
         self._dropped += len(batch)
         return [Drop(batch, reason)]
+
+    def restore(self, batch: list[Encoded]) -> None:
+        """Let the batch in flight wait again, in its place; it is due."""
+        if self._in_flight is batch:
+            self._in_flight = []
+            self._waiting.extendleft((event, 0.0) for event in reversed(batch))
 
     def abandon(self, reason: str) -> list[Drop]:
         """Empty the outbox, including the batch in flight, which may still arrive."""

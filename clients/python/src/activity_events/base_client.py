@@ -1,26 +1,47 @@
-"""Configuration of both clients."""
+"""The base of both clients: configuration, and sending in the background."""
+
+from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeVar, Unpack
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from app import __version__
-from app.client import positions
-from app.client.address import Address, reason_of
-from app.client.calls import Calls
-from app.client.drops import Drops, OnDrop
-from app.client.errors import ActivityError, InvalidRequest
-from app.client.events import Encoded, EventFields, make_event
-from app.client.outbox import Counts, Limits
-from app.client.retry import BACKGROUND, DIRECT, Answer, Backoff, NoResponse, Request, Tools
+from activity_events import positions, process_end
+from activity_events.address import Address, reason_of
+from activity_events.calls import Calls
+from activity_events.drops import Drops, OnDrop
+from activity_events.errors import ActivityError, InvalidRequest
+from activity_events.events import Encoded, EventFields, make_event
+from activity_events.outbox import Counts, Limits
+from activity_events.proxies import way_options
+from activity_events.results import EventResult
+from activity_events.retry import (
+    BACKGROUND,
+    DIRECT,
+    Answer,
+    Backoff,
+    IsClosed,
+    NoResponse,
+    Pause,
+    Reply,
+    Request,
+    Steps,
+    Tools,
+    within,
+)
+from activity_events.sender import Sender, Turn
+from activity_events.version import __version__
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 logger = logging.getLogger("activity_events.client")
 
-LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 CONNECT_TIMEOUT_SECONDS = 5.0
 # Below what services and proxies have: else a request may meet a connection being closed.
 KEEP_ALIVE_SECONDS = 3.0
@@ -28,21 +49,16 @@ FLUSH_TIMEOUT_SECONDS = 10.0
 CLOSE_TIMEOUT_SECONDS = 5.0
 
 
-class Sender(Protocol):
-    """Sends events in the background."""
-
-    def add(self, event: Encoded) -> bool: ...
-
-    def refuse(self) -> None: ...
-
-    def counts(self) -> Counts: ...
+T = TypeVar("T")
 
 
-S = TypeVar("S", bound=Sender)
+def sleep(pause: Pause) -> None:
+    time.sleep(pause.seconds)
 
 
-class Configured(Generic[S]):
-    """Configuration of a client: address, credentials, retries and buffer.
+class BaseClient:
+    """A client's address, credentials, retries and buffer. Tracked events are sent on a thread of
+    its own, whichever threads and event loops they are from.
 
     Args:
         url: URL of the service; by default `ACTIVITY_URL`, or port 8000 of this machine. A user
@@ -58,10 +74,9 @@ class Configured(Generic[S]):
             and with the reason. You can pass them to `log_batch` later: none is counted twice.
 
     Raises:
-        ValueError: the URL is none, or no header takes the key.
+        ValueError: the URL is none, no header takes the key, or a proxy or certificates that the
+            environment names can't be used.
     """
-
-    _sender: S
 
     def __init__(
         self,
@@ -82,15 +97,21 @@ class Configured(Generic[S]):
         self._timeout_seconds = timeout_seconds
         self._background_backoff = background_backoff
         self._limits = Limits(flush_at, flush_after_seconds, buffer_max_events, buffer_max_bytes)
+        self._on_drop = on_drop
         self._drops = Drops(on_drop)
         self._calls = Calls(
-            Tools(now=lambda: datetime.now(UTC), chance=random.random, retried=self._say), backoff
+            Tools(now=lambda: datetime.now(timezone.utc), chance=random.random, retried=self._say),
+            backoff,
         )
+        self._way = way_options(self.url)
+        self._is_closed = False
         self._open()
+        process_end.watch(self)
 
     def _open(self) -> None:
-        """Create the sender (`_sender`) and the HTTP client."""
-        raise NotImplementedError
+        """Create the sender and the HTTP client."""
+        self._http = self._new_http()
+        self._sender = Sender(self._send, self._limits, self._drops)
 
     def track(self, event_type: str, **fields: Unpack[EventFields]) -> str | None:
         """Queue an event for the background and return its id at once; None if it is dropped, which
@@ -104,6 +125,20 @@ class Configured(Generic[S]):
             return None
         return encoded.event_id if self._sender.add(encoded) else None
 
+    def close_at_exit(self) -> None:
+        """Send tracked events while the interpreter exits, for a limited time. Later ones, such as
+        those of other exit handlers, are sent at once."""
+        self._sender.begin_close(exiting=True)
+        self._sender.flush(CLOSE_TIMEOUT_SECONDS)
+        if self._sender.end_close():
+            self._http.close()
+
+    def open_in_child(self) -> None:
+        """Start anew in the child of a fork: connections, thread and waiting events belong to the
+        parent."""
+        self._drops = Drops(self._on_drop)
+        self._open()
+
     @property
     def counts(self) -> Counts:
         """Counts of tracked events, by outcome."""
@@ -115,6 +150,9 @@ class Configured(Generic[S]):
     def _say(self, error: ActivityError, seconds: float) -> None:
         logger.warning("%s: %s; retrying in %.1f s", self.url, error, seconds)
 
+    def _new_http(self) -> httpx.Client:
+        return httpx.Client(**self._http_options())
+
     def _http_options(self) -> dict[str, Any]:
         options = self._address.options()
         options["headers"]["User-Agent"] = f"activity-events-python/{__version__}"
@@ -125,8 +163,7 @@ class Configured(Generic[S]):
                 connect=min(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds),
             ),
             "limits": httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS),
-            # No proxy (HTTP_PROXY) lies between this machine and itself.
-            "mounts": dict.fromkeys(LOOPBACK),
+            **self._way,
         }
 
     def _request(self, request: Request) -> dict[str, Any]:
@@ -156,6 +193,36 @@ class Configured(Generic[S]):
             body = self._address.without_key(body)
         return Answer(response.status_code, body, response.headers.get("retry-after"))
 
+    def _send(self, batch: list[Encoded], turn: Turn) -> list[EventResult]:
+        steps = self._calls.send(batch, self._background_backoff)
+        return self._run(steps, turn.pause, turn.seconds_left)
 
-def silence_of(error: httpx.RequestError) -> NoResponse:
-    return NoResponse(reason_of(error))
+    def _run(
+        self,
+        steps: Steps[T],
+        pause: Callable[[Pause], None] = sleep,
+        seconds_left: Callable[[], float | None] = lambda: None,
+    ) -> T:
+        """Run the steps of a call."""
+        reply: Reply = None
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if isinstance(step, Pause):
+                pause(step)
+                reply = None
+            else:
+                reply = self._exchange(within(step, seconds_left()))
+
+    def _exchange(self, request: Request) -> Reply:
+        if self._http.is_closed:
+            if self._is_closed:
+                return IsClosed()
+            self._http = self._new_http()
+        try:
+            return self._answer(self._http.request(**self._request(request)))
+        except httpx.RequestError as error:
+            return NoResponse(reason_of(error))

@@ -1,6 +1,6 @@
 """The client for Python backends: sends events exactly once, and reads them.
 
-    from app.client import ActivityClient
+    from activity_events import ActivityClient
 
     with ActivityClient("http://127.0.0.1:8000") as client:
         client.track("project_created", user_email="ada@example.com", entity_id=42)
@@ -10,8 +10,8 @@ its id and its time here, once, and every attempt repeats both: however often it
 or by the caller, it is counted once.
 """
 
-from app.client.async_client import AsyncActivityClient
-from app.client.errors import (
+from activity_events.async_client import AsyncActivityClient
+from activity_events.errors import (
     AccessDenied,
     ActivityError,
     InvalidRequest,
@@ -21,12 +21,13 @@ from app.client.errors import (
     TooLarge,
     Unavailable,
 )
-from app.client.events import make_event
-from app.client.outbox import Counts
-from app.client.queries import Context
-from app.client.results import EventResult, EventWarning
-from app.client.retry import Backoff
-from app.client.sync_client import ActivityClient
+from activity_events.events import make_event
+from activity_events.outbox import Counts
+from activity_events.queries import Context
+from activity_events.results import EventResult, EventWarning
+from activity_events.retry import Backoff
+from activity_events.sync_client import ActivityClient
+from activity_events.version import __version__
 
 __all__ = [
     "AccessDenied",
@@ -44,5 +45,6 @@ __all__ = [
     "TooExpensive",
     "TooLarge",
     "Unavailable",
+    "__version__",
     "make_event",
 ]

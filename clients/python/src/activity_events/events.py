@@ -1,17 +1,22 @@
 """Encoding of events: each gets its id, its time and its bytes once."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
-from typing import Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from app.client.errors import InvalidRequest, Json
-from app.formats.uuid7 import uuid7
+from activity_events.errors import InvalidRequest, Json
+from activity_events.json_values import familiar, milliseconds, plain
+from activity_events.uuid7 import uuid7
+
+if TYPE_CHECKING:
+    from typing_extensions import Required
 
 # The service's limits, as it comes. Where it is set up for less, its 413 has batches halved.
 BATCH_MAX_EVENTS = 1000
@@ -29,7 +34,7 @@ class EventFields(TypedDict, total=False):
     entity_id: str | int | None
     session_id: str | int | None
     metadata: Mapping[str, Any] | None
-    duration_ms: float | None
+    duration_ms: float | Decimal | timedelta | None
     event_timestamp: datetime | str | None
     event_id: UUID | str | None
     event_category: str | None
@@ -60,7 +65,7 @@ def make_event(
     entity_id: str | int | None = None,
     session_id: str | int | None = None,
     metadata: Mapping[str, Any] | None = None,
-    duration_ms: float | None = None,
+    duration_ms: float | Decimal | timedelta | None = None,
     event_timestamp: datetime | str | None = None,
     event_id: UUID | str | None = None,
     event_category: str | None = None,
@@ -98,31 +103,44 @@ def make_event(
 def encode(event: Mapping[str, object], now: datetime) -> Encoded:
     """Encode an event, and add an id and a time if it has none.
 
-    Instants, dates, UUIDs and decimals become text, enums their values, sets lists.
+    A value that JSON has no word for is changed, with a warning in the log (see `json_values`).
 
     Raises:
-        InvalidRequest: it can't be JSON.
+        InvalidRequest: it isn't an event at all.
     """
-    timestamp = event.get("event_timestamp") or now
-    is_instant = isinstance(timestamp, datetime) and timestamp.tzinfo is not None
-    # An id of the event's own time: what it names is where a retry is looked for.
-    event_id = event.get("event_id") or uuid7(timestamp if is_instant else now)  # type: ignore[arg-type]
-    named = {**event, "event_id": event_id, "event_timestamp": timestamp}
-    try:
-        text = json.dumps(
-            named,
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            default=_as_json,
-        )
-    except (TypeError, ValueError, RecursionError) as error:
+    if not isinstance(event, Mapping):
         raise InvalidRequest(
-            f"the event can't be encoded as JSON: {error}",
+            f"an event must be a mapping of its fields (got a {type(event).__name__})",
             code="invalid_value",
-            details={"event_id": str(event_id)},
-        ) from error
+            details={"event_id": None},
+        )
+    timestamp = event.get("event_timestamp")
+    if timestamp is None or timestamp != timestamp:
+        timestamp = now
+    event_id = event.get("event_id") or _new_id(timestamp, now)
+    named = {**event, "event_id": str(event_id), "event_timestamp": timestamp}
+    if "duration_ms" in named:
+        named["duration_ms"] = milliseconds(named["duration_ms"])
+    try:
+        text = _json(named)
+    except Exception:  # noqa: BLE001 (of classes that aren't ours, too)
+        text = _json(plain(named))
     return Encoded(str(event_id), _utf8(text))
+
+
+def _new_id(timestamp: object, now: datetime) -> UUID:
+    """Make an id of the event's own time: that is where a retry is looked for."""
+    is_instant = isinstance(timestamp, datetime) and timestamp.tzinfo is not None
+    try:
+        return uuid7(timestamp if is_instant else now)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 (of a time zone that isn't ours)
+        return uuid7(now)
+
+
+def _json(value: object) -> str:
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=familiar
+    )
 
 
 def _utf8(text: str) -> bytes:
@@ -132,21 +150,6 @@ def _utf8(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return _HALF.sub(lambda half: f"\\u{ord(half.group()):04x}", text).encode()
-
-
-def _as_json(value: object) -> object:
-    match value:
-        case datetime() | date() | time():
-            return value.isoformat()
-        case UUID() | Decimal():
-            return str(value)
-        case Enum():
-            return value.value
-        case set() | frozenset():
-            return list(value)
-        case Mapping():
-            return dict(value)
-    raise TypeError(f"{type(value).__name__} can't be encoded as JSON")
 
 
 def single_body(event: Encoded, sent_at: datetime) -> bytes:

@@ -1,12 +1,12 @@
-"""All calls of the clients, as steps without I/O (see `app.client.retry`)."""
+"""All calls of the clients, as steps without I/O (see `activity_events.retry`)."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from app.client.errors import ActivityError, InvalidRequest, Json, TooLarge
-from app.client.events import Encoded, batch_body, batches, encode, single_body
-from app.client.queries import (
+from activity_events.errors import ActivityError, InvalidRequest, Json, TooLarge
+from activity_events.events import Encoded, batch_body, batches, encode, single_body
+from activity_events.queries import (
     PAGE_MAX_EVENTS,
     Context,
     Page,
@@ -14,8 +14,8 @@ from app.client.queries import (
     page_of,
     params_of,
 )
-from app.client.results import EventResult, verdict_of, verdicts_of
-from app.client.retry import Backoff, Request, Steps, Tools, as_it_is, exchange, get, post
+from activity_events.results import EventResult, verdict_of, verdicts_of
+from activity_events.retry import Backoff, Request, Steps, Tools, as_it_is, exchange, get, post
 
 EVENTS = "/api/events"
 INSIGHTS = "/api/insights"

@@ -6,13 +6,14 @@ raises an `ActivityError`. The clients execute the steps, one with threads, one 
 
 import gzip
 import json
+import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from app.client.errors import (
+from activity_events.errors import (
     AccessDenied,
     ActivityError,
     InvalidRequest,
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 GZIP_MIN_BYTES = 4096
 GZIP_LEVEL = 3
-# The service unzips so much of what it gets (`app.ingest.inflate`).
+# The service unzips so much of what it gets .
 INFLATION_MAX = 25
 INFLATED_FREE_BYTES = 64 * 1024
 HURRIED_SECONDS = 0.5
@@ -62,6 +63,11 @@ class NoResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class IsClosed:
+    """There was no request, because the client is closed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A pause. `asked` means that the service requested it."""
 
@@ -69,7 +75,7 @@ class Pause:
     asked: bool
 
 
-Reply = Answer | NoResponse | None
+Reply = Answer | NoResponse | IsClosed | None
 Steps = Generator[Request | Pause, Reply, T]
 
 
@@ -141,6 +147,8 @@ def exchange(
 
 
 def _read(reply: Reply, read: Callable[[Json], T], now: datetime) -> T:
+    if isinstance(reply, IsClosed):
+        raise ActivityError("the client is closed; create another one", code="closed")
     if not isinstance(reply, Answer):
         reason = reply.reason if reply is not None else "no request was sent"
         raise NoAnswer(reason, code="no_answer")
@@ -210,7 +218,7 @@ def _seconds(retry_after: str | None, now: datetime) -> float | None:
         until = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or timezone.utc) - now).total_seconds())
 
 
 def pause_ends_at(started_at: float, pause: Pause, closing_at: float | None) -> float:
@@ -220,6 +228,13 @@ def pause_ends_at(started_at: float, pause: Pause, closing_at: float | None) -> 
     if closing_at is None or pause.asked:
         return ends_at
     return min(ends_at, max(started_at, closing_at) + HURRIED_SECONDS)
+
+
+def within(request: Request, seconds: float | None) -> Request:
+    """Return the request with at most this timeout."""
+    if seconds is None or seconds > (request.timeout_seconds or math.inf):
+        return request
+    return replace(request, timeout_seconds=seconds)
 
 
 def post(path: str, body: bytes, timeout_seconds: float | None = None) -> Request:

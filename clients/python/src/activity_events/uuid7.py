@@ -1,13 +1,13 @@
 """UUID version 7: an id that says when it was made (RFC 9562, 5.7)."""
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 RANDOM_BITS = 74
 TIME_SHIFT = 80
 VERSION_SHIFT = 76
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def uuid7(instant: datetime, random: int | None = None) -> UUID:
@@ -33,4 +33,4 @@ def time_of_uuid7(event_id: UUID) -> datetime:
     try:
         return EPOCH + timedelta(milliseconds=event_id.int >> TIME_SHIFT)
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+        return datetime.max.replace(tzinfo=timezone.utc)

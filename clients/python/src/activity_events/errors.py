@@ -12,7 +12,7 @@ ActivityError
 
 from typing import Any
 
-from app.client.results import EventResult
+from activity_events.results import EventResult
 
 Json = dict[str, Any]
 

@@ -1,47 +1,34 @@
 """The client for threads."""
 
-import atexit
-import os
-import time
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import TYPE_CHECKING
 
-import httpx
-
-from app.client.configured import (
+from activity_events import process_end
+from activity_events.base_client import (
     CLOSE_TIMEOUT_SECONDS,
     FLUSH_TIMEOUT_SECONDS,
-    Configured,
-    silence_of,
+    BaseClient,
 )
-from app.client.errors import Json
-from app.client.events import Encoded, EventFields, make_event
-from app.client.queries import PAGE_MAX_EVENTS, Context, Filters
-from app.client.results import EventResult
-from app.client.retry import Pause, Reply, Request, Steps
-from app.client.thread import ThreadSender
+from activity_events.errors import Json
+from activity_events.events import EventFields, make_event
+from activity_events.queries import PAGE_MAX_EVENTS, Context, Filters
+from activity_events.results import EventResult
 
-T = TypeVar("T")
-
-
-def _sleep(pause: Pause) -> None:
-    time.sleep(pause.seconds)
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
 
 
-class ActivityClient(Configured[ThreadSender]):
+class ActivityClient(BaseClient):
     """A client for the whole process, which sends and reads events; any thread can call it.
 
-    Events that still wait when the interpreter exits are sent then, as by `close`. After a fork,
-    parent and child each continue with their own buffer; the parent sends its waiting events. A
-    process that exits by `os._exit`, such as those of `multiprocessing`, has to call `close`.
+    Events that still wait when the interpreter exits are sent then, as by `close`, also in
+    processes of `multiprocessing`. After a fork, parent and child each continue with their own
+    buffer; the parent sends its waiting events. A process that exits by `os._exit` has to call
+    `close`.
     """
-
-    def _open(self) -> None:
-        self._http = httpx.Client(**self._http_options())
-        self._sender = ThreadSender(self._send, self._limits, self._drops)
-        _CLIENTS.add(self)
 
     def log(self, event_type: str, **fields: Unpack[EventFields]) -> EventResult:
         """Send one event, and return once it is committed. The fields are those of `make_event`.
@@ -76,8 +63,11 @@ class ActivityClient(Configured[ThreadSender]):
     def close(self, timeout_seconds: float = CLOSE_TIMEOUT_SECONDS) -> None:
         """Send tracked events; those that can't be sent in time are dropped and passed to
         `on_drop`."""
-        _CLIENTS.discard(self)
-        if self._sender.close(timeout_seconds):
+        process_end.forget(self)
+        self._sender.begin_close()
+        self._sender.flush(timeout_seconds)
+        self._is_closed = True
+        if self._sender.end_close():
             self._http.close()
 
     def recent(
@@ -144,47 +134,3 @@ class ActivityClient(Configured[ThreadSender]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _send(self, batch: list[Encoded], pause: Callable[[Pause], None]) -> list[EventResult]:
-        return self._run(self._calls.send(batch, self._background_backoff), pause)
-
-    def _run(self, steps: Steps[T], pause: Callable[[Pause], None] = _sleep) -> T:
-        """Run the steps of a call."""
-        reply: Reply = None
-        while True:
-            try:
-                step = steps.send(reply)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if isinstance(step, Pause):
-                pause(step)
-                reply = None
-            else:
-                reply = self._exchange(step)
-
-    def _exchange(self, request: Request) -> Reply:
-        try:
-            return self._answer(self._http.request(**self._request(request)))
-        except httpx.RequestError as error:
-            return silence_of(error)
-
-
-_CLIENTS: weakref.WeakSet[ActivityClient] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    for client in list(_CLIENTS):
-        client.close()
-
-
-def _after_fork() -> None:
-    """Reset the client in the child: connections, thread and waiting events belong to the
-    parent."""
-    for client in list(_CLIENTS):
-        client._open()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,222 @@
+"""Values that JSON has no word for, said in JSON: a value may lose its type, but never its event.
+
+Each kind of change is logged once. Nothing is read of an object but what it offers for this: its
+fields, its list, its text. A field that a class keeps out of its `repr` stays out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import os
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from types import GeneratorType
+from typing import Any, cast
+from uuid import UUID
+
+logger = logging.getLogger("activity_events.client")
+
+DEPTH_MAX = 100
+# A shared part is written as often as it is referred to, and an iterator may have no end.
+VALUES_MAX = 100_000
+ITEMS_MAX = 10_000
+INTEGER_MAX_BITS = 10_000  # Python writes up to 4300 digits
+KINDS_LOGGED = 100
+ITERATORS = (GeneratorType, map, filter, zip, enumerate, reversed)
+MISSING = {"NaTType", "NAType"}  # pandas
+
+_logged: set[tuple[str, str]] = set()
+
+
+def plain(value: object, place: str = "") -> Any:
+    """Return a value as JSON has it; `place` is where it stands in its event."""
+    return _Conversion().value(value, place)
+
+
+def familiar(value: object) -> object:
+    """Return the usual form of values that need no warning: instants, dates, UUIDs and decimals as
+    text, enums as their values, sets as lists.
+
+    Raises:
+        TypeError: the value is none of them.
+    """
+    match value:
+        case datetime() | date() | time() if type(value).__name__ not in MISSING:
+            return value.isoformat()
+        case UUID() | Decimal():
+            return str(value)
+        case Enum():
+            return value.value
+        case set() | frozenset():
+            return list(value)
+        case Mapping():
+            return dict(value)
+    raise TypeError(f"{type(value).__name__} can't be encoded as JSON")
+
+
+def milliseconds(duration: object) -> object:
+    """Return a duration as a number of milliseconds, if it is one of another type."""
+    if isinstance(duration, timedelta):
+        return duration / timedelta(milliseconds=1)
+    return float(duration) if isinstance(duration, Decimal) else duration
+
+
+class _Conversion:
+    """Converts one event."""
+
+    def __init__(self) -> None:
+        self._within: set[int] = set()  # what is being converted, to see a circle
+        self._values = 0
+
+    def value(self, value: object, place: str) -> Any:
+        self._values += 1
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str) and not isinstance(value, Enum):
+            return value
+        if isinstance(value, int) and not isinstance(value, Enum):
+            return self._integer(value, place)
+        if isinstance(value, float) and not isinstance(value, Enum):
+            return float(value) if math.isfinite(value) else self._say(value, place, "null", None)
+        if id(value) in self._within:
+            return self._say(value, place, "a mark, as it contains itself", "[circular]")
+        if len(self._within) >= DEPTH_MAX or self._values > VALUES_MAX:
+            return self._say(value, place, "a mark, as the event is too large", "[too large]")
+        self._within.add(id(value))
+        try:
+            return self._other(value, place)
+        except Exception as error:  # noqa: BLE001 (of a class that isn't ours)
+            how = f"its type, as reading it raises {type(error).__name__}"
+            return self._say(value, place, how, f"[{type(value).__name__}]")
+        finally:
+            self._within.discard(id(value))
+
+    def _integer(self, value: int, place: str) -> Any:
+        if value.bit_length() > INTEGER_MAX_BITS:
+            return self._say(value, place, "hexadecimal text", hex(value))
+        return int(value)
+
+    def _other(self, value: Any, place: str) -> Any:
+        if isinstance(value, Mapping):
+            return self._object(list(value.items()), place)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._list(list(value), place)
+        if type(value).__name__ in MISSING:
+            return self._say(value, place, "null", None)
+        try:
+            return self.value(familiar(value), place)
+        except TypeError:
+            pass
+        for is_kind, how, convert in _KINDS:
+            if is_kind(value):
+                converted = convert(value)
+                if converted is value:  # a number that is wider than those of Python
+                    converted = float(cast("float", value))
+                return self._say(value, place, how, self.value(converted, place))
+        return self._say(value, place, "text", _text(value))
+
+    def _object(self, items: Iterable[tuple[object, object]], place: str) -> dict[str, Any]:
+        result = {}
+        for key, value in items:
+            name = key if isinstance(key, str) else self._key(key, place)
+            result[name] = self.value(value, f"{place}.{name}" if place else name)
+        return result
+
+    def _list(self, items: list[object], place: str) -> list[Any]:
+        return [self.value(item, f"{place}[]") for item in items]
+
+    def _key(self, key: object, place: str) -> str:
+        match key:
+            case None:
+                return "null"
+            case bool():
+                return "true" if key else "false"
+            case int() | float() if not isinstance(key, Enum):
+                return repr(key)
+        converted = self.value(key, f"{place} (a key)")
+        if isinstance(converted, str):
+            return converted
+        return str(self._say(key, f"{place} (a key)", "text", str(key)))
+
+    def _say(self, value: object, place: str, how: str, result: Any) -> Any:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        if (kind, how) not in _logged and len(_logged) < KINDS_LOGGED:
+            _logged.add((kind, how))
+            logger.warning(
+                "%a of an activity event (a %s) is sent as %s, because JSON can't hold it. "
+                "Further values of this kind are not logged.",
+                place[:100], kind, how,
+            )  # fmt: skip
+        return result
+
+
+def _bytes_text(value: Any) -> str:
+    content = bytes(value)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return b64encode(content).decode()
+
+
+def _has(name: str) -> Callable[[object], bool]:
+    return lambda value: hasattr(type(value), name)
+
+
+def _of_dataclass(value: Any) -> dict[str, object]:
+    return {
+        field.name: getattr(value, field.name)
+        for field in dataclasses.fields(value)
+        if field.repr and hasattr(value, field.name)
+    }
+
+
+def _of_pydantic(value: Any) -> object:
+    dumped = value.model_dump()
+    fields = type(value).model_fields
+    hidden = {name for name, field in fields.items() if not field.repr}
+    if isinstance(dumped, dict):
+        return {name: each for name, each in dumped.items() if name not in hidden}
+    return dumped
+
+
+def _of_attrs(value: Any) -> dict[str, object]:
+    fields = type(value).__attrs_attrs__
+    return {field.name: getattr(value, field.name) for field in fields if field.repr}
+
+
+def _of_struct(value: Any) -> dict[str, object]:
+    return {name: getattr(value, name) for name in type(value).__struct_fields__}
+
+
+def _text(value: object) -> str:
+    """Return the text of an object; of one without its own, the name of its type."""
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {value}"
+    if isinstance(value, type) or callable(value):
+        return getattr(value, "__qualname__", type(value).__name__)
+    kind = type(value)
+    has_none = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
+    return kind.__name__ if has_none else str(value)
+
+
+# The first that fits counts.
+_KINDS: tuple[tuple[Callable[[Any], bool], str, Callable[[Any], object]], ...] = (
+    (lambda value: isinstance(value, (bytes, bytearray, memoryview)), "text", _bytes_text),
+    (lambda value: isinstance(value, timedelta), "seconds", timedelta.total_seconds),
+    (lambda value: isinstance(value, os.PathLike), "text", os.fspath),
+    (lambda value: _has("tolist")(value) and hasattr(value, "dtype"), "its values",
+     lambda value: value.tolist()),
+    (lambda value: dataclasses.is_dataclass(value) and not isinstance(value, type),
+     "its fields", _of_dataclass),
+    (_has("model_dump"), "its fields", _of_pydantic),
+    (_has("__attrs_attrs__"), "its fields", _of_attrs),
+    (_has("__struct_fields__"), "its fields", _of_struct),
+    (lambda value: isinstance(value, (Collection, *ITERATORS)) and not isinstance(value, type),
+     "a list", lambda value: list(islice(value, ITEMS_MAX))),
+)  # fmt: skip
