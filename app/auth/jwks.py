@@ -6,14 +6,13 @@ time limit and is not repeated too soon.
 
 import asyncio
 import logging
-import ssl
 import time
 from pathlib import Path
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import jwt
 
+from activity_events.proxies import way_options
 from app.errors import Unauthorized, Unavailable
 from app.observability.logs import LOGGER
 
@@ -29,7 +28,6 @@ WAIT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024
 REDIRECTS_MAX = 3
 USER_AGENT = "activity-events"
-_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no certificate; used without TLS
 
 
 class KeysUnreadable(Exception):
@@ -158,14 +156,13 @@ async def _fetch(source: str) -> bytes:
     """Return the content of the URL; redirects are only followed to https."""
     url = httpx.URL(source)
     for _ in range(REDIRECTS_MAX + 1):
-        proxy = _proxy_of(url)
-        has_tls = url.scheme == "https" or (proxy or "").startswith("https:")
+        try:
+            way = await asyncio.to_thread(way_options, str(url))
+        except ValueError as error:
+            raise KeysUnreadable(str(error)) from None
         async with (
             httpx.AsyncClient(
-                # The one proxy that is for this URL, not all that the environment names.
-                proxy=proxy,
-                verify=await asyncio.to_thread(_trusted) if has_tls else _UNUSED,
-                trust_env=False,
+                **way,
                 timeout=READ_SECONDS,
                 headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT},
             ) as client,
@@ -190,24 +187,8 @@ async def _content(response: httpx.Response) -> bytes:
     return content
 
 
-def _proxy_of(url: httpx.URL) -> str | None:
-    host = f"{url.host}:{url.port}" if url.port else url.host
-    if proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def _trusted() -> ssl.SSLContext:
-    """The authorities that httpx trusts, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
-    return httpx.create_ssl_context(trust_env=True)
-
-
 def _reason(error: Exception) -> str:
     """The kind of failure, without what it quotes: a proxy's URL may hold a password."""
-    if isinstance(error, ImportError):
-        return "the proxy of the environment needs another package: pip install 'httpx[socks]'"
     if isinstance(error, jwt.PyJWKSetError):
         return "it holds no usable keys"
     if isinstance(error, OSError) and error.strerror:

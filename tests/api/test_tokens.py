@@ -241,11 +241,12 @@ async def test_a_redirect_is_followed_to_https_alone(
 async def test_a_proxy_of_the_environment_is_no_500(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    elsewhere = "http://id.example.com/jwks.json"
     monkeypatch.setenv("ALL_PROXY", "socks5://user:planted@127.0.0.1:1")
-    async with tokens_of(issuer.url) as tokens:
+    async with tokens_of(elsewhere) as tokens:
         with pytest.raises(Unavailable):
             await tokens.principal(signed_by_issuer())
-    assert "can't be read: " in caplog.text
+    assert "needs another package: pip install 'httpx[socks]'" in caplog.text
     assert "planted" not in caplog.text
     # None is used where it is said so, nor where another is for this scheme.
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -253,12 +254,20 @@ async def test_a_proxy_of_the_environment_is_no_500(
         assert (await tokens.principal(signed_by_issuer())).email == ADA
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("http_proxy", issuer.url.removesuffix("/jwks.json"))
-    async with tokens_of("http://id.example.com/jwks.json") as tokens:
+    async with tokens_of(elsewhere) as tokens:
         assert (await tokens.principal(signed_by_issuer())).email == ADA
     monkeypatch.setenv("http_proxy", "not a proxy://")
-    async with tokens_of(issuer.url) as tokens:
+    async with tokens_of(elsewhere) as tokens:
         with pytest.raises(Unavailable):
             await tokens.principal(signed_by_issuer())
+    assert "the proxy of the environment (HTTP_PROXY" in caplog.text
+    monkeypatch.delenv("http_proxy")
+    monkeypatch.delenv("ALL_PROXY")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    async with tokens_of("https://id.example.com/jwks.json") as tokens:
+        with pytest.raises(Unavailable):
+            await tokens.principal(signed_by_issuer())
+    assert "SSL_CERT_FILE: the certificates of the environment can't be read" in caplog.text
 
 
 @pytest.mark.fault("S13")
