@@ -123,7 +123,7 @@ lock: $(VENV)/dev.stamp ## Bring requirements/*.lock up to date with pyproject.t
 	$(call compile,run,build,ai,otel,embedded)
 	$(call compile,dev,build,ai,otel,embedded,dev)
 	$(BIN)/uv pip compile $(COMPILE_OPTIONS) --group docs --constraint requirements/dev.lock --output-file requirements/docs.lock
-	$(if $(HAS_NODE),cd frontend && npm update --package-lock-only --silent)
+	$(if $(HAS_NODE),for folder in frontend tests/packages/projects/*; do (cd $$folder && npm update --package-lock-only --silent); done)
 
 clean: ## Remove everything that was made, but the data in .data
 	rm -rf $(VENV) build $(CLIENT)/build dist .cache app/static frontend/node_modules frontend/*/node_modules frontend/*/dist *.egg-info $(CLIENT)/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

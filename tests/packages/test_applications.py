@@ -1,0 +1,138 @@
+"""Applications that are set up by the guide alone (docs/tracker.md), in a real browser or runner.
+
+The package is installed from the running service, and each example logs events that arrive there.
+"""
+
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.packages.conftest import Service, static_site
+from tests.packages.projects import fresh_project, run, write_examples
+
+START_SECONDS = 30
+
+
+async def open_page(browser: Browser, url: str, errors: list[str]) -> Page:
+    page = await browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    await page.goto(url)
+    return page
+
+
+async def test_a_plain_page(
+    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
+) -> None:
+    write_examples(tmp_path, service.as_user("plain@example.com"), "index.html")
+    head = '<!doctype html><meta charset="utf-8"><title>Page</title><link rel="icon" href="data:,">'
+    page_file = tmp_path / "index.html"
+    page_file.write_text(head + page_file.read_text())
+    with static_site(tmp_path, service.ports["plain"]) as url:
+        page = await open_page(browser, url, page_errors)
+        assert await service.types_of("plain@example.com", 1) == ["project_opened"]
+        await page.close()
+
+
+@pytest.fixture(scope="module")
+def vite_site(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Vite and React application, type-checked and built."""
+    project = fresh_project("vite", tmp_path_factory.mktemp("apps"), service.url)
+    write_examples(project, service.as_user("vite@example.com"), "src/main.tsx", "src/app.tsx")
+    write_examples(project, service.as_user("worker@example.com"), "src/worker.ts")
+    run(project, "npm", "run", "build")
+    with static_site(project / "dist", service.ports["vite"]) as url:
+        yield url
+
+
+@pytest.mark.fault("newcomer-28", "newcomer-32")
+async def test_a_vite_application(
+    service: Service, vite_site: str, browser: Browser, page_errors: list[str]
+) -> None:
+    page = await open_page(browser, vite_site, page_errors)
+    await page.get_by_role("button", name="New project").click()
+    await page.goto("about:blank")
+    types = await service.types_of("vite@example.com", 2)
+    assert types == ["page_viewed", "project_created"]
+    await page.close()
+
+
+@pytest.mark.fault("tracker-C11")
+async def test_a_web_worker(
+    service: Service, vite_site: str, browser: Browser, page_errors: list[str]
+) -> None:
+    page = await open_page(browser, f"{vite_site}/worker.html", page_errors)
+    assert await service.types_of("worker@example.com", 1) == ["report_rendered"]
+    await page.close()
+
+
+@pytest.mark.fault("tracker-C2", "newcomer-33")
+async def test_a_next_application(
+    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
+) -> None:
+    """The layout renders the provider, as the guide shows."""
+    project = fresh_project("next", tmp_path, service.url)
+    write_examples(project, service.as_user("next@example.com"), "app/layout.tsx", "app/page.tsx")
+    run(project, "npm", "run", "build")
+    with next_server(project, service.ports["next"]) as url:
+        page = await open_page(browser, url, page_errors)
+        await page.get_by_role("button", name="New project").click()
+        await page.goto("about:blank")
+        assert await service.types_of("next@example.com", 1) == ["project_created"]
+        await page.close()
+
+
+@contextmanager
+def next_server(project: Path, port: int) -> Iterator[str]:
+    """`next start` on a port, stopped at the end."""
+    url = f"http://127.0.0.1:{port}"
+    log = (project / "server.log").open("w")
+    process = subprocess.Popen(
+        [
+            project / "node_modules/.bin/next",
+            "start",
+            "--hostname",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        cwd=project,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(url):
+            assert process.poll() is None, (project / "server.log").read_text()
+            assert time.monotonic() < deadline, "next start does not answer"
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+        log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=START_SECONDS):  # noqa: S310
+            return True
+    except URLError:
+        return False
+
+
+@pytest.mark.fault("tracker-C3", "tracker-C5", "newcomer-34")
+async def test_jest(service: Service, tmp_path: Path) -> None:
+    """Without any configuration, and with React 18."""
+    project = fresh_project("jest", tmp_path, service.url)
+    write_examples(project, service.as_user("jest@example.com"), "recorded.test.js", "sent.test.js")
+    output = run(project, "npm", "test")
+    assert "Tests:       6 passed, 6 total" in output
+    assert await service.types_of("jest@example.com", 1) == ["project_created"]
