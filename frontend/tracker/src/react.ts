@@ -29,18 +29,19 @@ export interface ActivityTracker
   readonly sessionId: string
 }
 
-/** Options and their tracker, which is created when it is first needed. */
+/** Options and their tracker, which effects and calls create when it is first needed. */
 interface Source {
   tracker(): Tracker
-  /** Returns the token of the newest render. */
-  getToken: TrackerOptions['getToken']
+  /** Keeps the token function of the newest render. */
+  keepToken(getToken: TrackerOptions['getToken']): void
+  configure(options: Pick<TrackerOptions, 'endpoint' | 'key'> & { hasToken: boolean }): void
   status(): TrackerStatus
   subscribe(listener: () => void): () => void
   /** The users that mounted components name; there should be one. */
-  readonly users: Map<object, string>
+  users(): Map<object, string>
 }
 
-const SERVER_STATUS: TrackerStatus = {
+const INITIAL_STATUS: TrackerStatus = {
   queueSize: 0,
   inFlight: 0,
   dropped: 0,
@@ -60,27 +61,41 @@ const useClientLayoutEffect = isServer ? useEffect : useLayoutEffect
 const sources = new Map<string, Source>()
 let providedSource: Source | undefined
 
-function createSource(options: TrackerOptions, existing?: Tracker): Source {
+/** The source of some options; `isDefault` is one without options, which a provider replaces. */
+function createSource(options: TrackerOptions, existing?: Tracker, isDefault = false): Source {
+  let { getToken } = options
   let tracker = existing
+  const users = new Map<object, string>()
+  // A function of its own, as that of a component is a new one at each render.
+  const token = async () => (await getToken?.()) ?? ''
+  const provided = () => (isDefault ? providedSource : undefined)
   const source: Source = {
-    tracker: () => (tracker ??= createTracker(options)),
-    getToken: options.getToken,
-    status: () => source.tracker().status(),
+    tracker() {
+      const replacement = provided()
+      if (replacement) return replacement.tracker()
+      tracker ??= createTracker(options)
+      return tracker
+    },
+    keepToken(newest) {
+      if (!provided()) getToken = newest
+    },
+    configure({ hasToken, ...others }) {
+      if (provided()) return
+      source.tracker().configure({ ...others, getToken: hasToken ? token : undefined })
+    },
+    status: () => provided()?.status() ?? tracker?.status() ?? INITIAL_STATUS,
     subscribe: (listener) => source.tracker().subscribe(listener),
-    users: new Map(),
+    users: () => provided()?.users() ?? users,
   }
   return source
 }
 
 /** The source of components outside of a provider: that of their endpoint, or a provider's. */
 function sourceOfPage(options: TrackerOptions): Source {
+  const name = `${options.endpoint ?? ''} ${options.namespace ?? ''}`
+  const source = sources.get(name) ?? createSource(options, undefined, name === ' ')
   // A server answers many users: nothing is shared there.
-  if (isServer) return createSource(options)
-  const { endpoint, namespace } = options
-  if (endpoint === undefined && namespace === undefined && providedSource) return providedSource
-  const name = `${endpoint ?? ''} ${namespace ?? ''}`
-  const source = sources.get(name) ?? createSource(options)
-  sources.set(name, source)
+  if (!isServer) sources.set(name, source)
   return source
 }
 
@@ -119,13 +134,11 @@ function useNewestOptions(source: Source, options: TrackerOptions | undefined) {
   const isConfigured = !!options
   const hasToken = !!getToken
   useInsertionEffect(() => {
-    if (isConfigured) source.getToken = getToken
+    if (isConfigured) source.keepToken(getToken)
   })
   useInsertionEffect(() => {
-    const tracker = source.tracker()
-    // A function of its own, as that of a component is a new one at each render.
-    const token = async () => (await source.getToken?.()) ?? ''
-    if (isConfigured) tracker.configure({ endpoint, key, getToken: hasToken ? token : undefined })
+    if (isConfigured) source.configure({ endpoint, key, hasToken })
+    else source.tracker()
   }, [source, isConfigured, endpoint, key, hasToken])
 }
 
@@ -138,17 +151,17 @@ function useUser(source: Source, userEmail: string | null | undefined) {
   }, [source, userEmail])
   useEffect(() => {
     if (!isDevelopment || !userEmail) return
-    source.users.set(previous, userEmail)
+    source.users().set(previous, userEmail)
     const timer = setTimeout(warnOfUsers, 0, source)
     return () => {
       clearTimeout(timer)
-      source.users.delete(previous)
+      source.users().delete(previous)
     }
   }, [source, userEmail])
 }
 
-function warnOfUsers({ users }: Source) {
-  const emails = [...new Set(users.values())]
+function warnOfUsers(source: Source) {
+  const emails = [...new Set(source.users().values())]
   if (emails.length > 1) {
     console.warn(
       `[activity-events] Mounted components name ${emails.length} users: ${emails.join(', ')}. A page has one user, and all events are recorded for the last one. Name the user once, in ActivityTrackerProvider, and call useActivityTracker() without an address.`,
@@ -172,7 +185,7 @@ function createHook(first: Source) {
     optOut: () => source.tracker().optOut(),
     optIn: () => source.tracker().optIn(),
     get sessionId() {
-      return isServer ? '' : source.status().sessionId
+      return source.status().sessionId
     },
   }
   return {
@@ -209,10 +222,10 @@ export function useActivityTracker(
   return hook.tracker
 }
 
-/** The tracker's status; renders the component at each change, such as of `queueSize`. */
+/** The tracker's status; renders the component whenever it changes, such as for `queueSize`. */
 export function useActivityStatus(
   options?: Pick<TrackerOptions, 'endpoint' | 'namespace'>,
 ): TrackerStatus {
   const source = useContext(Context) ?? sourceOfPage(options ?? {})
-  return useSyncExternalStore(source.subscribe, source.status, () => SERVER_STATUS)
+  return useSyncExternalStore(source.subscribe, source.status, () => INITIAL_STATUS)
 }

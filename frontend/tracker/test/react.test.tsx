@@ -25,12 +25,14 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+/** The types of the events in the storage, in the order of their recording. */
 const types = () =>
   Object.entries(localStorage)
-    .filter(([key]) => key.startsWith(`${namespace}.e.`))
-    .map(([, text]) => JSON.parse(text.split('\n')[3] as string))
-    .sort((a, b) => a.session_seq - b.session_seq)
-    .map((event) => event.event_type)
+    .filter(([key]) => key.startsWith(namespace))
+    .map(([, text]) => /"session_seq":(\d+).*"event_type":"(\w+)"/.exec(text) ?? [])
+    .filter((match) => match.length)
+    .sort((a, b) => Number(a[1]) - Number(b[1]))
+    .map(([, , type]) => type)
 
 const nextTask = () => new Promise((resolve) => setTimeout(resolve, 5))
 
@@ -458,33 +460,40 @@ test('hooks that name two users cause one warning (T21)', async () => {
   expect(warn.mock.calls[0]?.[0]).toContain('bob@example.com, ada@example.com')
 })
 
-test('a hook outside of the provider records by the tracker of the provider (T15)', async () => {
-  let track: ReturnType<typeof useActivityTracker>['track'] = () => undefined
-  function Outside() {
-    track = useActivityTracker().track
-    return null
+describe('a hook outside of the provider (T15)', () => {
+  let track: ReturnType<typeof useActivityTracker>['track']
+  const Outside = () => {
+    track = useActivityTracker(undefined, { getToken: () => 'not of the provider' }).track
+    return useActivityStatus().queueSize
   }
-  await act(async () =>
-    root.render(
-      <>
-        <Outside />
-        <ActivityTrackerProvider userEmail="ada@example.com" namespace={namespace}>
-          x
-        </ActivityTrackerProvider>
-      </>,
-    ),
+  const Provider = () => (
+    <ActivityTrackerProvider
+      userEmail="ada@example.com"
+      namespace={namespace}
+      endpoint="http://events.example.com"
+      writeKey="ae_write_x"
+    >
+      x
+    </ActivityTrackerProvider>
   )
-  await act(async () => root.render(<Outside />)) // the provider is gone
-  await act(async () =>
-    root.render(
-      <>
-        <ActivityTrackerProvider userEmail="ada@example.com" namespace={namespace}>
-          x
-        </ActivityTrackerProvider>
-        <Outside />
-      </>,
-    ),
-  )
-  expect(track('clicked')).toBeDefined()
-  expect(types()).toEqual(['clicked'])
+
+  test.each([
+    ['before', [<Outside key="1" />, <Provider key="2" />]],
+    ['after', [<Provider key="1" />, <Outside key="2" />]],
+  ])('records by the tracker of the provider, mounted %s it', async (_, page) => {
+    const urls: string[] = []
+    vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
+      const { key, events } = JSON.parse(String(init.body))
+      urls.push(`${url} ${key} ${new Headers(init.headers).get('authorization')}`)
+      return Response.json({ received: events.length, results: [] })
+    })
+    await act(async () => root.render(page))
+    await act(async () => {
+      expect(track('clicked', { immediate: true })).toBeDefined()
+      expect(types()).toEqual(['clicked'])
+      await nextTask()
+    })
+    await act(() => vi.waitFor(() => expect(types()).toEqual([])))
+    expect(urls).toEqual(['http://events.example.com/api/events/log/batch ae_write_x null'])
+  })
 })
