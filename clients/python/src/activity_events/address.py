@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from activity_events.proxies import names_a_host
+
 URL_DEFAULT = "http://127.0.0.1:8000"
 HIDDEN = "[key]"
 
@@ -43,7 +45,8 @@ class Address:
         basic = (parts.username, parts.password) if parts.userinfo else None
         bare = str(parts.copy_with(username=None, password=None)).rstrip("/") if basic else given
         has_more = bool(parts.query or parts.fragment)  # which may hold a secret
-        if parts.scheme not in {"http", "https"} or not parts.host or has_more:
+        is_complete = parts.scheme in {"http", "https"} and names_a_host(parts)
+        if not is_complete or has_more:
             shown = "this" if "@" in bare or has_more else repr(bare)
             raise ValueError(f"url: {shown} must have the form https://events.example.com")
         return cls(bare, checked_key(key or os.environ.get("ACTIVITY_KEY")), basic)

@@ -28,6 +28,8 @@ VALUES_MAX = 100_000
 ITEMS_MAX = 10_000
 INTEGER_MAX_BITS = 10_000  # Python writes up to 4300 digits
 KINDS_LOGGED = 100
+CIRCULAR = "[circular]"
+TOO_LARGE = "[too large]"
 ITERATORS = (GeneratorType, map, filter, zip, enumerate, reversed)
 MISSING = {"NaTType", "NAType"}  # pandas
 
@@ -85,14 +87,14 @@ class _Conversion:
         if isinstance(value, float) and not isinstance(value, Enum):
             return float(value) if math.isfinite(value) else self._say(value, place, "null", None)
         if id(value) in self._within:
-            return self._say(value, place, "a mark, as it contains itself", "[circular]")
+            return self._say(value, place, "the mark [circular]", CIRCULAR)
         if len(self._within) >= DEPTH_MAX or self._values > VALUES_MAX:
-            return self._say(value, place, "a mark, as the event is too large", "[too large]")
+            return self._say(value, place, "the mark [too large]", TOO_LARGE)
         self._within.add(id(value))
         try:
             return self._other(value, place)
         except Exception as error:  # noqa: BLE001 (of a class that isn't ours)
-            how = f"its type, as reading it raises {type(error).__name__}"
+            how = f"the name of its type (reading it raises {type(error).__name__})"
             return self._say(value, place, how, f"[{type(value).__name__}]")
         finally:
             self._within.discard(id(value))
@@ -116,7 +118,7 @@ class _Conversion:
         for is_kind, how, convert in _KINDS:
             if is_kind(value):
                 converted = convert(value)
-                if converted is value:  # a number that is wider than those of Python
+                if type(converted) is type(value):  # a number that is wider than those of Python
                     converted = float(cast("float", value))
                 return self._say(value, place, how, self.value(converted, place))
         return self._say(value, place, "text", _text(value))

@@ -5,6 +5,7 @@ No message quotes the URL of a proxy, which may hold a password.
 """
 
 import ipaddress
+import re
 import ssl
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -13,6 +14,7 @@ import httpx
 
 # Trusts no certificate; for connections without TLS, which need not read any.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+HOST = re.compile(r"[A-Za-z0-9._-]+")
 SOCKS = "the proxy of the environment needs another package: pip install 'httpx[socks]'"
 
 
@@ -50,6 +52,13 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
+def names_a_host(url: httpx.URL) -> bool:
+    """Whether a URL has a host and a port to connect to."""
+    host = url.raw_host.decode()
+    has_host = HOST.fullmatch(host) is not None or _address(host) is not None
+    return has_host and (url.port is None or 0 < url.port < 65536)
+
+
 def trusted() -> ssl.SSLContext:
     """Return the authorities that httpx trusts, or those of SSL_CERT_FILE and SSL_CERT_DIR.
 
@@ -69,6 +78,8 @@ def _check(proxy: str, options: dict[str, Any]) -> None:
     """Raise the error of a proxy that httpx can't use."""
     try:
         httpx.Client(**options).close()
+        if not names_a_host(httpx.URL(proxy)):
+            raise ValueError("no host")
     except ImportError:
         raise ValueError(f"{SOCKS}, or name the service's host in NO_PROXY") from None
     except (httpx.InvalidURL, ValueError, UnicodeError):
