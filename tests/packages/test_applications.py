@@ -47,6 +47,8 @@ def vite_site(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Ite
     project = fresh_project("vite", tmp_path_factory.mktemp("apps"), service.url)
     write_examples(project, service.as_user("vite@example.com"), "src/main.tsx", "src/app.tsx")
     write_examples(project, service.as_user("worker@example.com"), "src/worker.ts")
+    rows = project / "src" / "rows.tsx"
+    rows.write_text(service.as_user("rows@example.com")(rows.read_text()))
     run(project, "npm", "run", "build")
     with static_site(project / "dist", service.ports["vite"]) as url:
         yield url
@@ -61,6 +63,24 @@ async def test_a_vite_application(
     await page.goto("about:blank")
     types = await service.types_of("vite@example.com", 2)
     assert types == ["page_viewed", "project_created"]
+    await page.close()
+
+
+@pytest.mark.fault("tracker-C1")
+async def test_events_render_nothing_in_a_production_build(
+    vite_site: str, service: Service, browser: Browser, page_errors: list[str]
+) -> None:
+    """500 rows with the hook; effects with the hook's object, and without dependencies."""
+    page = await open_page(browser, f"{vite_site}/rows.html", page_errors)
+    types = ["mounted", "rendered", "row_clicked"]
+    await page.get_by_role("button", name="Row 499").click()
+    await page.get_by_text("0 wait").wait_for()
+    assert sorted(await service.types_of("rows@example.com", 3)) == types
+    # A loop would go on from task to task.
+    await page.wait_for_timeout(500)
+    renders = await page.evaluate("({ ...window.renders })")
+    assert renders == {"rows": 500, "pages": 1}
+    assert sorted(await service.types_of("rows@example.com", 3)) == types
     await page.close()
 
 

@@ -1,7 +1,6 @@
 /** @jest-environment jsdom */
-const { createElement, StrictMode, useEffect } = require('react')
+const { act, createElement, StrictMode, useEffect } = require('react')
 const { createRoot } = require('react-dom/client')
-const { act } = require('react-dom/test-utils')
 const {
   ActivityTrackerProvider,
   createTracker,

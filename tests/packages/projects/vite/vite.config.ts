@@ -3,5 +3,5 @@ import { defineConfig } from 'vite'
 
 export default defineConfig({
   plugins: [react()],
-  build: { rolldownOptions: { input: ['index.html', 'worker.html'] } },
+  build: { rolldownOptions: { input: ['index.html', 'rows.html', 'worker.html'] } },
 })
