@@ -193,7 +193,7 @@ def test_no_example_needs_a_user_whom_an_earlier_one_erases() -> None:
 
 def test_the_python_examples_do_what_they_say(server_url: str, tmp_path: Path) -> None:
     page = PAGES["python-client"]
-    # Those of frameworks are run by tests/packages/test_python_projects.py.
+    # Those of frameworks are run by tests/client/test_python_projects.py.
     of_frameworks = re.findall(r"^## FastAPI.*?(?=^## )", page, re.MULTILINE | re.DOTALL)
     page = page.replace(of_frameworks[0], "")
     snippets = [each for each in FENCE.findall(page) if each[0] == "python"]

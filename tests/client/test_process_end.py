@@ -142,6 +142,7 @@ def run(script: str, url: str, python: Path | str = sys.executable) -> tuple[str
     return email, done.stdout.split(), done.stderr
 
 
+@pytest.mark.fault("newcomer-50")
 @pytest.mark.parametrize("python", interpreters(), ids=str)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_each_event_is_stored(service: Service, python: Path, name: str) -> None:
