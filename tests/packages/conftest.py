@@ -77,7 +77,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(server_url: str) -> Iterator[Service]:
     """A service, and a write key that was made as the guide says."""
-    ports = {name: free_port() for name in ("vite", "next", "plain")}
+    ports = {name: free_port() for name in ("vite", "next", "react-router", "plain")}
     origins = [f"http://127.0.0.1:{port}" for port in ports.values()]
     options = [word for origin in (*origins, "http://localhost") for word in ("--origin", origin)]
     with fresh_database(server_url) as url:

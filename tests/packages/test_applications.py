@@ -3,6 +3,7 @@
 The package is installed from the running service, and each example logs events that arrive there.
 """
 
+import os
 import subprocess
 import time
 import urllib.request
@@ -58,12 +59,9 @@ def vite_site(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Ite
 async def test_a_vite_application(
     service: Service, vite_site: str, browser: Browser, page_errors: list[str]
 ) -> None:
-    page = await open_page(browser, vite_site, page_errors)
-    await page.get_by_role("button", name="New project").click()
-    await page.goto("about:blank")
+    await click_and_leave(browser, vite_site, page_errors)
     types = await service.types_of("vite@example.com", 2)
     assert types == ["page_viewed", "project_created"]
-    await page.close()
 
 
 @pytest.mark.fault("tracker-C1")
@@ -101,29 +99,44 @@ async def test_a_next_application(
     project = fresh_project("next", tmp_path, service.url)
     write_examples(project, service.as_user("next@example.com"), "app/layout.tsx", "app/page.tsx")
     run(project, "npm", "run", "build")
-    with next_server(project, service.ports["next"]) as url:
-        page = await open_page(browser, url, page_errors)
-        await page.get_by_role("button", name="New project").click()
-        await page.goto("about:blank")
+    port = service.ports["next"]
+    with server(project, port, "next", "start", "-H", "127.0.0.1", "-p", str(port)) as url:
+        await click_and_leave(browser, url, page_errors)
         assert await service.types_of("next@example.com", 1) == ["project_created"]
-        await page.close()
+
+
+async def test_a_react_router_application(
+    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
+) -> None:
+    """Rendered on the server, and hydrated."""
+    project = fresh_project("react-router", tmp_path, service.url)
+    change = service.as_user("router@example.com")
+    write_examples(project, change, "app/root.tsx", "app/routes/home.tsx")
+    run(project, "npm", "run", "build")
+    port = service.ports["react-router"]
+    with server(project, port, "react-router-serve", "build/server/index.js") as url:
+        await click_and_leave(browser, url, page_errors)
+        assert await service.types_of("router@example.com", 1) == ["project_created"]
+
+
+async def click_and_leave(browser: Browser, url: str, errors: list[str]) -> None:
+    """Record an event and leave the page at once: the tracker sends it even so."""
+    page = await open_page(browser, url, errors)
+    await page.wait_for_load_state("networkidle")
+    await page.get_by_role("button", name="New project").click()
+    await page.goto("about:blank")
+    await page.close()
 
 
 @contextmanager
-def next_server(project: Path, port: int) -> Iterator[str]:
-    """`next start` on a port, stopped at the end."""
+def server(project: Path, port: int, program: str, *arguments: str) -> Iterator[str]:
+    """A project's own server on a port, stopped at the end."""
     url = f"http://127.0.0.1:{port}"
     log = (project / "server.log").open("w")
     process = subprocess.Popen(
-        [
-            project / "node_modules/.bin/next",
-            "start",
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ],
+        [project / "node_modules" / ".bin" / program, *arguments],
         cwd=project,
+        env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "NODE_ENV": "production"},
         stdout=log,
         stderr=subprocess.STDOUT,
     )
@@ -131,7 +144,7 @@ def next_server(project: Path, port: int) -> Iterator[str]:
         deadline = time.monotonic() + START_SECONDS
         while not answers(url):
             assert process.poll() is None, (project / "server.log").read_text()
-            assert time.monotonic() < deadline, "next start does not answer"
+            assert time.monotonic() < deadline, f"{program} does not answer"
             time.sleep(0.1)
         yield url
     finally:
