@@ -130,7 +130,8 @@ def of_tools() -> Texts:
 
 def of_messages() -> Texts:
     """Texts in calls that make an error, a warning, a line of output or of the log."""
-    for path in sorted((ROOT / "app").rglob("*.py")):
+    client = ROOT / "clients" / "python" / "src"
+    for path in sorted([*(ROOT / "app").rglob("*.py"), *client.rglob("*.py")]):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call):
                 continue
