@@ -234,7 +234,9 @@ def _faults(error: ValidationError) -> dict[str, Fault]:
         telling = (each for each in errors if not each["type"].endswith("_type"))
         first = next(telling, errors[0])
         message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "string_pattern_mismatch":
+        if first["type"] == "missing":
+            message = "is missing"
+        elif first["type"] == "string_pattern_mismatch":
             message = "must not contain control characters"
         elif first["type"].startswith("datetime_"):
             message = INSTANT_FORM

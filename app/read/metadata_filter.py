@@ -34,7 +34,8 @@ def json_object(text: str, field: str) -> dict[str, Any]:
     try:
         value = parse_json(text.encode("utf-8", "surrogatepass"))
     except UnreadableBody as error:
-        raise InvalidRequest.of(field, error.message) from error
+        message = error.message.removeprefix("The body ").removesuffix(".")
+        raise InvalidRequest.of(field, message) from error
     _, repairs = repaired(value, field, DEPTH_MAX)
     for fault in repairs.named:
         raise InvalidRequest.of(fault.field, _REFUSED[fault.code])

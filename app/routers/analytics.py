@@ -54,7 +54,7 @@ router = APIRouter(
     responses=UNCHANGED,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_summary(
+async def get_summary(
     query: Annotated[queries.AnalyticsQuery, Query()], request: Request
 ) -> Response:
     """Return counts of the events of a user or of all users; the default window is the last 7 x 24
@@ -75,7 +75,7 @@ async def analytics_summary(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_timeseries(
+async def get_timeseries(
     request: Request, query: Annotated[queries.TimeseriesQuery, Query()]
 ) -> Response:
     """Return the number of events in each time bucket; buckets without events are 0.
@@ -105,7 +105,7 @@ async def analytics_timeseries(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Request) -> Response:
+async def get_top_values(query: Annotated[queries.TopQuery, Query()], request: Request) -> Response:
     """Return the values with the most events, in descending order, then by value.
 
     `by=entity` counts events by entity type and id, `by=user` by email address, `by=metadata` by
@@ -132,7 +132,7 @@ async def analytics_top(query: Annotated[queries.TopQuery, Query()], request: Re
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_active_users(
+async def get_active_users(
     request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
     """Return daily, weekly and monthly active users for every local day that overlaps the window.
@@ -152,7 +152,7 @@ async def analytics_active_users(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_retention(
+async def get_retention(
     request: Request, query: Annotated[queries.RetentionQuery, Query()]
 ) -> Response:
     """Return a cohort for each local day, week or month that overlaps the window.
@@ -178,9 +178,7 @@ async def analytics_retention(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_funnel(
-    request: Request, query: Annotated[queries.FunnelQuery, Query()]
-) -> Response:
+async def get_funnel(request: Request, query: Annotated[queries.FunnelQuery, Query()]) -> Response:
     """Return the number of users who reached each step, and the time it took them.
 
     A user reaches a step with a matching event after the event that reached the previous step, at
@@ -215,9 +213,7 @@ async def analytics_funnel(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_paths(
-    request: Request, query: Annotated[queries.PathsQuery, Query()]
-) -> Response:
+async def get_paths(request: Request, query: Annotated[queries.PathsQuery, Query()]) -> Response:
     """Return the events that follow or precede each event of the type `anchor`, step by step, as
     the links of a Sankey diagram.
 
@@ -245,7 +241,7 @@ async def analytics_paths(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_durations(
+async def get_durations(
     request: Request, query: Annotated[queries.DurationsQuery, Query()]
 ) -> Response:
     """Return statistics of `duration_ms` by event type, most frequent type first, then by name.
@@ -262,7 +258,7 @@ async def analytics_durations(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_heatmap(
+async def get_heatmap(
     request: Request, query: Annotated[queries.HeatmapQuery, Query()]
 ) -> Response:
     """Return the number of events in each hour of the week, by the local clock of `tz`.
@@ -279,7 +275,7 @@ async def analytics_heatmap(
     responses=TABLES,
 )
 @access(KeyScope.READ, users=True)
-async def analytics_sessions(
+async def get_session_stats(
     request: Request, query: Annotated[queries.UsersQuery, Query()]
 ) -> Response:
     """Return statistics of the sessions that started in the window, by local day of their start.

@@ -17,7 +17,7 @@ from app.read.csv_table import BOM, csv_text
 from app.read.filters import EventFilter, event_filter
 from app.read.metadata_values import json_default
 from app.read.window import Window, window_of
-from app.routers.responses import JSON_OPTIONS
+from app.routers.responses import JSON_OPTIONS, also
 from app.schemas.analytics_queries import UsersQuery
 from app.schemas.queries import EventFilterQuery
 
@@ -36,9 +36,9 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
 TABLES: dict[int | str, dict[str, Any]] = {
     **UNCHANGED,
     200: {
-        "description": "The result; with `format=csv`, as a table",
-        "content": {"text/csv": {"schema": {"type": "string"}}},
+        "description": "The result",
         "headers": ETAG,
+        **also("text/csv", "`format=csv`"),
     },
 }
 

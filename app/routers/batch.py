@@ -46,6 +46,7 @@ EXAMPLE = {
 @router.post(
     "/log/batch",
     summary="Log a batch of events",
+    response_description="At least one event was accepted, or is a duplicate or suppressed",
     response_model=BatchResponse,
     responses={
         **errors(400, 408, 413, 415, 503),

@@ -21,6 +21,7 @@ router = APIRouter(
 @router.delete(
     "",
     summary="Delete old events, or a user's events",
+    response_description="The number of deleted events",
     response_model=CleanupResponse,
     responses=errors(422, 503),
 )

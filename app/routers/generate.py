@@ -49,6 +49,7 @@ router = APIRouter(
 @router.post(
     "/standup",
     summary="Generate a standup",
+    response_description="The standup with its citations",
     response_model=StandupResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
@@ -78,6 +79,7 @@ async def generate_standup(
 @router.post(
     "/project-wizard",
     summary="Generate hints for a new project",
+    response_description="The hints with their citations",
     response_model=HintsResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
@@ -103,6 +105,7 @@ async def generate_project_hints(
 @router.post(
     "/email-categorization",
     summary="Generate hints for labelling an email",
+    response_description="The hints with their citations",
     response_model=HintsResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )

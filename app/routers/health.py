@@ -15,7 +15,12 @@ from app.schemas.health import LiveResponse, ReadyResponse
 router = APIRouter(prefix="/health", tags=["health"], route_class=GuardedRoute)
 
 
-@router.get("/live", summary="Check liveness", response_model=LiveResponse)
+@router.get(
+    "/live",
+    summary="Check liveness",
+    response_description="The process is running",
+    response_model=LiveResponse,
+)
 @public
 async def get_liveness() -> Response:
     """Answer if the process is running, without checking anything else. Use it to restart a process
@@ -26,6 +31,7 @@ async def get_liveness() -> Response:
 @router.get(
     "/ready",
     summary="Check readiness",
+    response_description="The service is ready",
     response_model=ReadyResponse,
     responses=errors(503),
 )

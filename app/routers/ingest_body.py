@@ -71,7 +71,8 @@ def body_of(model: str, example: dict[str, Any]) -> dict[str, Any]:
     return {
         "requestBody": {
             "required": True,
-            "content": {"application/json": content, "text/plain": content},
+            # Beacons also send `text/plain`, which generators of clients can't make of an object.
+            "content": {"application/json": content},
         }
     }
 

@@ -16,7 +16,7 @@ from app.insights.prediction.service import predict_next_actions, prediction_qua
 from app.read.user_history import read_past
 from app.read.window import Window, check_zone, window_of
 from app.routers.access import GuardedRoute, access
-from app.routers.responses import JsonResponse, errors
+from app.routers.responses import JsonResponse, also, errors
 from app.schemas.insights import ContextQuery, ContextResponse, PatternsQuery, PatternsResponse
 from app.schemas.next_actions import (
     CalibrationQuery,
@@ -43,7 +43,7 @@ router = APIRouter(
     response_model=ContextResponse,
     responses={
         **errors(422, 503),
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {"description": "The context", **also("text/plain", "`format=text`")},
     },
 )
 @access(KeyScope.READ, users=True)
@@ -77,6 +77,7 @@ async def get_context(
 @router.get(
     "/patterns",
     summary="Get the work patterns of a user",
+    response_description="The work patterns",
     response_model=PatternsResponse,
     responses=errors(422, 503),
 )
@@ -104,6 +105,7 @@ async def get_work_patterns(
 @router.get(
     "/next-actions",
     summary="Predict the next actions of a user",
+    response_description="The predictions and suggestions",
     response_model=NextActionsResponse,
     responses=errors(422, 503),
 )
@@ -132,6 +134,7 @@ async def get_next_actions(
 @router.get(
     "/next-actions/calibration",
     summary="Get the accuracy of predictions",
+    response_description="The accuracy of the predictions",
     response_model=CalibrationResponse,
     responses=errors(422, 503),
 )

@@ -33,6 +33,7 @@ EXAMPLE = {
     "/log",
     status_code=201,
     summary="Log one event",
+    response_description="The event was stored",
     response_model=SingleResponse,
     responses={
         200: {

@@ -31,6 +31,7 @@ router = APIRouter(
 @router.get(
     "/opt-out",
     summary="Get the opt-outs of a user",
+    response_description="The opt-outs of the user",
     response_model=OptOutResponse,
     responses=errors(422, 503),
 )
@@ -48,6 +49,7 @@ async def get_opt_out(
 @router.put(
     "/opt-out",
     summary="Change the opt-outs of a user",
+    response_description="All opt-outs of the user",
     response_model=OptOutResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )
@@ -73,6 +75,7 @@ async def set_opt_out(
 @router.delete(
     "/user",
     summary="Erase a user",
+    response_description="The signed receipt",
     response_model=ReceiptResponse,
     responses=errors(422, 503),
 )
@@ -98,6 +101,7 @@ async def erase_user(
 @router.post(
     "/receipts/verify",
     summary="Verify a receipt",
+    response_description="Whether the receipt is genuine",
     response_model=ReceiptCheckResponse,
     responses=errors(400, 408, 413, 415, 422, 503),
 )

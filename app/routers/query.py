@@ -21,6 +21,7 @@ router = APIRouter(tags=["query"], dependencies=[NoRepeats], route_class=Guarded
 @router.get(
     "/",
     summary="List events",
+    response_description="A page of events",
     response_model=EventPageResponse,
     responses=errors(422, 503),
 )

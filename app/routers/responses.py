@@ -16,7 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from app.auth.admission import Admission
-from app.errors import ActivityError, BodyTimeout, InvalidRequest, error_body
+from app.errors import ActivityError, BodyTimeout, InvalidRequest, UnreadableBody, error_body
 from app.observability.request_log import tell
 from app.read.export import Export
 from app.read.export_formats import MEDIA_TYPES
@@ -42,6 +42,7 @@ NO_OAUTH = {
 # A client that reads less than this in that time is disconnected: it would block an export.
 SENT_AT_ONCE_BYTES = 64 * 1024
 SEND_TIMEOUT_SECONDS = 60
+OTHER_MEDIA_TYPES = "x-other-media-types"
 FILES: dict[str, Any] = {
     "description": "The file, in the requested `format`",
     "content": {
@@ -66,6 +67,7 @@ ERRORS = {
     404: "Not found",
     408: "The body did not arrive completely in time; send it again",
     409: "Several users have a session with this id; set `user_email`",
+    410: "The client was disconnected for too long to resume; list the events it missed",
     413: "The body, or the number of events in it, exceeds a limit",
     415: "The content type or encoding of the body is not supported",
     422: "A parameter or a field of the body is invalid",
@@ -167,6 +169,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorResponse, "description": ERRORS[status]} for status in statuses}
 
 
+def also(media_type: str, parameter: str) -> dict[str, Any]:
+    """Return the mention of a second media type of a response, for the OpenAPI document.
+
+    It is not one of the response's `content`: generators of clients would make every JSON response
+    a union with text, which no caller can use without checking.
+    """
+    return {OTHER_MEDIA_TYPES: {media_type: f"The response with {parameter}, as text."}}
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Send all errors, ours and the framework's, in the common form."""
     app.add_exception_handler(ActivityError, _activity_error)
@@ -190,6 +201,8 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     fields = []
     for each in error.errors()[:FAULTS_MAX]:
+        if each["type"] == "json_invalid":
+            return await _activity_error(request, _not_json(each))
         place = [str(part) for part in each["loc"] if part not in {"query", "path", "body"}]
         name = ".".join(place)[:PATH_MAX_CHARS]
         fields.append({"field": name or "request", "message": _fault_text(each)})
@@ -197,7 +210,17 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     return await _activity_error(request, InvalidRequest(text, details={"fields": fields}))
 
 
+def _not_json(fault: dict[str, Any]) -> UnreadableBody:
+    position, reason = fault["loc"][-1], fault["ctx"]["error"]
+    return UnreadableBody(
+        f"The body is not valid JSON: {reason} at character {position}.",
+        details={"position": position},
+    )
+
+
 def _fault_text(fault: dict[str, Any]) -> str:
+    if fault["type"] == "extra_forbidden" and fault["loc"][0] == "body":
+        return "is not a field of this body"
     template = FAULT_TEXTS.get(fault["type"])
     if template is None:
         message: str = fault["msg"]

@@ -25,6 +25,7 @@ router = APIRouter(tags=["session"], dependencies=[NoRepeats], route_class=Guard
 @router.get(
     "/sessions",
     summary="List sessions",
+    response_description="A page of sessions",
     response_model=SessionPageResponse,
     responses=errors(422, 503),
 )
@@ -50,6 +51,7 @@ async def list_sessions(
 @router.get(
     "/session",
     summary="Get a session by query parameter",
+    response_description="The session and a page of its events",
     response_model=SessionResponse,
     responses=errors(404, 409, 422, 503),
 )
@@ -68,6 +70,7 @@ async def get_session_by_query(
 @router.get(
     "/session/{session_id:path}",  # an id may hold a slash
     summary="Get a session",
+    response_description="The session and a page of its events",
     response_model=SessionResponse,
     responses=errors(404, 409, 422, 503),
 )

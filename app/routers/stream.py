@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,7 +17,8 @@ from app.dependencies import AdmissionDep, DatabaseDep, NoRepeats, ServiceDep
 from app.errors import ActivityError
 from app.read.filters import event_filter
 from app.routers.access import GuardedRoute, access
-from app.routers.responses import client_gone
+from app.routers.responses import client_gone, errors
+from app.schemas.examples import EVENT
 from app.schemas.queries import StreamQuery
 from app.stream.feed import Feed
 from app.stream.outbox_reader import Position, parse_resume_position
@@ -29,6 +31,20 @@ HEARTBEAT_SECONDS = 15.0
 SEND_TIMEOUT_SECONDS = 30.0
 RETRY_MS = 2_000
 SENT_AT_ONCE_BYTES = 64 * 1024
+LAST_EVENT_ID = "The last `id` that was received, to resume after disconnecting."
+FRAMES: dict[str, Any] = {
+    "description": "The events, one to a frame, without end",
+    "content": {
+        "text/event-stream": {
+            "schema": {
+                "type": "string",
+                "description": "Frames of server-sent events; `data` is an event as JSON, in the "
+                "form of `EventOut`.",
+            },
+            "example": f"id: 7301.1\ndata: {orjson.dumps(EVENT).decode()}\n\n",
+        }
+    },
+}
 
 
 class EventStream(Response):
@@ -107,20 +123,26 @@ def _heartbeat(position: Position) -> bytes:
     return f": nothing new\nid: {position}\n\n".encode()
 
 
-# Not in the OpenAPI document, whose tools would wait for the end of the stream. The introduction of
-# the document mentions it.
-@router.get("/stream", include_in_schema=False)
+@router.get(
+    "/stream",
+    summary="Stream new events",
+    status_code=200,
+    response_class=Response,  # errors are JSON
+    responses={200: FRAMES, **errors(410, 422, 503)},
+)
 @access(KeyScope.READ, users=True)
 async def stream_events(
     query: Annotated[StreamQuery, Query()],
     service: ServiceDep,
     database: DatabaseDep,
     admission: AdmissionDep,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[
+        str | None, Header(description=LAST_EVENT_ID, examples=["7301.1"])
+    ] = None,
 ) -> Response:
     """Stream events as server-sent events once they are committed, in the order of arrival.
 
-    Events have the same form as in `GET /api/events/`. Their times may be in a different order.
+    Events have the same form as in `GET /api/events/`. Their times can be in a different order.
 
     A client that reconnects with `Last-Event-ID` misses no event and receives none twice. Status
     410 means that it was disconnected for too long. Comments keep an idle connection alive. Clients

@@ -20,6 +20,7 @@ router = APIRouter(
 @router.get(
     "/success-metrics",
     summary="Get success metrics",
+    response_description="The metrics and their targets",
     response_model=SuccessResponse,
     responses=errors(422, 503),
 )

@@ -17,7 +17,10 @@ ROWS_MAX = 100
 TableFormat = Literal["json", "csv"]
 WeekStart = Literal["monday", "sunday", "saturday"]
 WEEK_START: Any = Field(default="monday", description="First day of the week.")
-TABLE_DESCRIPTION = "Response format: `json`, or `csv` for the result as a table (RFC 4180)."
+TABLE_DESCRIPTION = (
+    "Response format: `json`, or `csv` for the result as a table (RFC 4180), which generated "
+    "clients read as text."
+)
 
 
 class AnalyticsQuery(EventFilterQuery):

@@ -114,10 +114,8 @@ async def test_the_document_describes_every_operation(client: httpx.AsyncClient)
         assert set(operation["responses"]["200"]["content"]) == (
             {"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"}
             if name in files
-            else {"application/json", "text/csv"}
-            if "/analytics/" in name
-            else {"application/json", "text/plain"}
-            if name == "GET /api/insights/context"
+            else {"text/event-stream"}
+            if name == "GET /api/events/stream"
             else {"text/plain"}
             if name == "GET /metrics"
             else {"application/json"}
