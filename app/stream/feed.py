@@ -17,7 +17,7 @@ from app.errors import ActivityError, Overloaded
 from app.read.filters import EventFilter
 from app.settings import Settings
 from app.stream.match import Matcher
-from app.stream.outbox_reader import Arrived, Position, arrivals, present, require_kept
+from app.stream.outbox_reader import Arrivals, Arrived, Position, arrivals, present, require_kept
 from app.stream.readers import Message, Reader, Readers
 
 LOOK_SECONDS = 0.2
@@ -91,7 +91,9 @@ class Feed:
             if not joined:
                 self._slots.give_back(caller)
         self._position = self._position or now
-        reader = Reader(filter_, after, self._position, database, caller)
+        # What it has seen already may lie ahead, where the feed began again from an older present.
+        joined_at = max(self._position, after or self._position)
+        reader = Reader(filter_, after, joined_at, database, caller)
         self._readers.add(reader)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
@@ -151,7 +153,7 @@ class Feed:
 
     async def _look(self) -> None:
         try:
-            while len(self._readers):
+            while len(self._readers) and self._task is asyncio.current_task():
                 pause = await self._look_once()
                 await asyncio.sleep(pause)
         finally:
@@ -162,12 +164,13 @@ class Feed:
         """Deliver new events to the readers; return the seconds until the next look."""
         users = self._readers.users()
         try:
-            async with self._database.read() as session:
-                found = await arrivals(session, self.position, users)
-                if not self._covers(users):
-                    users, found = None, await arrivals(session, self.position)
+            found = await self._arrivals(users)
+            if not self._covers(users):
+                users, found = None, await self._arrivals(None)
         except ActivityError:
             return RETRY_SECONDS  # events that come meanwhile are delivered later
+        if self._task is not asyncio.current_task():
+            return 0  # all readers left meanwhile: another task looks for those that came since
         begun = monotonic()
         for arrived in found.events:
             has_waited = await self._tell(arrived)
@@ -178,6 +181,12 @@ class Feed:
                 return 0
         self._position = found.until
         return LOOK_SECONDS if found.is_all else 0
+
+    async def _arrivals(self, users: frozenset[str] | None) -> Arrivals:
+        """Return the next events. The session is closed by then, which is a wait of its own: what
+        the readers want is compared afterwards, without another one in between."""
+        async with self._database.read() as session:
+            return await arrivals(session, self.position, users)
 
     async def _tell(self, arrived: Arrived) -> bool:
         """Offers an event to those that it is for; whether others had their turn meanwhile."""

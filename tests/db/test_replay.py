@@ -1,21 +1,25 @@
-"""What a resumed stream costs: nothing of the events of others, whoever asks how often."""
+"""Resumed streams: they miss and repeat nothing, and cost nothing of the events of others."""
 
+import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import orjson
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from app.database.sessions import Database
+from app.database.sessions import Database, ReadSession
 from app.read.filters import EventFilter
 from app.settings import Settings
 from app.stream.feed import Feed
 from app.stream.outbox_reader import EVENTS_AT_ONCE, Arrived, Position, arrivals, present
-from app.stream.readers import Readers
+from app.stream.readers import Reader, Readers
 from tests.db.conftest import ADA, BOB, row, scalar, store
 
 OTHERS = 5_000
+SECONDS = 10.0
 EVE = "eve@example.com"
 
 
@@ -147,4 +151,70 @@ async def test_an_event_is_looked_at_once_for_all_who_ask_for_the_same(database:
         readers.discard(reader)
         feed.leave(reader)
     assert (len(readers), readers.users(), feed.readers) == (0, frozenset(), 0)
+    await feed.close()
+
+
+class Hooked(Database):
+    """The same pools; each closed read session calls a hook."""
+
+    hook: Callable[[], Awaitable[None]] | None = None
+
+    @asynccontextmanager
+    async def read(self, *, heavy: bool = False) -> AsyncIterator[ReadSession]:
+        async with super().read(heavy=heavy) as session:
+            yield session
+        hook, self.hook = self.hook, None
+        if hook is not None:
+            await hook()
+
+
+async def test_a_reader_that_joins_while_others_are_read_for_misses_nothing(
+    database: Database,
+) -> None:
+    """Bob joins once the feed has read what Ada's reader wants, and before that is delivered: the
+    look that passed over his event must not count for him."""
+    await store(database, row(1, user=BOB))
+    hooked = Hooked(database.url, Settings())
+    feed = Feed(hooked, Settings())
+    of_ada = await feed.join(EventFilter(user_email=(ADA,)), None, database)
+    before = feed.position
+    await store(database, row(2, user=BOB), row(3, user=ADA))
+    joined: list[Reader] = []
+
+    async def join() -> None:
+        joined.append(await feed.join(EventFilter(user_email=(BOB,)), before, database))
+
+    hooked.hook = join
+    async with asyncio.timeout(SECONDS):
+        await of_ada.wait()
+        (of_bob,) = joined
+        missed = [message async for message in feed.missed(of_bob)]
+        await of_bob.wait()
+    events = [*missed, *of_bob.waiting]
+    assert [orjson.loads(each.data)["user_email"] for each in events] == [BOB]
+    for reader in (of_ada, of_bob):
+        feed.leave(reader)
+    await feed.close()
+    await hooked.dispose()
+
+
+async def test_a_feed_that_begins_anew_repeats_nothing(database: Database) -> None:
+    """The present that it begins from may be older than what a reader has seen."""
+    feed = Feed(database, Settings())
+    await store(database, row(1, user=ADA))
+    async with database.read() as session:
+        old = await present(session)
+    await store(database, row(2, user=ADA))
+    async with database.read() as session:
+        seen = (await arrivals(session, old, (ADA,))).events[-1].position
+    first = await feed.join(EventFilter(user_email=(BOB,)), None)
+    feed._position = old
+    reader = await feed.join(EventFilter(user_email=(ADA,)), seen)
+    await store(database, row(3, user=ADA))
+    async with asyncio.timeout(SECONDS):
+        missed = [message async for message in feed.missed(reader)]
+        await reader.wait()
+    assert (missed, [each.position > seen for each in reader.waiting]) == ([], [True])
+    for each in (first, reader):
+        feed.leave(each)
     await feed.close()
