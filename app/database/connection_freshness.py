@@ -29,12 +29,18 @@ class Freshness:
 
     def __init__(self) -> None:
         self._since = float("-inf")
+        self._has_ended = False
 
     def renew(self) -> None:
         """Have every connection that is open now replaced before it is used again."""
         now = monotonic()
         if now - self._since >= RENEWED_EVERY_SECONDS:
             self._since = now
+
+    def end(self) -> None:
+        """Have every connection that is in use now closed when it is returned: nobody takes it out
+        of its pool again."""
+        self._has_ended = True
 
     def is_stale(self, connection: Connection) -> bool:
         return connection.is_closed() or connection.opened_at <= self._since
@@ -49,6 +55,8 @@ class Freshness:
         @event.listens_for(engine.sync_engine, "checkin")
         def _used(_: Any, record: Any) -> None:
             record.info["used_at"] = monotonic()
+            if self._has_ended and record.driver_connection is not None:
+                record.driver_connection.terminate()
 
         @event.listens_for(engine.sync_engine, "checkout")
         def _check(adapted: Any, record: Any, _: Any) -> None:

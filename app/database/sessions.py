@@ -215,6 +215,8 @@ class Database:
         return {name: (pool.checkedout(), slots[name].total) for name, pool in pools.items()}
 
     async def dispose(self) -> None:
+        """Close all connections; one that is in use is closed when it is returned."""
+        self.freshness.end()
         await asyncio.gather(*(engine.dispose() for engine in self._engines.values()))
 
 

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from app.database.connection import Connection
 from app.database.errors import CommitUnknown, sqlstate_of
 from app.database.sessions import Database, ReadSession
 from app.database.transaction import write_transaction
@@ -305,3 +306,16 @@ async def test_the_system_looks_after_connections(own_url: str) -> None:
                 assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == idle
                 assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == user_timeout
                 await connection.close()
+
+
+async def test_a_connection_that_is_in_use_at_the_end_is_closed_when_it_is_returned(
+    server_url: str,
+) -> None:
+    database = Database(server_url, Settings())
+    async with database.read() as session:
+        adapted = await (await session.connection()).get_raw_connection()
+        connection = adapted.driver_connection
+        assert isinstance(connection, Connection)
+        await database.dispose()
+        assert (await session.execute(ONE)).scalar_one() == 1
+    assert connection.is_closed()
