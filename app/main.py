@@ -50,6 +50,7 @@ from app.routers import (
 from app.routers.openapi import add_openapi, operation_id
 from app.routers.responses import install_error_handlers
 from app.routers.slashes import EitherSlash
+from app.server.base_path import BasePath
 from app.server.middleware import Cors, EdgeMiddleware, Gzip
 from app.settings import Settings
 from app.stream.feed import Feed
@@ -113,12 +114,15 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             await replicas.dispose()
             await database.dispose()
 
+    below = [Middleware(BasePath, path=settings.base_path)] if settings.base_path else []
     app = FastAPI(
         title="Activity events",
         version=__version__,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        servers=[{"url": settings.base_path}] if settings.base_path else None,
         middleware=[
+            *below,
             Middleware(Watch, settings=settings),
             Middleware(EdgeMiddleware, settings=settings),
             Middleware(Cors, settings=settings),
@@ -130,6 +134,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
+    app.state.base_path = settings.base_path
     app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.

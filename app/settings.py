@@ -31,6 +31,7 @@ SECRET_MIN_CHARS = 32
 ANY_AUDIENCE = "*"
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "activity-events"
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 _MODEL = re.compile(r"[a-z0-9/-]+:\S+")
 
 
@@ -75,6 +76,22 @@ def _page_names(value: object) -> object:
 Pages = Annotated[
     tuple[Literal["dashboard", "docs", "demo"], ...], NoDecode, BeforeValidator(_page_names)
 ]
+
+
+def _normalise_base_path(value: str) -> str:
+    """Return the path without a trailing slash; empty for the root."""
+    path = value.strip().strip("/")
+    if not path:
+        return ""
+    if any(part in {"", ".", ".."} or not _SEGMENT.fullmatch(part) for part in path.split("/")):
+        raise ValueError(
+            "must be a path such as /events: segments of letters, digits and -._~, separated by "
+            "slashes"
+        )
+    return f"/{path}"
+
+
+BasePath = Annotated[str, AfterValidator(_normalise_base_path)]
 
 
 def default_data_dir() -> Path:
@@ -135,6 +152,11 @@ class Settings(EnvironmentSettings):
         default=("dashboard", "docs", "demo"),
         description="Pages to serve, separated by commas; `none` serves no page. `docs` includes "
         "`/openapi.json`.",
+    )
+    base_path: BasePath = Field(
+        default="",
+        description="The path below which a reverse proxy publishes the service, such as "
+        "`/events`. The proxy may remove it from requests or pass it on.",
     )
 
     # The database
@@ -503,13 +525,14 @@ class Settings(EnvironmentSettings):
 
     def url_at(self, port: int) -> str:
         """Return a URL that opens on this machine; nobody can connect to a wildcard address."""
+        host = self.host
         try:
-            address = ipaddress.ip_address(self.host or "0.0.0.0")  # noqa: S104 (as bind has it)
+            address = ipaddress.ip_address(host or "0.0.0.0")  # noqa: S104 (as bind has it)
+            host = f"[{address}]" if address.version == 6 else str(address)
+            host = "localhost" if address.is_unspecified else host
         except ValueError:
-            return f"http://{self.host}:{port}"
-        if address.is_unspecified:
-            return f"http://localhost:{port}"
-        return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+            pass
+        return f"http://{host}:{port}{self.base_path}"
 
     @field_validator("rate_limit_key_events_per_minute", "rate_limit_user_events_per_minute")
     @classmethod

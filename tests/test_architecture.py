@@ -41,7 +41,7 @@ ORDER = (
     {"background", "database.verify_rollups"},
     {"dependencies"},
     {"routers", "server.local_mode", "server.fair_scheduling"},
-    {"mcp", "server.middleware"},
+    {"mcp", "server.base_path", "server.middleware"},
     {"main"},
     {"server"},
     {"cli"},

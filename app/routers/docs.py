@@ -20,12 +20,12 @@ SITE = STATIC / "docs"
 INDEX = "index.html"
 PAGES_KEPT = 128
 PATH_SHOWN_CHARS = 100
-# The site's links are relative to the folder. A page without an icon has browsers ask for
-# `/favicon.ico`.
+# The site's links are relative to the folder, so browsers go there. Without an icon, they would ask
+# for `/favicon.ico`.
 FORWARD = (
     b"<!doctype html><title>Documentation</title>"
-    b'<link rel="icon" href="/docs/assets/images/favicon.png">'
-    b'<meta http-equiv="refresh" content="0; url=/docs/">'
+    b'<link rel="icon" href="%b/docs/assets/images/favicon.png">'
+    b'<meta http-equiv="refresh" content="0; url=%b/docs/">'
 )
 # A page's inline scripts are known by their hashes. Swagger UI makes HTML of the document's
 # descriptions, which are ours; what a request answered is shown as text.
@@ -59,7 +59,8 @@ async def docs(request: Request) -> Response:
     if not is_built():
         return _api_reference(request)
     # Not a redirect, as every path has the same status with and without its slash.
-    return fixed_content(request.headers, FORWARD, HTML, {CSP: policy_of(FORWARD)})
+    page = FORWARD.replace(b"%b", _base_path(request).encode())
+    return fixed_content(request.headers, page, HTML, {CSP: policy_of(page)})
 
 
 @router.get("/docs/api")
@@ -106,13 +107,21 @@ def policy_of(content: bytes) -> str:
     return POLICY.format(" ".join(hashes))
 
 
+def _base_path(request: Request) -> str:
+    """Return `ACTIVITY_BASE_PATH`; these pages do without the service's state."""
+    base_path: str = request.app.state.base_path
+    return base_path
+
+
 def _api_reference(request: Request) -> Response:
+    base_path = _base_path(request)
+    files = f"{base_path}/docs/static"
     page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url=f"{base_path}/openapi.json",
         title=f"{request.app.title} - API",
-        swagger_js_url="/docs/static/swagger-ui-bundle.js",
-        swagger_css_url="/docs/static/swagger-ui.css",
-        swagger_favicon_url="/docs/static/favicon-32x32.png",
+        swagger_js_url=f"{files}/swagger-ui-bundle.js",
+        swagger_css_url=f"{files}/swagger-ui.css",
+        swagger_favicon_url=f"{files}/favicon-32x32.png",
     )
     content = bytes(page.body)
     return fixed_content(request.headers, content, HTML, {CSP: policy_of(content)})

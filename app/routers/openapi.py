@@ -95,6 +95,7 @@ def add_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(
+                servers=app.servers,
                 title=app.title,
                 version=app.version,
                 description=DESCRIPTION,

@@ -30,9 +30,9 @@ router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 async def root(settings: SettingsDep) -> RedirectResponse:
     """Redirect to the dashboard if it is built and served, otherwise to the documentation."""
     if is_built() and "dashboard" in settings.pages:
-        return RedirectResponse("/dashboard")
+        return RedirectResponse(f"{settings.base_path}/dashboard")
     require_page(settings, "docs")
-    return RedirectResponse("/docs")
+    return RedirectResponse(f"{settings.base_path}/docs")
 
 
 # The pages route the paths below them.
@@ -82,4 +82,5 @@ def require_page(settings: Settings, name: str) -> None:
 
 def _page(request: Request, settings: Settings, name: str) -> Response:
     require_page(settings, name)
-    return built_file(request, WEB / f"{name}.html", "text/html; charset=utf-8", HEADERS)
+    file = WEB / f"{name}.html"
+    return built_file(request, file, "text/html; charset=utf-8", HEADERS, settings.base_path)

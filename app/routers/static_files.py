@@ -20,19 +20,27 @@ FILES_KEPT = 128
 COMPRESSED_FROM_BYTES = 1024
 COMPRESSED_TYPES = ("text/", "application/json", "image/svg")
 OK = 200
+# As they stand in the built pages.
+ASSETS = b'="/assets/'
+NO_BASE_PATH = b'name="base-path" content=""'
 
 _compressing = threading.Lock()
 
 
 def built_file(
-    request: Request, file: Path, media_type: str, headers: Mapping[str, str]
+    request: Request, file: Path, media_type: str, headers: Mapping[str, str], base_path: str = ""
 ) -> Response:
     """Return the file, or 304 if the caller has the current version.
+
+    Args:
+        base_path: The path below which the service is published (`ACTIVITY_BASE_PATH`), for pages:
+            they load their files from there.
 
     Raises:
         NotFound: the file is not built; the message says how to build it.
     """
-    content, etag = _content(file, file.stat().st_mtime_ns if file.is_file() else None)
+    changed_at_ns = file.stat().st_mtime_ns if file.is_file() else None
+    content, etag = _content(file, changed_at_ns, base_path)
     headers = {**headers, "ETag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -67,7 +75,7 @@ class CompressedFiles(StaticFiles):
             or response.stat_result is None
         ):
             return response
-        content, _ = _content(Path(response.path), response.stat_result.st_mtime_ns)
+        content, _ = _content(Path(response.path), response.stat_result.st_mtime_ns, "")
         kept = {
             name: value
             for name, value in response.headers.items()
@@ -82,11 +90,14 @@ def not_built(name: str) -> NotFound:
 
 
 @lru_cache(maxsize=FILES_KEPT)
-def _content(file: Path, changed_at_ns: int | None) -> tuple[bytes, str]:
+def _content(file: Path, changed_at_ns: int | None, base_path: str) -> tuple[bytes, str]:
     """Return a file's bytes and ETag."""
     if changed_at_ns is None:
         raise not_built(file.name)
     content = file.read_bytes()
+    if base_path:
+        content = content.replace(ASSETS, b'="%b/assets/' % base_path.encode())
+        content = content.replace(NO_BASE_PATH, NO_BASE_PATH[:-1] + base_path.encode() + b'"')
     return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
 

@@ -14,6 +14,10 @@ export default defineConfig({
       { find: /^@activity-events\/tracker$/, replacement: here('../tracker/src/index.ts') },
     ],
   },
+  experimental: {
+    // Scripts find each other wherever the service is; in the pages, it replaces `/assets/`.
+    renderBuiltUrl: (file, { hostType }) => (hostType === 'html' ? `/${file}` : { relative: true }),
+  },
   build: {
     outDir: here('../../app/static/web'),
     emptyOutDir: true,

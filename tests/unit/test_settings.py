@@ -60,6 +60,7 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_RATE_LIMIT_STORAGE", "redis://r", "rate_limit_storage", "redis://r"),
     ("ACTIVITY_PAGES", "docs, demo", "pages", ("docs", "demo")),
     ("ACTIVITY_PAGES", "none", "pages", ()),
+    ("ACTIVITY_BASE_PATH", "events/", "base_path", "/events"),
     ("ACTIVITY_RETENTION_DAYS", "30", "retention_days", 30),
     ("ACTIVITY_PARTITIONS_AHEAD_MONTHS", "3", "partitions_ahead_months", 3),
     ("ACTIVITY_BATCH_MAX_EVENTS", "10", "batch_max_events", 10),
@@ -355,3 +356,27 @@ def test_a_secret_that_is_too_short_is_told_so_in_plain_words(field: str) -> Non
     (error,) = caught.value.errors()
     assert "must have at least 32 characters (got 3)" in error["msg"]
     assert "at least 32 characters" in (Settings.model_fields[field].description or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("events", "/events"),
+        ("/events/", "/events"),
+        (" /a/b-c_d.e~1 ", "/a/b-c_d.e~1"),
+    ],
+)
+def test_the_base_path_has_one_form(given: str, path: str) -> None:
+    assert Settings(base_path=given).base_path == path
+    assert Settings(base_path=given).url_at(8000) == f"http://127.0.0.1:8000{path}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["//a//b", "/a/../b", "/.", "/a b", '/"x', "/ä", "/%2F", "/a?b", "http://h/a", "/" + "a" * 101],
+)
+def test_a_base_path_that_is_no_path_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError, match="must be a path such as /events"):
+        Settings(base_path=given)

@@ -1,6 +1,7 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { Suspense, useEffect } from 'react'
 import { Route, Router, Switch, useLocation } from 'wouter'
+import { BASE_PATH } from '../base-path'
 import { useSignInNeeded } from './api/credential'
 import { queryClient } from './api/queries'
 import { Shell } from './layout/shell'
@@ -30,7 +31,7 @@ const pages = {
 export function App() {
   return (
     <QueryClientProvider client={queryClient}>
-      <Router base="/dashboard">
+      <Router base={`${BASE_PATH}/dashboard`}>
         <Pages />
       </Router>
     </QueryClientProvider>

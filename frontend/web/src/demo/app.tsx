@@ -1,5 +1,6 @@
 import { ActivityTrackerProvider } from '@activity-events/tracker/react'
 import { Route, Router, Switch } from 'wouter'
+import { BASE_PATH } from '../base-path'
 import { CalendarPage } from './calendar/page'
 import { EmailsPage } from './emails/page'
 import { HomePage } from './home/page'
@@ -17,7 +18,7 @@ export function App() {
   return (
     <ActivityTrackerProvider tracker={tracker} userEmail={user.email}>
       <HubProvider>
-        <Router base="/demo">
+        <Router base={`${BASE_PATH}/demo`}>
           <Shell user={user} onUserChange={signIn}>
             <Switch>
               <Route path="/">

@@ -1,4 +1,5 @@
 // HTTP requests to the service's API; errors carry the service's message.
+import { BASE_PATH } from '../../base-path'
 import { credential, forgetCredential } from './credential'
 
 export type Value = string | number | boolean | null | undefined
@@ -40,7 +41,7 @@ export async function request(
   const search = queryString(params)
   let response: Response
   try {
-    response = await fetch(search ? `${path}?${search}` : path, {
+    response = await fetch(BASE_PATH + path + (search && `?${search}`), {
       method,
       headers: {
         ...authorization(),

@@ -1,5 +1,7 @@
 // Server-sent events with an Authorization header, which EventSource does not support.
+
 import { createParser } from 'eventsource-parser'
+import { BASE_PATH } from '../../base-path'
 import { authorization, errorOf, type Params, queryString } from './client'
 import type { ActivityEvent } from './types'
 
@@ -24,7 +26,7 @@ export async function streamEvents(
   while (!signal.aborted) {
     onState('connecting')
     try {
-      const response = await fetch(`${PATH}?${queryString(params)}`, {
+      const response = await fetch(`${BASE_PATH}${PATH}?${queryString(params)}`, {
         headers: { ...authorization(), ...(last ? { 'Last-Event-ID': last } : {}) },
         signal,
       })

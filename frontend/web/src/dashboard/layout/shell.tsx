@@ -1,6 +1,8 @@
 // The frame of every page: navigation, period and filters.
+
 import { type ReactNode, useEffect, useRef } from 'react'
 import { Link, useLocation } from 'wouter'
+import { BASE_PATH } from '../../base-path'
 import { setTheme, useTheme } from '../../theme'
 import { signOut, useCredential } from '../api/credential'
 import { searchOf, useView } from '../view/view'
@@ -57,8 +59,8 @@ export function Shell({ children }: { children: ReactNode }) {
         <div className="side-foot">
           <ThemeButton />
           <SignOutButton />
-          <a className="quiet-text" href="/docs">
-            API docs
+          <a className="quiet-text" href={`${BASE_PATH}/docs/`}>
+            Documentation
           </a>
         </div>
       </header>

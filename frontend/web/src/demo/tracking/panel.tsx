@@ -1,6 +1,7 @@
 // The tracker’s live status; for demonstration only.
 import { useActivityStatus } from '@activity-events/tracker/react'
 import { useId, useState } from 'react'
+import { BASE_PATH } from '../../base-path'
 import { Icon } from '../parts/icon'
 import { KeyField } from './key-field'
 import { goOffline, goOnline } from './offline'
@@ -46,8 +47,10 @@ export function TrackerPanel({ user }: { user: User }) {
         <RecentList />
         <KeyField isRefused={status.lastError?.status === 401} />
         <p className="tracker-links">
-          <a href="/dashboard/live">View live events</a>
-          <a href={`/dashboard/users/${encodeURIComponent(user.email)}`}>{user.first}’s activity</a>
+          <a href={`${BASE_PATH}/dashboard/live`}>View live events</a>
+          <a href={`${BASE_PATH}/dashboard/users/${encodeURIComponent(user.email)}`}>
+            {user.first}’s activity
+          </a>
         </p>
       </div>
     </aside>

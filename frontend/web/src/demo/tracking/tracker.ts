@@ -1,6 +1,8 @@
 // The tracker of Workhub. A product needs only the options of `ActivityTrackerProvider`; the list of
 // recent events is for the tracker panel.
+
 import { createTracker, type TrackedEvent } from '@activity-events/tracker/react'
+import { BASE_PATH } from '../../base-path'
 
 const STORAGE_KEY = 'workhub-write-key'
 const RECENT_MAX = 10
@@ -43,7 +45,11 @@ export function setWriteKey(key: string) {
   location.reload()
 }
 
-export const tracker = createTracker({ key: writeKey() || undefined, sanitize: remember })
+export const tracker = createTracker({
+  endpoint: location.origin + BASE_PATH,
+  key: writeKey() || undefined,
+  sanitize: remember,
+})
 
 // Ends the backoff after rejected requests: the key is new.
 if (writeKey()) window.dispatchEvent(new Event('online'))
