@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from playwright.async_api import Browser, Page
 
 from app.routers.clients import PACKAGES
 from tests.browser.conftest import browser
@@ -77,7 +78,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(server_url: str) -> Iterator[Service]:
     """A service, and a write key that was made as the guide says."""
-    ports = {name: free_port() for name in ("vite", "next", "react-router", "plain")}
+    ports = {name: free_port() for name in ("vite", "vite-dev", "next", "react-router", "plain")}
     origins = [f"http://127.0.0.1:{port}" for port in ports.values()]
     options = [word for origin in (*origins, "http://localhost") for word in ("--origin", origin)]
     with fresh_database(server_url) as url:
@@ -113,8 +114,12 @@ def static_site(folder: Path, port: int) -> Iterator[str]:
 
 
 @pytest.fixture
-async def page_errors() -> AsyncIterator[list[str]]:
-    """The errors of a page's console and scripts; there must be none at the end."""
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page of a fresh browser profile; its console and its scripts have no errors."""
     errors: list[str] = []
-    yield errors
+    page = await browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    yield page
+    await page.close()
     assert errors == []

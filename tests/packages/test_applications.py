@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Page
 
 from tests.packages.conftest import Service, static_site
 from tests.packages.projects import fresh_project, run, write_examples
@@ -21,25 +21,14 @@ from tests.packages.projects import fresh_project, run, write_examples
 START_SECONDS = 30
 
 
-async def open_page(browser: Browser, url: str, errors: list[str]) -> Page:
-    page = await browser.new_page()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    await page.goto(url)
-    return page
-
-
-async def test_a_plain_page(
-    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
-) -> None:
+async def test_a_plain_page(service: Service, page: Page, tmp_path: Path) -> None:
     write_examples(tmp_path, service.as_user("plain@example.com"), "index.html")
     head = '<!doctype html><meta charset="utf-8"><title>Page</title><link rel="icon" href="data:,">'
     page_file = tmp_path / "index.html"
     page_file.write_text(head + page_file.read_text())
     with static_site(tmp_path, service.ports["plain"]) as url:
-        page = await open_page(browser, url, page_errors)
+        await page.goto(url)
         assert await service.types_of("plain@example.com", 1) == ["project_opened"]
-        await page.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +45,31 @@ def vite_site(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.mark.fault("newcomer-28", "newcomer-32")
-async def test_a_vite_application(
-    service: Service, vite_site: str, browser: Browser, page_errors: list[str]
-) -> None:
-    await click_and_leave(browser, vite_site, page_errors)
+async def test_a_vite_application(service: Service, vite_site: str, page: Page) -> None:
+    await click_and_leave(page, vite_site)
     types = await service.types_of("vite@example.com", 2)
     assert types == ["page_viewed", "project_created"]
 
 
+@pytest.mark.fault("tracker-T32")
+async def test_a_vite_development_server(service: Service, page: Page, tmp_path: Path) -> None:
+    """StrictMode runs effects twice there, and their events count once."""
+    project = fresh_project("vite", tmp_path, service.url)
+    change = service.as_user("vite-dev@example.com")
+    write_examples(project, change, "src/main.tsx", "src/app.tsx")
+    port = service.ports["vite-dev"]
+    with server(project, port, "vite", "--host", "127.0.0.1", "--port", str(port)) as url:
+        await click_and_leave(page, url)
+        types = await service.types_of("vite-dev@example.com", 2)
+        assert types == ["page_viewed", "project_created"]
+
+
 @pytest.mark.fault("tracker-C1")
 async def test_events_render_nothing_in_a_production_build(
-    vite_site: str, service: Service, browser: Browser, page_errors: list[str]
+    vite_site: str, service: Service, page: Page
 ) -> None:
     """500 rows with the hook; effects with the hook's object, and without dependencies."""
-    page = await open_page(browser, f"{vite_site}/rows.html", page_errors)
+    await page.goto(f"{vite_site}/rows.html")
     types = ["mounted", "rendered", "row_clicked"]
     await page.get_by_role("button", name="Row 499").click()
     await page.get_by_text("0 wait").wait_for()
@@ -79,35 +79,27 @@ async def test_events_render_nothing_in_a_production_build(
     renders = await page.evaluate("({ ...window.renders })")
     assert renders == {"rows": 500, "pages": 1}
     assert sorted(await service.types_of("rows@example.com", 3)) == types
-    await page.close()
 
 
 @pytest.mark.fault("tracker-C11")
-async def test_a_web_worker(
-    service: Service, vite_site: str, browser: Browser, page_errors: list[str]
-) -> None:
-    page = await open_page(browser, f"{vite_site}/worker.html", page_errors)
+async def test_a_web_worker(service: Service, vite_site: str, page: Page) -> None:
+    await page.goto(f"{vite_site}/worker.html")
     assert await service.types_of("worker@example.com", 1) == ["report_rendered"]
-    await page.close()
 
 
 @pytest.mark.fault("tracker-C2", "newcomer-33")
-async def test_a_next_application(
-    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
-) -> None:
+async def test_a_next_application(service: Service, page: Page, tmp_path: Path) -> None:
     """The layout renders the provider, as the guide shows."""
     project = fresh_project("next", tmp_path, service.url)
     write_examples(project, service.as_user("next@example.com"), "app/layout.tsx", "app/page.tsx")
     run(project, "npm", "run", "build")
     port = service.ports["next"]
     with server(project, port, "next", "start", "-H", "127.0.0.1", "-p", str(port)) as url:
-        await click_and_leave(browser, url, page_errors)
+        await click_and_leave(page, url)
         assert await service.types_of("next@example.com", 1) == ["project_created"]
 
 
-async def test_a_react_router_application(
-    service: Service, browser: Browser, page_errors: list[str], tmp_path: Path
-) -> None:
+async def test_a_react_router_application(service: Service, page: Page, tmp_path: Path) -> None:
     """Rendered on the server, and hydrated."""
     project = fresh_project("react-router", tmp_path, service.url)
     change = service.as_user("router@example.com")
@@ -115,17 +107,16 @@ async def test_a_react_router_application(
     run(project, "npm", "run", "build")
     port = service.ports["react-router"]
     with server(project, port, "react-router-serve", "build/server/index.js") as url:
-        await click_and_leave(browser, url, page_errors)
+        await click_and_leave(page, url)
         assert await service.types_of("router@example.com", 1) == ["project_created"]
 
 
-async def click_and_leave(browser: Browser, url: str, errors: list[str]) -> None:
+async def click_and_leave(page: Page, url: str) -> None:
     """Record an event and leave the page at once: the tracker sends it even so."""
-    page = await open_page(browser, url, errors)
+    await page.goto(url)
     await page.wait_for_load_state("networkidle")
     await page.get_by_role("button", name="New project").click()
     await page.goto("about:blank")
-    await page.close()
 
 
 @contextmanager
@@ -136,7 +127,7 @@ def server(project: Path, port: int, program: str, *arguments: str) -> Iterator[
     process = subprocess.Popen(
         [project / "node_modules" / ".bin" / program, *arguments],
         cwd=project,
-        env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "NODE_ENV": "production"},
+        env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port)},
         stdout=log,
         stderr=subprocess.STDOUT,
     )
