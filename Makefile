@@ -36,7 +36,7 @@ upgrade: ## Fetch the newest version and install it; then restart the service
 	@$(MAKE) --no-print-directory install
 
 test: $(VENV)/dev.stamp lint frontend-if-node python-client docs test-frontend ## Lint, types and every test, on a real PostgreSQL and a real browser
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile || $(BIN)/python -m tools.try_again
 
 test-frontend: $(if $(HAS_NODE),$(FRONTEND)) ## Lint, types and tests of the JavaScript
 	$(if $(HAS_NODE),cd frontend && npm run --silent lint && npm run --silent test,@echo "LEFT OUT: the JavaScript's lint and tests, as Node.js 20 or later is not installed.")
