@@ -13,7 +13,7 @@ import {
 } from 'react'
 import { createTracker } from './index'
 import { createReplayGuard, isDevelopment } from './strict-mode'
-import type { TimedEvent, Tracker, TrackerOptions, TrackerStatus } from './types'
+import type { TimedEvent, TrackedEvent, Tracker, TrackerOptions, TrackerStatus } from './types'
 
 export type * from './index'
 // By name: a client module of React Server Components can't export everything of another one.
@@ -29,12 +29,14 @@ export interface ActivityTracker
   readonly sessionId: string
 }
 
+type Functions = Pick<TrackerOptions, 'getToken' | 'sanitize'>
+
 /** Options and their tracker, which effects and calls create when it is first needed. */
 interface Source {
   tracker(): Tracker
-  /** Keeps the token function of the newest render. */
-  keepToken(getToken: TrackerOptions['getToken']): void
-  configure(options: Pick<TrackerOptions, 'endpoint' | 'key'> & { hasToken: boolean }): void
+  configure(options: TrackerOptions): void
+  /** Keeps those of the newest render. */
+  keep(functions: Functions): void
   status(): TrackerStatus
   subscribe(listener: () => void): () => void
   /** The users that mounted components name; there should be one. */
@@ -63,11 +65,14 @@ let providedSource: Source | undefined
 
 /** The source of some options; `isDefault` is one without options, which a provider replaces. */
 function createSource(options: TrackerOptions, existing?: Tracker, isDefault = false): Source {
-  let { getToken } = options
+  let functions: Functions = options
   let tracker = existing
   const users = new Map<object, string>()
-  // A function of its own, as that of a component is a new one at each render.
-  const token = async () => (await getToken?.()) ?? ''
+  // Functions of the source's own, as those of a component are new ones at each render.
+  const stable = {
+    getToken: async () => (await functions.getToken?.()) ?? '',
+    sanitize: (event: TrackedEvent) => (functions.sanitize ? functions.sanitize(event) : event),
+  }
   const provided = () => (isDefault ? providedSource : undefined)
   const source: Source = {
     tracker() {
@@ -76,12 +81,17 @@ function createSource(options: TrackerOptions, existing?: Tracker, isDefault = f
       tracker ??= createTracker(options)
       return tracker
     },
-    keepToken(newest) {
-      if (!provided()) getToken = newest
-    },
-    configure({ hasToken, ...others }) {
+    configure(newest) {
       if (provided()) return
-      source.tracker().configure({ ...others, getToken: hasToken ? token : undefined })
+      const { getToken, sanitize } = newest
+      source.tracker().configure({
+        ...newest,
+        ...(getToken && { getToken: stable.getToken }),
+        ...(sanitize && { sanitize: stable.sanitize }),
+      })
+    },
+    keep(newest) {
+      if (!provided()) functions = { ...functions, ...newest }
     },
     status: () => provided()?.status() ?? tracker?.status() ?? INITIAL_STATUS,
     subscribe: (listener) => source.tracker().subscribe(listener),
@@ -120,7 +130,7 @@ export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
       if (providedSource === source) providedSource = undefined
     }
   }, [source])
-  useNewestOptions(source, tracker ? undefined : options)
+  useNewestOptions(source, tracker ? undefined : options, true)
   useUser(source, options.userEmail)
   return createElement(Context.Provider, { value: source }, children)
 }
@@ -128,18 +138,25 @@ export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
 // Insertion effects run before every other effect of a commit: what effects record belongs to its
 // user, whatever their order.
 
-/** The next request uses the endpoint, key and token of the newest render. */
-function useNewestOptions(source: Source, options: TrackerOptions | undefined) {
-  const { endpoint, key, getToken } = options ?? {}
-  const isConfigured = !!options
-  const hasToken = !!getToken
+/**
+ * The next event and the next request use the options of the newest render. Those of a provider are
+ * complete; a component without one changes only the options that it names.
+ */
+function useNewestOptions(source: Source, options?: TrackerOptions, isComplete?: boolean) {
+  const newest = useRef<TrackerOptions>({})
+  const { endpoint, key, getToken, sanitize } = options ?? {}
   useInsertionEffect(() => {
-    if (isConfigured) source.keepToken(getToken)
+    const entries = Object.entries({ endpoint, key, getToken, sanitize })
+    newest.current = Object.fromEntries(
+      isComplete ? entries : entries.filter(([, value]) => value !== undefined),
+    )
+    if (options) source.keep(newest.current)
   })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: functions are kept above
   useInsertionEffect(() => {
-    if (isConfigured) source.configure({ endpoint, key, hasToken })
+    if (options) source.configure(newest.current)
     else source.tracker()
-  }, [source, isConfigured, endpoint, key, hasToken])
+  }, [source, !options, endpoint, key, !getToken, !sanitize])
 }
 
 /** Identifies the user; undefined after a known user: signed out. */

@@ -421,6 +421,40 @@ describe('the newest options count', () => {
     expect(requests.map(({ authorization }) => authorization)).toEqual(['Bearer T1'])
   })
 
+  test('sanitize from the state of a component (T18)', async () => {
+    const render = (isAllowed: boolean) =>
+      act(async () =>
+        root.render(
+          <ActivityTrackerProvider
+            userEmail="ada@example.com"
+            namespace={namespace}
+            sanitize={(event) => (isAllowed ? event : null)}
+          >
+            <Page />
+          </ActivityTrackerProvider>,
+        ),
+      )
+    await render(true)
+    expect(activity.track('allowed')).toBeDefined()
+    await render(false)
+    expect(activity.track('withheld')).toBeUndefined()
+    expect(types()).toEqual(['allowed'])
+  })
+
+  test('a component that names fewer options removes none (T19)', async () => {
+    function Main() {
+      activity = useActivityTracker('ada@example.com', { namespace, key: 'ae_write_x' })
+      return <Detail />
+    }
+    function Detail() {
+      useActivityTracker(undefined, { namespace })
+      return null
+    }
+    await act(async () => root.render(<Main />))
+    await record()
+    expect(requests.map(({ key }) => key)).toEqual(['ae_write_x'])
+  })
+
   test('of a hook without a provider (T18)', async () => {
     function Alone({ token }: { token: string }) {
       activity = useActivityTracker('ada@example.com', { namespace, getToken: () => token })
