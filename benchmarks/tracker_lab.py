@@ -268,6 +268,17 @@ class Trial:
             await asyncio.sleep(POLL_SECONDS)
         return time.monotonic() - started_at
 
+    async def until_reported(self, count: int, seconds: float = SETTLE_SECONDS) -> None:
+        """Waits until the tracker has reported so many events as dropped."""
+        reported = 0
+        async with asyncio.timeout(seconds):
+            while reported < count:
+                await asyncio.sleep(POLL_SECONDS)
+                rows = await self.rows()
+                reports = [row for row in rows if row["event_type"] == "tracker_events_dropped"]
+                reported = sum(json.loads(row["event_metadata"])["count"] for row in reports)
+        assert reported == count
+
     async def until(self, page: Page, condition: str, seconds: float = SETTLE_SECONDS) -> None:
         """Waits until a condition on the tracker's status (`s`) holds in the page."""
         await page.wait_for_function(

@@ -114,9 +114,17 @@ async def test_events_wait_until_the_user_is_known(lab: Lab) -> None:
     async with lab.trial("unknown") as trial:
         page = await (await trial.window.context()).new_page()
         await page.goto(f"{trial.gateway.origin}/page")
-        await page.evaluate("window.tracker = activityEvents.createTracker(); record(0, 3)")
+        create = "window.tracker = activityEvents.createTracker()"
+        await page.evaluate(f"{create}; record(0, 3); tracker.flush()")
         assert (await page.evaluate(STATUS))["queueSize"] == 3
-        assert await page.evaluate("Object.keys(localStorage)") == []
-        await page.evaluate(f"tracker.identify('{trial.email}'); record(3, 1)")
+        # Signing in loads another page.
+        await page.reload()
+        await page.evaluate(
+            f"{create}; record(3, 1); tracker.identify('{trial.email}'); record(4, 1)"
+        )
         await trial.until(page, SENT)
-        assert await trial.numbers() == [0, 1, 2, 3]
+        rows = await trial.rows()
+        assert [row["n"] for row in rows] == [0, 1, 2, 3, 4]
+        assert sorted(row["session_seq"] for row in rows) == [1, 2, 3, 4, 5]
+        assert len({row["session_id"] for row in rows}) == 1
+        assert (await page.evaluate(STATUS))["dropped"] == 0

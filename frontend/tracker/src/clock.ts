@@ -5,6 +5,9 @@ const DRIFT_MAX_MS = 2000
 /** A smaller offset is network latency, not a wrong clock. */
 const OFFSET_MIN_MS = 1000
 
+/** Milliseconds of a clock that never goes back, where the browser has one. */
+export const ticks = (): number => globalThis.performance?.now?.() ?? Date.now()
+
 export interface Clock {
   /** Milliseconds since the epoch, corrected by the last known server time. */
   now(): number
@@ -25,19 +28,19 @@ export interface Clock {
  */
 export function createClock(storage: LocalStorage): Clock {
   const page = Math.random().toString(36).slice(2, 8)
-  let base = Date.now() - performance.now()
+  let base = Date.now() - ticks()
   let offset = Number(storage.get('c')) || 0
   let epoch = 0
   let confirmed = false
 
   const monotonic = () => {
-    const drift = Date.now() - performance.now() - base
+    const drift = Date.now() - ticks() - base
     if (Math.abs(drift) > DRIFT_MAX_MS) {
       base += drift
       epoch++
       confirmed = false
     }
-    return base + performance.now()
+    return base + ticks()
   }
   const now = () => monotonic() + offset
 
@@ -51,7 +54,7 @@ export function createClock(storage: LocalStorage): Clock {
       return new Date(at + (clockId ? Number(clockOffset) : offset)).toISOString()
     },
     synchronize(serverTime, startedAt) {
-      const at = monotonic() - (performance.now() - startedAt) / 2
+      const at = monotonic() - (ticks() - startedAt) / 2
       const measured = Date.parse(serverTime) - at
       if (!Number.isFinite(measured)) return
       if (Math.abs(measured - offset) > OFFSET_MIN_MS) {

@@ -1,8 +1,14 @@
-import type { Clock } from './clock'
+import { type Clock, ticks } from './clock'
 import type { Entry, Journal } from './journal'
-import { utf8Bytes } from './journal'
 import type { LocalStorage } from './local-storage'
+import { requestOf, retryAfterMs, tokenOf, utf8BytesMax } from './request'
 import type { DeadLetter, TrackerError, TrackerOptions } from './types'
+import { warn } from './warnings'
+
+/** What an envelope begins with, unless with a key. */
+export const USER_FIELD = '"user_email":'
+/** A key in the body instead of a header avoids a CORS preflight. */
+export const keyField = (key = ''): string => key.trim() && `"key":${JSON.stringify(key.trim())},`
 
 /** Maximum events per request; the server accepts more, but building a request must be fast. */
 const BATCH_MAX = 100
@@ -18,7 +24,6 @@ const BACKOFF_MS = 14_000
 const BACKOFF_LONG_MS = 60_000
 const BACKOFF_REJECTED_MS = 300_000
 const SHORT_OUTAGE_ATTEMPTS = 12
-const DAY_MS = 86_400_000
 const NEVER = 1 / 0
 const DEAD_LETTERS_MAX = 20
 const DEAD_LETTER_MAX_BYTES = 5000
@@ -32,43 +37,23 @@ interface BatchResponse {
 }
 
 type FetchLater = (url: string, init: RequestInit) => unknown
-declare const window: Window & { fetchLater?: FetchLater }
-
-export const endpointOf = ({ endpoint = '' }: TrackerOptions): string =>
-  endpoint.replace(/\/+$/, '')
-
-/** As text/plain and without cookies, so that only a token requires a CORS preflight. */
-export const requestOf = (method: string, body: string, token?: string): RequestInit => ({
-  method,
-  body,
-  headers: {
-    ...(method === 'PUT' && { 'Content-Type': 'application/json' }),
-    ...(token && { Authorization: `Bearer ${token}` }),
-  },
-  credentials: 'omit',
-  keepalive: true,
-})
-
-/** Parses both forms of `Retry-After` (seconds or HTTP date) to milliseconds. */
-export function retryAfterMs(header: string | null, now: number): number {
-  if (!header) return 0
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now
-  return Math.min(Math.max(ms || 0, 0), DAY_MS)
-}
+const scope = globalThis as { fetchLater?: FetchLater }
 
 /**
  * Sends the journal's events to the server, and removes each event when the server has returned its
  * result. One tab sends for all tabs.
  */
 export function createDelivery(
+  base: string,
   options: TrackerOptions,
   storage: LocalStorage,
   clock: Clock,
   journal: Journal,
   isOurs: (entry: Entry) => boolean,
   changed: () => void,
+  lost: (event: string) => void,
 ) {
-  const url = () => `${endpointOf(options)}/api/events/log/batch`
+  const urlOf = () => base + (options.path ?? '/api/events/log/batch')
   const requests = new Set<AbortController>()
   let batchMax = BATCH_MAX
   let acceptedBatches = 0
@@ -76,7 +61,11 @@ export function createDelivery(
   let timer: ReturnType<typeof setTimeout> | undefined
   let isSending = false
   let keepaliveBytes = 0
+  let isUrgent = false
   let backoff = ''
+  // Earlier pages sent the events up to this one when they were left. Without their responses they
+  // are sent again, but with the next batch that is due, not by each page that is left.
+  const sentBefore = storage.get('x') ?? ''
   let fetchLaterRequest: AbortController | undefined
   let fetchLaterTimer: ReturnType<typeof setTimeout> | undefined
 
@@ -97,33 +86,46 @@ export function createDelivery(
     token: undefined as string | undefined,
 
     /** Schedules sending of the queued events: with the next batch, or immediately. */
-    wake(isUrgent: boolean) {
+    wake(isNewlyUrgent = false) {
       const { batchSize = 10, flushIntervalMs = 5000 } = options
       let queued = 0
-      for (const entry of journal.all()) if (isSendable(entry) && ++queued >= batchSize) break
-      if (!queued) return
-      const wait = isUrgent || queued >= batchSize ? 0 : flushIntervalMs
-      dueAt = Math.min(dueAt, performance.now() + wait)
+      let recent = 0
+      for (const entry of journal.all()) {
+        if (!isSendable(entry)) continue
+        queued++
+        if (entry.id > sentBefore && ++recent >= batchSize) break
+      }
+      isUrgent ||= isNewlyUrgent
+      const wait = isUrgent || recent >= batchSize ? 0 : flushIntervalMs
+      // It stays urgent until this tab may send.
+      if (queued || state.isSender) isUrgent = false
+      if (!queued) {
+        dueAt = NEVER
+        return
+      }
+      dueAt = Math.min(dueAt, ticks() + wait)
       schedule()
     },
 
     /** Whether sending is paused by a retry delay. */
     isBackingOff: () => remainingMs() > 0,
 
+    /** Records an error in the status, and shows it to a developer. */
+    report(error: TrackerError) {
+      state.lastError = error
+      warn(error.code + error.status, `${error.code}: ${error.message}`)
+    },
+
     /** The page may close at any moment: sends as much as keepalive requests allow, oldest first. */
     flushOnExit() {
       cancelFetchLater()
       if (remainingMs() || (options.getToken && !delivery.token)) return
-      const hasKeepalive = 'keepalive' in Request.prototype
       for (;;) {
         const batch = nextBatch(true, KEEPALIVE_MAX_BYTES - keepaliveBytes)
-        if (!batch.length) return
-        if (hasKeepalive) post(batch, true)
-        else {
-          // A beacon returns no response: the events stay, and the next page sends them again.
-          navigator.sendBeacon(url(), bodyOf(batch))
-          return
-        }
+        const last = batch.at(-1)
+        if (!last) return
+        post(batch, true)
+        storage.set('x', last.id)
       }
     },
 
@@ -162,9 +164,9 @@ export function createDelivery(
     let bytes = ENVELOPE_MAX_BYTES
     for (const entry of journal.all()) {
       const first = batch[0]
-      if (!isSendable(entry)) continue
+      if (!isSendable(entry) || (fitsOnly && entry.id <= sentBefore)) continue
       if (first && (entry.envelope !== first.envelope || entry.clock !== first.clock)) continue
-      entry.bytes ||= utf8Bytes(entry.event)
+      entry.bytes ||= utf8BytesMax(entry.event)
       bytes += entry.bytes + 1
       if (bytes > budget && (first || fitsOnly)) break
       batch.push(entry)
@@ -177,74 +179,63 @@ export function createDelivery(
     const { clock: clockId, envelope } = batch[0] as Entry
     const sentAt = clock.sentAt(clockId)
     const events = batch.map((entry) => entry.event).join()
-    const key = options.key?.trim()
-    // A key in the body instead of a header avoids a CORS preflight.
-    const head = (key ? `"key":${JSON.stringify(key)},` : '') + (sentAt && `"sent_at":"${sentAt}",`)
-    return `{${head}${envelope},"events":[${events}]}`
+    const key = envelope.startsWith(USER_FIELD) ? keyField(options.key) : ''
+    return `{${key}${sentAt && `"sent_at":"${sentAt}",`}${envelope},"events":[${events}]}`
   }
 
   /** Sends one batch and applies the response; returns the number of settled events. */
   const post = async (batch: Entry[], isExiting = false): Promise<number> => {
     const request = new AbortController()
     const timeout = setTimeout(() => request.abort(), options.requestTimeoutMs ?? 30_000)
+    const url = urlOf()
     let status = 0
     let responseBody: BatchResponse | undefined
     let retryAfter: string | null = null
     let bytes = 0
+    let code = 'no_token'
     let message = ''
+    let hint = ''
     requests.add(request)
     for (const entry of batch) entry.inFlight = true
     state.inFlight += batch.length
     try {
-      if (options.getToken && !isExiting) delivery.token = await options.getToken()
-      const startedAt = performance.now()
+      if (!isExiting) delivery.token = await tokenOf(options)
+      code = 'no_response'
+      hint = ` (${url} is down, refuses this page's origin, or perhaps an ad blocker is on)`
+      const startedAt = ticks()
       const body = bodyOf(batch)
-      const size = utf8Bytes(body)
+      const size = utf8BytesMax(body)
       // Not after a failure: the page's own code may have used up the shared keepalive budget.
       if (isExiting || (!backoffState().failures && keepaliveBytes + size < KEEPALIVE_MAX_BYTES)) {
         bytes = size
       }
       keepaliveBytes += bytes
-      const { signal } = request
-      const response = await fetch(url(), {
+      const response = await fetch(url, {
         ...requestOf('POST', body, delivery.token),
         keepalive: !!bytes,
-        signal,
+        signal: request.signal,
       })
       status = response.status
       retryAfter = response.headers.get('Retry-After')
+      code = 'not_the_service'
+      message = `What answers at ${url} is not the service`
       responseBody = await response.json()
       if (responseBody?.server_time) clock.synchronize(responseBody.server_time, startedAt)
     } catch (error) {
       // A browser may quote the value of an invalid header in its error.
-      message = String(error).replaceAll(delivery.token || '\0', '…')
+      message ||= `${error}`.replaceAll(delivery.token || '\0', '…') + hint
     }
     clearTimeout(timeout)
     keepaliveBytes -= bytes
     for (const entry of batch) entry.inFlight = false
     state.inFlight -= batch.length
     changed()
-    return requests.delete(request) ? settle(batch, status, responseBody, retryAfter, message) : 0
-  }
-
-  const settle = (
-    batch: Entry[],
-    status: number,
-    responseBody: BatchResponse | undefined,
-    retryAfter: string | null,
-    message: string,
-  ): number => {
-    const [first] = batch as [Entry]
-    const rejection = {
-      status,
-      code: responseBody?.error?.code ?? '',
-      message: responseBody?.error?.message ?? message,
-    }
+    if (!requests.delete(request)) return 0
     if (responseBody?.received === batch.length && (status === 200 || status === 422)) {
-      for (const { index, status: itemStatus, code = '', message = '' } of responseBody.results ??
-        []) {
-        const entry = batch[index]
-        if (entry && itemStatus === 'rejected') deadLetter(entry, { status, code, message })
+      for (const result of responseBody.results ?? []) {
+        const { code = '', message = '' } = result
+        const entry = batch[result.index]
+        if (entry && result.status === 'rejected') deadLetter(entry, { status, code, message })
       }
       batch.forEach(journal.remove)
       state.lastAckAt = clock.now()
@@ -256,26 +247,39 @@ export function createDelivery(
       }
       return batch.length
     }
+    const error = { status, code, message, ...responseBody?.error }
+    delivery.report(error)
+    const { envelope } = batch[0] as Entry
+    if (
+      (status === 401 || status === 403) &&
+      !envelope.startsWith(keyField(options.key) || USER_FIELD)
+    ) {
+      // Their key is no longer valid: they are sent with the newest one.
+      for (const entry of batch) entry.envelope = envelope.slice(envelope.indexOf(USER_FIELD))
+      return 0
+    }
     if (status === 400 || status === 413 || status === 422) {
-      state.lastError = rejection
       acceptedBatches = 0
       if (batch.length > 1) {
         batchMax = batch.length >> 1
         return 0
       }
-      deadLetter(first, rejection)
-      journal.remove(first)
       batchMax = BATCH_MAX
+      batch.forEach((entry) => {
+        deadLetter(entry, error)
+        journal.remove(entry)
+      })
       return 1
     }
-    return backOff(rejection, retryAfter)
+    return backOff(error, retryAfter)
   }
 
   const deadLetter = (entry: Entry, reason: TrackerError) => {
-    state.dropped++
     const event = entry.event.slice(0, DEAD_LETTER_MAX_BYTES)
     state.deadLetters = [...state.deadLetters, { ...reason, event }].slice(-DEAD_LETTERS_MAX)
     storage.set('d', JSON.stringify(state.deadLetters))
+    lost(entry.event)
+    warn(reason.code, `${reason.code}: ${reason.message} The event is dropped: ${event}`)
   }
 
   /** `failures startedAt delayMs isServerDelay`, shared with all tabs and the next page. */
@@ -303,7 +307,6 @@ export function createDelivery(
 
   /** Full jitter (Brooker, AWS Architecture Blog, 2015), but at least the `Retry-After`. */
   const backOff = (error: TrackerError, retryAfter: string | null) => {
-    state.lastError = error
     const serverDelayMs = retryAfterMs(retryAfter, clock.now())
     if (serverDelayMs || !remainingMs()) {
       const failures = backoffState().failures + 1
@@ -324,7 +327,7 @@ export function createDelivery(
   const schedule = () => {
     clearTimeout(timer)
     if (isSending || delivery.closed || dueAt === NEVER) return
-    const wait = Math.max(dueAt - performance.now(), remainingMs())
+    const wait = Math.max(dueAt - ticks(), remainingMs())
     if (wait > 0) timer = setTimeout(schedule, wait)
     else sendAll()
     fetchLaterTimer ??= setTimeout(scheduleFetchLater, FETCH_LATER_DELAY_MS)
@@ -333,6 +336,8 @@ export function createDelivery(
   /** Sends one batch after another until the queue is empty or a request fails. */
   const sendAll = async () => {
     isSending = true
+    // An event that becomes urgent from here on sets it again.
+    dueAt = NEVER
     cancelFetchLater()
     for (let queued = journal.size(); queued > 0 && !delivery.closed && !remainingMs(); ) {
       const batch = nextBatch()
@@ -340,7 +345,6 @@ export function createDelivery(
       queued -= await post(batch)
     }
     isSending = false
-    dueAt = NEVER
     delivery.wake(remainingMs() > 0)
     changed()
   }
@@ -354,13 +358,13 @@ export function createDelivery(
   /** Registers a request that the browser sends if the page crashes. */
   const scheduleFetchLater = () => {
     cancelFetchLater()
-    if (!window.fetchLater || !state.isSender || delivery.closed || backoffState().isServerDelay)
+    if (!scope.fetchLater || !state.isSender || delivery.closed || backoffState().isServerDelay)
       return
     const batch = nextBatch(true)
     if (!batch.length || (options.getToken && !delivery.token)) return
     fetchLaterRequest = new AbortController()
     try {
-      window.fetchLater(url(), {
+      scope.fetchLater(urlOf(), {
         ...requestOf('POST', bodyOf(batch), delivery.token),
         signal: fetchLaterRequest.signal,
       })

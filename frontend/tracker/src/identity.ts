@@ -14,7 +14,9 @@ const hex = (value: number, digits: number) => value.toString(16).padStart(digit
  */
 export function uuid7(ms: number): string {
   if (!tail) {
-    const random = crypto.getRandomValues(new Uint8Array(8))
+    const random = new Uint8Array(8).map(() => Math.random() * 256)
+    // Only secure contexts and workers are certain to have it.
+    globalThis.crypto?.getRandomValues?.(random)
     random[0] = ((random[0] as number) & 0x3f) | 0x80
     tail = Array.from(random, (byte) => hex(byte, 2)).join('')
   }

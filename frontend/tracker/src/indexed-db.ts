@@ -28,6 +28,7 @@ export function createIndexedDb(name: string): IndexedDb {
 
   const database: IndexedDb = {
     open() {
+      close()
       changes = []
       opening = new Promise((resolve) => {
         const fail = () => {

@@ -7,8 +7,11 @@ export interface Entry {
   readonly id: string
   /** The clock that stamped the event (`Clock.clockId`). */
   readonly clock: string
-  /** The fields that all events of the session share, as JSON without braces. */
-  readonly envelope: string
+  /**
+   * The fields that all events of the session share, as JSON without braces; empty while the user
+   * is unknown.
+   */
+  envelope: string
   /** The event as JSON. */
   readonly event: string
   /** Length in characters: the unit of the browser's storage quota. */
@@ -21,34 +24,43 @@ export interface Entry {
 }
 
 const KEY = 'e.'
-const encoder = new TextEncoder()
-export const utf8Bytes = (text: string): number => encoder.encode(text).length
+/** A quarter of what browsers give to an origin: the rest of localStorage is the application's. */
+const LOCAL_MAX_CHARS = 1_250_000
+/** The second copy of an opt-out, beside the events: it survives `localStorage.clear()`. */
+const OPTED_OUT = 'out'
 
 /** The timestamp of a UUIDv7, in milliseconds since the epoch. */
 const timeOf = (id: string) => Number.parseInt(id.replace('-', ''), 16)
 
 /**
  * All unacknowledged events, oldest first: in memory, in localStorage (one key per event, written
- * before `add` returns) and, a moment later, in IndexedDB.
+ * before `add` returns) and, a moment later, in IndexedDB. Past a share of localStorage, only in
+ * IndexedDB.
  */
 export function createJournal(storage: LocalStorage) {
   let entries = new Map<string, Entry>()
   let chars = 0
+  let localChars = 0
   let isLocal = true
   // Events that are acknowledged while `load` reads the storage.
   let removed: Set<string> | undefined
   const database = createIndexedDb(`${storage.prefix}journal`)
 
+  const count = ({ size, shared }: Entry, sign: number) => {
+    chars += size * sign
+    if (shared) localChars += size * sign
+  }
   const remember = (entry: Entry) => {
     // Other scripts may have written keys with our prefix.
     if (entry.event && !entries.has(entry.id)) {
       entries.set(entry.id, entry)
-      chars += entry.size
+      count(entry, 1)
     }
     return entry
   }
   const forget = (id: string) => {
-    chars -= entries.get(id)?.size ?? 0
+    const entry = entries.get(id)
+    if (entry) count(entry, -1)
     entries.delete(id)
   }
   const entryOf = (text: string, shared: boolean, parts = text.split('\n')): Entry => {
@@ -65,10 +77,13 @@ export function createJournal(storage: LocalStorage) {
     open: database.open,
     commit: database.commit,
 
+    /** Adds an event; one with the same id is replaced. */
     add(...parts: [id: string, clock: string, envelope: string, event: string]) {
       const [id] = parts
       const text = parts.join('\n')
-      isLocal = storage.set(KEY + id, text)
+      forget(id)
+      isLocal =
+        (localChars < LOCAL_MAX_CHARS || !database.isAvailable()) && storage.set(KEY + id, text)
       database.put(id, text)
       return remember(entryOf(text, isLocal, parts))
     },
@@ -83,12 +98,19 @@ export function createJournal(storage: LocalStorage) {
     /** Applies another tab's change of a key; returns whether it added an event. */
     applyChange(key: string, text: string | null) {
       if (!key.startsWith(KEY)) return false
-      if (text) remember(entryOf(text, true))
-      else forget(key.slice(KEY.length))
+      const entry = text && entryOf(text, true)
+      // Unless it is the same: it may be in flight.
+      if (!entry || entries.get(entry.id)?.envelope !== entry.envelope) {
+        forget(key.slice(KEY.length))
+        if (entry) remember(entry)
+      }
       return !!text
     },
 
-    /** Reads the events that this page, other tabs and earlier pages have stored. */
+    /**
+     * Reads the events that this page, other tabs and earlier pages have stored; resolves to
+     * whether the user has opted out.
+     */
     async load() {
       for (const key of storage.keys()) journal.applyChange(key, storage.get(key))
       removed = new Set()
@@ -103,6 +125,7 @@ export function createJournal(storage: LocalStorage) {
       }
       // Sorts by id: pairs compare as text, which begins with the id.
       entries = new Map([...entries].sort())
+      return ids.has(OPTED_OUT)
     },
 
     /** The oldest entry not in flight, if it is older than `before` or the journal is too large. */
@@ -115,11 +138,20 @@ export function createJournal(storage: LocalStorage) {
     },
 
     /** Deletes all events and all keys except `keptKey`, in memory and in the storage. */
-    purge(keptKey: string) {
+    purge(keptKey: string, isOptedOut?: boolean) {
       entries.clear()
-      chars = 0
+      chars = localChars = 0
       for (const key of storage.keys()) if (key !== keptKey) storage.remove(key)
       database.destroy()
+      if (isOptedOut) {
+        database.open()
+        database.put(OPTED_OUT, OPTED_OUT)
+      }
+    },
+
+    /** Deletes the second copy of an opt-out. */
+    optIn() {
+      database.put(OPTED_OUT)
     },
   }
   return journal

@@ -41,7 +41,9 @@ export interface TimedEvent {
 export interface TrackerOptions {
   /** Base URL of the service, `https://events.example.com`; default: the page's origin. */
   endpoint?: string | undefined
-  /** Email of the user. While undefined, events wait in memory for `identify`. */
+  /** Path of the service's batch endpoint. Default: `/api/events/log/batch`. */
+  path?: string | undefined
+  /** Email of the user. While undefined, events are stored and wait for `identify`. */
   userEmail?: string | null | undefined
   /** A write key (`ae_write_...`): public, with access to logging only. */
   key?: string | undefined
@@ -55,7 +57,7 @@ export interface TrackerOptions {
   sessionTimeoutMinutes?: number | undefined
   /** Request timeout in milliseconds. Default: 30,000. */
   requestTimeoutMs?: number | undefined
-  /** Maximum size of the queue; beyond it, the oldest events are dropped. Default: 2,000,000. */
+  /** Maximum size of the queue; beyond it, the oldest events are dropped. Default: 10,000,000. */
   maxQueueBytes?: number | undefined
   /** Unsent events older than this are dropped. Default: 30. */
   maxAgeDays?: number | undefined
@@ -63,7 +65,10 @@ export interface TrackerOptions {
   sanitize?: ((event: TrackedEvent) => TrackedEvent | null) | undefined
   /** Disables tracking under Do Not Track and Global Privacy Control. Default: true. */
   respectPrivacySignals?: boolean | undefined
-  /** Prefix of storage keys and of the lock's name. Default: `activity`. */
+  /**
+   * Prefix of storage keys and of the lock's name, followed by the endpoint: what waits for one
+   * service is never sent to another. Default: `activity`.
+   */
   namespace?: string | undefined
 }
 

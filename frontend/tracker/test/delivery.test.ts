@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { endpointOf, retryAfterMs } from '../src/delivery'
+import { endpointOf, retryAfterMs } from '../src/request'
 import { createTracker } from '../src/tracker'
 
 const NOON = Date.parse('2026-11-20T12:00:00Z')
@@ -19,9 +19,13 @@ test.each([
 })
 
 test.each([
-  [undefined, ''],
+  [undefined, location.origin],
+  ['', location.origin],
+  ['/activity/', `${location.origin}/activity`],
   ['https://events.example.com', 'https://events.example.com'],
-  ['https://events.example.com/activity//', 'https://events.example.com/activity'],
+  ['https://EVENTS.example.com:443/activity//', 'https://events.example.com/activity'],
+  ['file:///tracker', ''],
+  ['https://', ''],
 ])('the endpoint %s is %s', (endpoint, expected) => {
   expect(endpointOf({ endpoint })).toBe(expected)
 })

@@ -25,7 +25,7 @@ afterEach(() => {
 
 const stored = () =>
   Object.entries(localStorage)
-    .filter(([key]) => key.startsWith('activity.e.'))
+    .filter(([key]) => key.startsWith(`activity@${location.origin}.e.`))
     .map(([, text]) => JSON.parse(text.split('\n')[3] as string))
 
 test('sanitize can change or drop an event', () => {
@@ -60,27 +60,31 @@ test('the status is the same object until a value changes', () => {
 
 test('listeners are called once per task until they unsubscribe', async () => {
   const tracker = start()
-  await Promise.resolve()
+  const task = () => new Promise((done) => setTimeout(done))
+  await task()
   const listener = vi.fn()
   const unsubscribe = tracker.subscribe(listener)
   tracker.trackBatch([{ type: 'a' }, { type: 'b' }, { type: 'c' }])
   await Promise.resolve()
+  expect(listener).not.toHaveBeenCalled()
+  await task()
   expect(listener).toHaveBeenCalledTimes(1)
   unsubscribe()
   tracker.track('d')
-  await Promise.resolve()
+  await task()
   expect(listener).toHaveBeenCalledTimes(1)
 })
 
 test.each([
-  ['activity.l'],
-  ['activity.d'],
-  ['activity.s'],
-  ['activity.b'],
-  ['activity.c'],
-])('invalid data in %s is ignored', async (key) => {
+  ['l'],
+  ['d'],
+  ['s'],
+  ['b'],
+  ['c'],
+  ['x'],
+])('invalid data under the key %s is ignored', async (key) => {
   for (const garbage of ['{', 'null', '[', 'x y z', '\u0000']) {
-    localStorage.setItem(key, garbage)
+    localStorage.setItem(`activity@${location.origin}.${key}`, garbage)
     const tracker = start()
     expect(tracker.track('a')).toBeDefined()
     await Promise.resolve()
@@ -90,12 +94,17 @@ test.each([
 
 describe('during server-side rendering', () => {
   test('the tracker is inactive and does not throw', async () => {
-    vi.stubGlobal('document', undefined)
-    vi.stubGlobal('localStorage', undefined)
+    for (const name of ['document', 'location', 'localStorage']) vi.stubGlobal(name, undefined)
     const tracker = createTracker({ userEmail: 'ada@example.com' })
     expect(tracker.track('a')).toBeUndefined()
     tracker.identify('bob@example.com')
-    expect(tracker.status()).toMatchObject({ enabled: false, queueSize: 0, online: false })
+    expect(tracker.status()).toMatchObject({
+      enabled: false,
+      queueSize: 0,
+      online: false,
+      lastError: { code: 'no_endpoint' },
+    })
+    expect(await tracker.flush()).toBe(true)
     await Promise.resolve()
     vi.unstubAllGlobals()
   })
