@@ -243,6 +243,13 @@ def test_each_kind_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"context_snapshot": Customer(name="Ada", seen=NOW)},
          {"context_snapshot":
              {"name": "Ada", "password": "**********", "seen": NOW.isoformat()}}),
+        ({"duration_ms": Fraction(1, 2)}, {"duration_ms": 0.5}),
+        ({"event_timestamp": date(2026, 11, 29)},
+         {"event_timestamp": "2026-11-29T00:00:00+00:00"}),
+        ({"event_timestamp": 1796073543.0}, {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
+        ({"event_timestamp": 1796073543000}, {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
+        ({"event_timestamp": np.int64(1796073543)},
+         {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
         ({"event_timestamp": math.nan}, {"event_timestamp": NOW.isoformat()}),
     ],
 )  # fmt: skip

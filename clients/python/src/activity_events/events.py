@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from activity_events.errors import InvalidRequest, Json
-from activity_events.json_values import familiar, milliseconds, plain
+from activity_events.json_values import familiar, instant, milliseconds, plain
 from activity_events.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
     timestamp = event.get("event_timestamp")
     if timestamp is None or timestamp != timestamp:
         timestamp = now
+    timestamp = instant(timestamp)
     event_id = event.get("event_id") or _new_id(timestamp, now)
     named = {**event, "event_id": str(event_id), "event_timestamp": timestamp}
     if "duration_ms" in named:

@@ -12,10 +12,13 @@ import math
 import os
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from itertools import islice
+from numbers import Real
 from types import GeneratorType
 from typing import Any, cast
 from uuid import UUID
@@ -28,6 +31,7 @@ VALUES_MAX = 100_000
 ITEMS_MAX = 10_000
 INTEGER_MAX_BITS = 10_000  # Python writes up to 4300 digits
 KINDS_LOGGED = 100
+SECONDS_MAX = 1e11  # the year 5138
 CIRCULAR = "[circular]"
 TOO_LARGE = "[too large]"
 ITERATORS = (GeneratorType, map, filter, zip, enumerate, reversed)
@@ -66,7 +70,23 @@ def milliseconds(duration: object) -> object:
     """Return a duration as a number of milliseconds, if it is one of another type."""
     if isinstance(duration, timedelta):
         return duration / timedelta(milliseconds=1)
-    return float(duration) if isinstance(duration, Decimal) else duration
+    return float(duration) if isinstance(duration, (Decimal, Fraction)) else duration
+
+
+def instant(timestamp: object) -> object:
+    """Return a timestamp as an instant, with a warning, if it is a date (its first moment in UTC)
+    or a number (seconds since 1970, as of `time.time()`, or milliseconds)."""
+    if isinstance(timestamp, date) and not isinstance(timestamp, datetime):
+        _warn(timestamp, "event_timestamp", "the first moment of the day in UTC")
+        return datetime(timestamp.year, timestamp.month, timestamp.day, tzinfo=timezone.utc)
+    if not isinstance(timestamp, bool) and isinstance(timestamp, Real):
+        number = float(timestamp)
+        is_in_seconds = abs(number) < SECONDS_MAX
+        _warn(timestamp, "event_timestamp", f"{'' if is_in_seconds else 'milli'}seconds since 1970")
+        with suppress(ValueError, OverflowError, OSError):
+            seconds = number if is_in_seconds else number / 1000
+            return datetime.fromtimestamp(seconds, timezone.utc)
+    return timestamp
 
 
 class _Conversion:
@@ -147,15 +167,19 @@ class _Conversion:
         return str(self._say(key, f"{place} (a key)", "text", str(key)))
 
     def _say(self, value: object, place: str, how: str, result: Any) -> Any:
-        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-        if (kind, how) not in _logged and len(_logged) < KINDS_LOGGED:
-            _logged.add((kind, how))
-            logger.warning(
-                "%a of an activity event (a %s) is sent as %s, because JSON can't hold it. "
-                "Further values of this kind are not logged.",
-                place[:100], kind, how,
-            )  # fmt: skip
+        _warn(value, place, how)
         return result
+
+
+def _warn(value: object, place: str, how: str) -> None:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    if (kind, how) not in _logged and len(_logged) < KINDS_LOGGED:
+        _logged.add((kind, how))
+        logger.warning(
+            "%a of an activity event (a %s) is sent as %s, because JSON can't hold it. "
+            "Further values of this kind are not logged.",
+            place[:100], kind, how,
+        )  # fmt: skip
 
 
 def _bytes_text(value: Any) -> str:
