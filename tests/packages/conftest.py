@@ -19,11 +19,11 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from app.routers.clients import PACKAGES
+from benchmarks.soak import free_port
 from tests.browser.conftest import browser
 from tests.commands import printed_by
 from tests.conftest import ROOT, fresh_database, running_service
 from tests.packages.projects import Change, at
-from tests.service.test_behind_nginx import free_port
 
 __all__ = ["browser"]
 ARRIVAL_SECONDS = 30

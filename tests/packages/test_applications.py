@@ -97,6 +97,8 @@ async def test_a_next_application(service: Service, page: Page, tmp_path: Path) 
     with server(project, port, "next", "start", "-H", "127.0.0.1", "-p", str(port)) as url:
         await click_and_leave(page, url)
         assert await service.types_of("next@example.com", 1) == ["project_created"]
+        names = await (await page.request.get(f"{url}/types")).json()
+        assert names["PAGE_VIEWED"] == "page_viewed"
 
 
 async def test_a_react_router_application(service: Service, page: Page, tmp_path: Path) -> None:
