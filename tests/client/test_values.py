@@ -250,6 +250,12 @@ def test_each_kind_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"event_timestamp": 1796073543000}, {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
         ({"event_timestamp": np.int64(1796073543)},
          {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
+        ({"event_timestamp": 10**400}, {"event_timestamp": 10**400}),
+        ({"event_timestamp": np.array([1, 2])}, {"event_timestamp": [1, 2]}),
+        ({"event_timestamp": Raising()}, {"event_timestamp": "[Raising]"}),
+        ({"event_id": np.int64(5)}, {"event_id": "5"}),
+        ({"event_id": Raising()}, {"event_id": "[Raising]"}),
+        ({"duration_ms": Decimal("sNaN")}, {"duration_ms": "sNaN"}),
         ({"event_timestamp": math.nan}, {"event_timestamp": NOW.isoformat()}),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from activity_events.errors import InvalidRequest, Json
-from activity_events.json_values import familiar, instant, milliseconds, plain
+from activity_events.json_values import familiar, instant, is_missing, milliseconds, plain
 from activity_events.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -115,10 +115,11 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
             details={"event_id": None},
         )
     timestamp = event.get("event_timestamp")
-    if timestamp is None or timestamp != timestamp:
-        timestamp = now
-    timestamp = instant(timestamp)
-    event_id = event.get("event_id") or _new_id(timestamp, now)
+    timestamp = now if is_missing(timestamp) else instant(timestamp)
+    event_id = event.get("event_id")
+    if not isinstance(event_id, (str, UUID)):
+        event_id = None if is_missing(event_id) else plain(event_id, "event_id")
+    event_id = event_id or _new_id(timestamp, now)
     named = {**event, "event_id": str(event_id), "event_timestamp": timestamp}
     if "duration_ms" in named:
         named["duration_ms"] = milliseconds(named["duration_ms"])

@@ -70,7 +70,10 @@ def milliseconds(duration: object) -> object:
     """Return a duration as a number of milliseconds, if it is one of another type."""
     if isinstance(duration, timedelta):
         return duration / timedelta(milliseconds=1)
-    return float(duration) if isinstance(duration, (Decimal, Fraction)) else duration
+    if isinstance(duration, (Decimal, Fraction)):
+        with suppress(ValueError, OverflowError):
+            return float(duration)
+    return duration
 
 
 def instant(timestamp: object) -> object:
@@ -80,13 +83,19 @@ def instant(timestamp: object) -> object:
         _warn(timestamp, "event_timestamp", "the first moment of the day in UTC")
         return datetime(timestamp.year, timestamp.month, timestamp.day, tzinfo=timezone.utc)
     if not isinstance(timestamp, bool) and isinstance(timestamp, Real):
-        number = float(timestamp)
-        is_in_seconds = abs(number) < SECONDS_MAX
-        _warn(timestamp, "event_timestamp", f"{'' if is_in_seconds else 'milli'}seconds since 1970")
         with suppress(ValueError, OverflowError, OSError):
-            seconds = number if is_in_seconds else number / 1000
-            return datetime.fromtimestamp(seconds, timezone.utc)
+            number = float(timestamp)
+            seconds, unit = (number, "") if abs(number) < SECONDS_MAX else (number / 1000, "milli")
+            taken = datetime.fromtimestamp(seconds, timezone.utc)
+            _warn(timestamp, "event_timestamp", f"{unit}seconds since 1970")
+            return taken
     return timestamp
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is None, NaN, or what pandas has for them."""
+    is_nan = isinstance(value, Real) and bool(value != value)
+    return value is None or is_nan or type(value).__name__ in MISSING
 
 
 class _Conversion:
