@@ -40,7 +40,7 @@ ORDER = (
     {"demo", "database.verify"},
     {"background", "database.verify_rollups"},
     {"dependencies"},
-    {"routers", "server.local_mode", "server.fair_scheduling"},
+    {"routers", "server.local_mode", "server.fair_scheduling", "server.refused_origins"},
     {"mcp", "server.base_path", "server.middleware"},
     {"main"},
     {"server"},

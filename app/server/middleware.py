@@ -1,7 +1,7 @@
 """Middleware for all requests and responses: hosts, origins, headers."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,11 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dependencies import Service
 from app.errors import ActivityError, Forbidden, InvalidRequest, MalformedRequest, Unavailable
+from app.ingest.body import SIMPLE_TYPES, media_type_of
 from app.read.export_formats import MEDIA_TYPES
 from app.replica.reads import POSITION_HEADER
 from app.routers.responses import JsonResponse
 from app.server.fair_scheduling import Turns
 from app.server.local_mode import refusal
+from app.server.refused_origins import (
+    CODE,
+    METHODS,
+    RefusedOrigins,
+    is_preflight,
+    preflight_answer,
+    readable,
+    refused,
+)
 from app.settings import Settings
 
 PREFLIGHT_SECONDS = 7200  # the longest that Chromium keeps one
@@ -27,11 +37,11 @@ QUERY_PAIRS_MAX = 1000  # repeated ones included
 GIVEN_ONCE = frozenset({b"host", b"authorization", b"x-api-key", b"origin"})
 STATUSES_WITHOUT_WHOLE_BODY = frozenset({204, 206, 304})
 GZIP_LEVEL = 4  # the next ones take twice as long, for a few hundredths less
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 # Tracing adds headers of its own to every request of a page (baggage, sentry-trace, newrelic): a
 # trusted origin may send any. This is the bound of what is repeated to it.
 ASKED_HEADERS_MAX_CHARS = 4096
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+DATA_PATHS = ("/api/", "/mcp")
 EXPOSED_HEADERS = (
     POSITION_HEADER,
     "Content-Disposition",
@@ -66,6 +76,7 @@ class EdgeMiddleware:
         self._allowed_origins = settings.allowed_origins
         self._may_be_local = settings.may_be_local
         self._turns = Turns()
+        self._refused = RefusedOrigins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,10 +94,22 @@ class EdgeMiddleware:
         if self._may_be_local:
             found = await self._refusal(scope, headers)
             if found is not None:
-                answer = JsonResponse(found.body(), found.status)
-                await answer(scope, receive, send)
+                await self._answer_refusal(found, scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _answer_refusal(
+        self, found: Forbidden, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request_headers = Headers(scope=scope)
+        answer: Response = JsonResponse(found.body(), found.status)
+        if found.code == CODE and "origin" in request_headers:
+            if is_preflight(scope):
+                answer = preflight_answer(request_headers)
+            else:
+                self._refused.note(request_headers["origin"])
+                send = readable(send, request_headers["origin"])
+        await answer(scope, receive, send)
 
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Forbidden | None:
         found = refusal(scope, headers, self._allowed_origins)
@@ -151,15 +174,42 @@ class Cors(CORSMiddleware):
             max_age=PREFLIGHT_SECONDS,
         )
         self._of_keys: Collection[str] = ()
+        self._refused = RefusedOrigins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or "origin" not in Headers(scope=scope):
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if "origin" not in headers:
             await self.app(scope, receive, send)
             return
+        origin = headers["origin"]
         service: Service = scope["app"].state.service
         with suppress(Unavailable):  # then what was known last
             self._of_keys = await service.auth.origins()
-        await super().__call__(scope, receive, send)
+        send = self._noting(scope, send, origin)
+        if is_preflight(scope) or self.is_allowed_origin(origin):
+            await super().__call__(scope, receive, send)
+        elif _is_same_origin(headers) or _is_public(scope):
+            await self.app(scope, receive, send)
+        elif _is_beacon(scope, headers):
+            # Its key is in the body, and tells which origins it is for.
+            await self.app(scope, receive, readable(send, origin))
+        else:
+            self._refused.note(origin)
+            found = refused(origin)
+            answer = JsonResponse(found.body(), found.status)
+            await answer(scope, receive, readable(send, origin))
+
+    def _noting(self, scope: Scope, send: Send, origin: str) -> Send:
+        """Note the origin if the response rejects it, as that of a key for other origins does."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and (
+                scope.get("told", {}).get("code") == CODE
+            ):
+                self._refused.note(origin)
+            await send(message)
+
+        return sending
 
     def is_allowed_origin(self, origin: str) -> bool:
         return super().is_allowed_origin(origin) or origin in self._of_keys
@@ -168,18 +218,12 @@ class Cors(CORSMiddleware):
         refusal = self._refusal(request_headers)
         if refusal is not None:
             return JsonResponse(refusal.body(), refusal.status)
+        if not self.is_allowed_origin(request_headers["origin"]):
+            return preflight_answer(request_headers)
         return super().preflight_response(request_headers)
 
     def _refusal(self, request_headers: Headers) -> Forbidden | None:
         """Return the error if a preflight request must be rejected, else None."""
-        origin = request_headers["origin"]
-        if not self.is_allowed_origin(origin):
-            return Forbidden(
-                "Origin not allowed (CORS). Add it to ACTIVITY_ALLOWED_ORIGINS, or create a write "
-                "key for it.",
-                code="origin_not_allowed",
-                details={"origin": origin},
-            )
         method = request_headers["access-control-request-method"]
         if method not in METHODS:
             return Forbidden(
@@ -197,6 +241,30 @@ class Cors(CORSMiddleware):
                 details={"headers": [name[:64] for name in wrong[:5]]},
             )
         return None
+
+
+def _is_same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether a page of the service sent the request: browsers name the origin of a POST even then.
+
+    A proxy may have replaced the host; browsers tell it all the same over HTTPS.
+    """
+    host = headers["origin"].partition("://")[2]
+    return host == headers.get("host") or headers.get("sec-fetch-site") == "same-origin"
+
+
+def _is_public(scope: Scope) -> bool:
+    """Whether a file or a page is read, such as a script that is included with `crossorigin`."""
+    return scope["method"] in {"GET", "HEAD"} and not scope["path"].startswith(DATA_PATHS)
+
+
+def _is_beacon(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether a browser sends the request without asking first."""
+    return (
+        scope["method"] == "POST"
+        and media_type_of(headers.get("content-type")) in SIMPLE_TYPES
+        and "authorization" not in headers
+        and "x-api-key" not in headers
+    )
 
 
 def _given_twice(scope: Scope) -> MalformedRequest | None:

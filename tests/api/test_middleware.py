@@ -139,8 +139,6 @@ async def test_preflights(settings: Settings) -> None:
         assert answer.headers["access-control-max-age"] == "7200"
         assert answer.headers["access-control-allow-headers"] == "authorization,content-type"
         assert "access-control-allow-credentials" not in answer.headers
-        refused = await client.options(path, headers={**PREFLIGHT, "Origin": "https://evil.test"})
-        assert error_of(refused, 403)["code"] == "origin_not_allowed"
         body = {"user_email": ADA, "events": [event()]}
         sent = await client.post(path, json=body, headers={"Origin": SITE, **bearer(WRITE_KEY)})
         assert sent.status_code == 200
@@ -185,9 +183,6 @@ async def test_a_trusted_origin_may_send_any_header(settings: Settings, asked: s
         ({"Access-Control-Request-Headers": "a:b,c"}, "cors_headers_not_allowed"),
         ({"Access-Control-Request-Headers": "x-" + "y" * 5000}, "cors_headers_not_allowed"),
         ({"Access-Control-Request-Method": "PATCH"}, "cors_method_not_allowed"),
-        ({"Origin": "https://evil.test"}, "origin_not_allowed"),
-        ({"Origin": "https://APP.example.com"}, "origin_not_allowed"),
-        ({"Origin": "null"}, "origin_not_allowed"),
     ],
 )
 async def test_what_a_preflight_is_refused_for(
