@@ -43,20 +43,23 @@ EVERYTHING = Window(EARLIEST, LATEST)
 
 
 @cache
-def _zones() -> frozenset[str]:
+def _zones() -> dict[str, str]:
+    """Return the names by their lower case."""
     # `localtime` and `Factory` mean something else on each machine.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
+    names = available_timezones() - {"localtime", "Factory"}
+    return {name.lower(): name for name in names}
 
 
 def check_zone(name: str) -> str:
-    """An IANA zone name as it is.
+    """Return an IANA zone's name in its own case; upper and lower case do not matter.
 
     Raises:
         InvalidRequest: there is no such zone.
     """
-    if name not in _zones():
+    known = _zones().get(name.lower())
+    if known is None:
         raise InvalidRequest.of("tz", "must be an IANA time zone, such as Europe/London or UTC")
-    return name
+    return known
 
 
 def resolve_window(

@@ -107,12 +107,13 @@ async def looking(
     size: tuple[int, int] = WIDE,
     *,
     scheme: Any = "light",
-    zone: str = ZONE,
+    zone: str | None = ZONE,
     expected: tuple[str, ...] = (),
 ) -> AsyncIterator[Look]:
     """Open a page in a new browser context.
 
     Args:
+        zone: None is that of the machine.
         expected: console messages that contain one of these texts are ignored.
     """
     width, height = size

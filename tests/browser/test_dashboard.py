@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,10 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from app.demo.habits import character
+from benchmarks.tracker_lab import find_chromium
 from tests.browser.pages import NARROW, WIDE, ZONE, Look, looking
 from tests.conftest import LiveServer, fresh_database, running_service
 
@@ -339,6 +341,62 @@ async def opted_out(look: Look, user: str) -> object:
             break
         await look.page.wait_for_timeout(100)
     return opt_out
+
+
+async def test_a_machine_whose_zone_is_unknown(demo: LiveServer) -> None:
+    """`Intl` calls it `Etc/Unknown`, which is no zone to anybody (D1)."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(),
+            args=["--no-sandbox"],
+            env={**os.environ, "TZ": ":bogus"},
+        )
+        async with looking(browser, demo, zone=None) as look:
+            for path in ("/dashboard", "/dashboard/live"):
+                await look.at(path)
+                await look.check()
+                await expect(look.page.get_by_text("Times are in UTC")).to_be_visible()
+            await expect(look.page.get_by_role("status").get_by_text("Live")).to_be_visible()
+            await look.log({"event_type": "zone_tested", "user_email": ADA})
+            await expect(look.page.get_by_text("Zone tested").first).to_be_visible()
+        await browser.close()
+
+
+@pytest.mark.parametrize("tz", ["utc", "europe/london", "+02:00", "Mars/Olympus"])
+async def test_zones_of_a_link(browser: Browser, demo: LiveServer, tz: str) -> None:
+    """Names in any case; otherwise the browser's zone, and a word about it (D1)."""
+    async with looking(browser, demo) as look:
+        await look.at(f"/dashboard?tz={quote(tz)}")
+        await look.check()
+        is_known = tz.islower()
+        await expect(look.page.get_by_label("Time zone")).to_have_value(
+            {"utc": "UTC", "europe/london": "Europe/London"}.get(tz, ZONE)
+        )
+        note = look.page.get_by_text(f"Unknown time zone “{tz}”")
+        await expect(note).to_have_count(0 if is_known else 1)
+
+
+async def test_users_whose_address_looks_encoded(browser: Browser, demo: LiveServer) -> None:
+    """`a%2fb` and `a/b` are two users, each with a page of their own (D4)."""
+    async with looking(browser, demo) as look:
+        users = ["a%2fb@example.com", "a/b@example.com", "50%@example.com"]
+        for user in users:
+            await look.log({"event_type": "encoded", "user_email": user})
+            await look.at(f"/dashboard/top?days=1&user_email={quote(user, safe='')}")
+            await look.page.goto(f"{demo.url}/dashboard/users/{quote(user, safe='')}?days=1")
+            await look.drawn()
+            await expect(look.page.get_by_role("heading", level=1)).to_have_text(user)
+
+
+async def test_windows_of_other_years_name_the_year(browser: Browser, demo: LiveServer) -> None:
+    """On axes and in tables (D2)."""
+    year = datetime.now(UTC).year - 1
+    async with looking(browser, demo) as look:
+        at = f"{year}-12-31T22:00:00Z"
+        await look.log({"event_type": "a_b", "user_email": ADA, "event_timestamp": at})
+        await look.at(f"/dashboard/trends?start={year}-12-01&end={year}-12-31&tz=UTC")
+        await expect(look.page.locator(".chart").first).to_contain_text(f"Dec {year}")
+        await expect(look.page.locator("tbody tr").first).to_contain_text(f"Dec {year}")
 
 
 async def test_sign_in(browser: Browser, demo_url: str) -> None:

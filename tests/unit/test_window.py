@@ -180,8 +180,16 @@ def test_zones(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "name"),
+    [("utc", "UTC"), ("europe/london", "Europe/London"), ("ASIA/KATHMANDU", "Asia/Kathmandu")],
+)
+def test_zones_in_any_case(given: str, name: str) -> None:
+    assert check_zone(given) == name
+
+
+@pytest.mark.parametrize(
     "name",
-    ["", "utc+1", "europe/london", "localtime", "Factory", "../etc/passwd", "Europe", "\x00"],
+    ["", "utc+1", "+02:00", "localtime", "LOCALTIME", "Factory", "../etc/passwd", "Europe", "\x00"],
 )
 def test_names_that_are_no_zones(name: str) -> None:
     with pytest.raises(InvalidRequest):

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { queryString } from '../src/dashboard/api/client'
 import { csv } from '../src/dashboard/parts/csv'
-import { change, percent, span } from '../src/dashboard/view/format'
+import { change, day, moment, percent, span } from '../src/dashboard/view/format'
 import {
   browserZone,
   bucketOf,
@@ -10,6 +10,8 @@ import {
   parseView,
   previousOf,
   searchOf,
+  userOf,
+  zoneNote,
 } from '../src/dashboard/view/view'
 
 const view = (search: string) => parseView(new URLSearchParams(search))
@@ -25,6 +27,24 @@ describe('the view is the URL', () => {
       filters: {},
       compare: true,
     })
+  })
+
+  it('knows zones in any case, and says why it shows another one (D1)', () => {
+    expect(view('tz=utc').tz).toBe('UTC')
+    expect(view('tz=europe/london').tz).toBe('Europe/London')
+    for (const unknown of ['+02:00', '-03', 'Etc/Unknown', 'Mars/Olympus']) {
+      const { tz } = view(`tz=${encodeURIComponent(unknown)}`)
+      expect(tz).toBe(browserZone)
+      expect(zoneNote(unknown, tz)).toBe(`Unknown time zone “${unknown}”. Times are in ${tz}.`)
+    }
+    expect(zoneNote('utc', 'UTC')).toBeNull()
+    expect(zoneNote(null, browserZone)).toBeNull()
+  })
+
+  it('decodes the user of a page once (D4)', () => {
+    for (const user of ['a/b@x.io', 'a%2fb@x.io', '50%@x.io', 'ä+b@x.io', '..', '?#@x.io'])
+      expect(userOf(`/events/dashboard/users/${encodeURIComponent(user)}`)).toBe(user)
+    expect(userOf('/dashboard/users/50%@x.io')).toBe('50%@x.io')
   })
 
   it('ignores invalid parameters', () => {
@@ -104,4 +124,21 @@ it('formats numbers', () => {
     0.5,
     null,
   ])
+})
+
+describe('dates have a year unless it is this one (D2)', () => {
+  const now = new Date('2026-11-29T12:00:00Z')
+
+  it('on days', () => {
+    expect(day('2026-11-24', now)).toBe('24 Nov')
+    expect(day('2025-01-01', now)).toBe('1 Jan 2025')
+    expect(day('2027-01-01', now)).toBe('1 Jan 2027')
+  })
+
+  it('on times', () => {
+    expect(moment('2026-02-01T10:00:00Z', 'UTC', 'minute', now)).toBe('1 Feb, 10:00')
+    expect(moment('2025-12-30T10:00:00Z', 'Europe/Berlin', 'minute', now)).toBe(
+      '30 Dec 2025, 11:00',
+    )
+  })
 })

@@ -1,5 +1,6 @@
 // Period, time zone, users and filters; the URL holds their state.
 import { type FormEvent, useId, useState } from 'react'
+import { useSearchParams } from 'wouter'
 import { useAnalytics } from '../api/queries'
 import type { Top } from '../api/types'
 import { valueText, words } from '../view/format'
@@ -12,6 +13,7 @@ import {
   PRESETS,
   useView,
   windowOf,
+  zoneNote,
 } from '../view/view'
 
 const ZONES = Intl.supportedValuesOf('timeZone')
@@ -30,6 +32,8 @@ const SUGGESTED_BY: Partial<Record<FilterName, string>> = {
 
 export function ViewBar() {
   const [view, change] = useView()
+  const [search] = useSearchParams()
+  const note = zoneNote(search.get('tz'), view.tz)
   const today = new Date().toISOString().slice(0, 10)
   return (
     <section className="view-bar" aria-label="Period and filters">
@@ -81,6 +85,11 @@ export function ViewBar() {
         )}
         <AddFilter />
       </div>
+      {note && (
+        <p className="quiet-text" role="status">
+          {note}
+        </p>
+      )}
     </section>
   )
 }

@@ -13,12 +13,12 @@ import { SessionList } from '../parts/session-list'
 import { Stat } from '../parts/stat'
 import { QueryContent, StatsLoading } from '../parts/states'
 import { compact, count, day, span } from '../view/format'
-import { bucketOf, decoded, eventsOf, useView, windowOf } from '../view/view'
+import { bucketOf, eventsOf, userOf, useView, windowOf } from '../view/view'
 
 /** The page of one user; it ignores the user filter. */
 export default function User() {
-  const { email = '' } = useParams<{ email: string }>()
-  const user = decoded(email)
+  useParams() // renders again for another user
+  const user = userOf(location.pathname)
   const [view] = useView()
   const params = { ...eventsOf(view), user_email: [user] }
   const summary = useAnalytics<Summary>('', params)

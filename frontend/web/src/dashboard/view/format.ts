@@ -44,12 +44,13 @@ type Style = 'day' | 'minute' | 'second'
 // Creating a format takes longer than a hundred uses of it.
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-function formatOf(tz: string, style: Style): Intl.DateTimeFormat {
-  const key = `${tz} ${style}`
+function formatOf(tz: string, style: Style, hasYear: boolean): Intl.DateTimeFormat {
+  const key = `${tz} ${style} ${hasYear}`
   let format = formats.get(key)
   if (!format) {
     format = new Intl.DateTimeFormat('en-GB', {
       timeZone: tz,
+      ...(hasYear ? { year: 'numeric' } : {}),
       day: 'numeric',
       month: 'short',
       ...(style === 'day' ? {} : { hour: '2-digit', minute: '2-digit' }),
@@ -60,12 +61,21 @@ function formatOf(tz: string, style: Style): Intl.DateTimeFormat {
   return format
 }
 
-export const moment = (iso: string, tz: string, style: Style = 'minute') =>
-  formatOf(tz, style).format(new Date(iso))
+/** `24 Nov, 09:15`; with the year unless it is this one. */
+export function moment(
+  iso: string,
+  tz: string,
+  style: Style = 'minute',
+  now: Date = new Date(),
+): string {
+  const at = new Date(iso)
+  const hasYear = at.getUTCFullYear() !== now.getUTCFullYear()
+  return formatOf(tz, style, hasYear).format(at)
+}
 
-/** An ISO date without a time zone, as `24 Nov`. */
-export function day(iso: string): string {
-  return moment(`${iso.slice(0, 10)}T00:00:00Z`, 'UTC', 'day')
+/** An ISO date without a time zone, as `24 Nov`; with the year unless it is this one. */
+export function day(iso: string, now: Date = new Date()): string {
+  return moment(`${iso.slice(0, 10)}T00:00:00Z`, 'UTC', 'day', now)
 }
 
 /** `project_subtask_completed` -> `Project subtask completed`. */

@@ -29,7 +29,8 @@ export interface View {
   compare: boolean
 }
 
-export const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+const browserZoneKnown = knownZone(Intl.DateTimeFormat().resolvedOptions().timeZone)
+export const browserZone = browserZoneKnown ?? 'UTC'
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
 
@@ -58,13 +59,21 @@ export function parseView(search: URLSearchParams): View {
   }
 }
 
-function knownZone(name: string | null): string | null {
-  if (!name) return null
+/** The zone’s name as the service knows it: not an offset, and in the right case. */
+function knownZone(name: string | null | undefined): string | null {
+  if (!name || /^[+-]/.test(name)) return null
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) && name
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone
   } catch {
-    return null
+    return null // such as `Etc/Unknown`, where the system’s zone is not known
   }
+}
+
+/** Why times are in another zone than the URL or the browser says; null if they are not. */
+export function zoneNote(named: string | null, shown: string): string | null {
+  if (named && !knownZone(named)) return `Unknown time zone “${named}”. Times are in ${shown}.`
+  if (!named && !browserZoneKnown) return `Your browser’s time zone is unknown. Times are in UTC.`
+  return null
 }
 
 /** The window as API parameters; dates are whole days of the time zone. */
@@ -143,9 +152,18 @@ export function searchOf(view: View, own = ''): string {
   return text && `?${text}`
 }
 
-/** Decodes the reserved characters of a path segment, which wouter leaves encoded. */
-export const decoded = (part: string): string =>
-  part.replace(/%(?:2F|3B|3F|3A|40|26|3D|2B|24|2C|23)/gi, decodeURIComponent)
+/**
+ * The user of the page `.../users/<user>`. From the URL itself, decoded once: the router decodes
+ * some characters, and `a%2fb` and `a/b` are two users.
+ */
+export function userOf(pathname: string): string {
+  const part = pathname.split('/').at(-1) ?? ''
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part // not encoded by the dashboard
+  }
+}
 
 /** The previous window: the same length, ending where the view’s starts. */
 export function previousOf(view: View, now = new Date()): Params {
