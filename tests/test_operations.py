@@ -50,7 +50,8 @@ def known_variables() -> set[str]:
 def codes_in_the_code() -> Iterator[str]:
     """Each code that an error or a verdict can have, and those of the client."""
     yield from (outcome.value for outcome in SUPPRESSED)
-    for path in (ROOT / "app").rglob("*.py"):
+    client = ROOT / "clients" / "python" / "src"
+    for path in [*(ROOT / "app").rglob("*.py"), *client.rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
