@@ -144,9 +144,9 @@ export function ActivityTrackerProvider(props: ActivityTrackerProviderProps) {
  */
 function useNewestOptions(source: Source, options?: TrackerOptions, isComplete?: boolean) {
   const newest = useRef<TrackerOptions>({})
-  const { endpoint, key, getToken, sanitize } = options ?? {}
+  const { endpoint, path, key, getToken, sanitize } = options ?? {}
   useInsertionEffect(() => {
-    const entries = Object.entries({ endpoint, key, getToken, sanitize })
+    const entries = Object.entries({ endpoint, path, key, getToken, sanitize })
     newest.current = Object.fromEntries(
       isComplete ? entries : entries.filter(([, value]) => value !== undefined),
     )
@@ -156,7 +156,7 @@ function useNewestOptions(source: Source, options?: TrackerOptions, isComplete?:
   useInsertionEffect(() => {
     if (options) source.configure(newest.current)
     else source.tracker()
-  }, [source, !options, endpoint, key, !getToken, !sanitize])
+  }, [source, !options, endpoint, path, key, !getToken, !sanitize])
 }
 
 /** Identifies the user; undefined after a known user: signed out. */

@@ -240,7 +240,7 @@ test('the provider accepts the key as writeKey', async () => {
   const sent: string[] = []
   vi.stubGlobal('fetch', async (_: string, init: RequestInit) => {
     sent.push(String(init.body))
-    return new Response('{"results": []}', { headers: { 'content-type': 'application/json' } })
+    return Response.json({ received: 1, results: [] })
   })
   let tracker: ReturnType<typeof useActivityTracker> | undefined
   function Page() {
