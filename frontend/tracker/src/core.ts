@@ -313,7 +313,7 @@ export function createCore(
       const ownKey = name.slice(storage.prefix.length)
       if (ownKey === OPT_OUT_KEY) isOptedOut(newValue) ? stop(true) : start()
       else if (ownKey === 's') session.read(newValue ?? '')
-      else if (ownKey === FLUSH_KEY) state.isSender && delivery.wake(true)
+      else if (ownKey === FLUSH_KEY) delivery.wake(true)
       else if (!delivery.closed && (locks || !newValue) && journal.applyChange(ownKey, newValue)) {
         // The timers of a hidden tab may be throttled: the visible tab takes over.
         if (isHidden() && state.isSender && !state.inFlight) {
