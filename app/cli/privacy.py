@@ -88,7 +88,7 @@ def list_command(format_: FormatOption = "table") -> None:
         )
         for key in with_database(run)
     ]
-    columns = ("prefix", "name", "scopes", "made", "last used", "expires", "origins", "state")
+    columns = ("prefix", "name", "scopes", "created", "last used", "expires", "origins", "state")
     echo_table(columns, rows, format_)
 
 

@@ -114,7 +114,7 @@ function Sankey({ data }: { data: Data }) {
             right: 130, // space for the labels of the last step
             top: 8,
             bottom: 8,
-            nodeGap: 10,
+            nodeGap: 16, // a label’s height: those of small nodes do not touch
             nodeWidth: 12,
             draggable: false,
             emphasis: { focus: 'adjacency' },

@@ -1,5 +1,5 @@
 // A ranked table of values with counts and shares.
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
 import type { Top, TopRow } from '../api/types'
 import { percent, valueText } from '../view/format'
 import { Table } from './table'
@@ -9,7 +9,7 @@ export function Ranked({
   data,
   file,
   title,
-  show = (row) => valueText(row.value),
+  show = (row) => <Breakable text={valueText(row.value)} />,
 }: {
   caption: string
   data: Top
@@ -50,4 +50,20 @@ export function Ranked({
       ]}
     />
   )
+}
+
+/** A name that breaks after its underscores, where it has to. */
+function Breakable({ text }: { text: string }) {
+  const parts = text.split('_')
+  return parts.map((part, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts never move
+    <Fragment key={index}>
+      {index > 0 && (
+        <>
+          _<wbr />
+        </>
+      )}
+      {part}
+    </Fragment>
+  ))
 }
