@@ -166,6 +166,22 @@ def test_an_exit_in_vain_ends_and_says_so(name: str) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("python", interpreters(), ids=str)
+def test_what_is_tracked_too_late_is_dropped_in_a_line(service: Service, python: Path) -> None:
+    """By an object that lives until the interpreter takes its modules apart."""
+    script = f"""
+import activity_events
+{MADE}
+class Late:
+    def __del__(self, client=client, email=sys.argv[1]):
+        print(client.track("page_viewed", user_email=email), client.counts.dropped)
+late = Late()
+"""
+    _, printed, errors = run(script, service.url, python)
+    assert printed == ["None", "1"]
+    assert errors.splitlines() == ["1 activity events dropped: closed", "1 closed"]
+
+
 def test_a_client_that_is_closed_says_so(service: Service) -> None:
     script = """
 import activity_events, asyncio

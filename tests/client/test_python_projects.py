@@ -1,5 +1,5 @@
 """Projects of others, each with the package that the service serves, by the documentation's lines
-alone: a FastAPI project with a package `app`, a Flask project with `app.py`, a Django project."""
+alone: FastAPI with a package `app`, Flask with a module `app`, and Django."""
 
 import asyncio
 import os

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -134,7 +135,7 @@ class Sender:
 
     def _refusal(self, event: Encoded) -> str | None:
         """Add the event, or return the reason why not."""
-        if self._closed:
+        if self._closed or sys.is_finalizing():  # then nothing can be imported or sent any more
             self._outbox.refuse()
             return CLOSED
         return None if self._outbox.add(event, time.monotonic()) else FULL
