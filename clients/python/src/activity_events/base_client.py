@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -17,7 +18,7 @@ from activity_events.calls import Calls
 from activity_events.drops import Drops, OnDrop
 from activity_events.errors import ActivityError, InvalidRequest
 from activity_events.events import Encoded, EventFields, make_event
-from activity_events.outbox import Counts, Limits
+from activity_events.outbox import CLOSED, Counts, Limits
 from activity_events.proxies import way_options
 from activity_events.results import EventResult
 from activity_events.retry import (
@@ -117,6 +118,10 @@ class BaseClient:
         """Queue an event for the background and return its id at once; None if it is dropped, which
         `on_drop` reports. No content of the event makes it fail."""
         event = make_event(event_type, **fields)
+        if sys.is_finalizing():  # nothing can be sent any more, and even a time crashes Python 3.13
+            self._sender.refuse()
+            self._drops.tell([event], CLOSED)
+            return None
         try:
             encoded = self._calls.encoded(event)
         except InvalidRequest as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -135,7 +134,7 @@ class Sender:
 
     def _refusal(self, event: Encoded) -> str | None:
         """Add the event, or return the reason why not."""
-        if self._closed or sys.is_finalizing():  # then nothing can be imported or sent any more
+        if self._closed:
             self._outbox.refuse()
             return CLOSED
         return None if self._outbox.add(event, time.monotonic()) else FULL
