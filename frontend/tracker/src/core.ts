@@ -72,7 +72,10 @@ export function createCore(
   const isHidden = () => !!page?.hidden
   const userField = () => `${USER_FIELD}${JSON.stringify(user)},`
   const isOurs = ({ envelope }: { envelope: string }) =>
-    !!envelope && (!options.getToken || envelope.includes(userField()))
+    !!envelope &&
+    // A worker learns of an opt-out when it has loaded the journal.
+    (!!page || state.isSender) &&
+    (!options.getToken || envelope.includes(userField()))
 
   /** Writes to IndexedDB, which survives a killed browser, and schedules sending. */
   const work = () => {
@@ -257,6 +260,7 @@ export function createCore(
     journal.open()
     session.read()
     if (user) session.next(user, clock.now(), 0)
+    attribute()
     elect()
     changed()
   }
@@ -440,6 +444,7 @@ export function createCore(
         storage.set(OPT_OUT_KEY, unconfirmed(false))
         start()
         journal.optIn()
+        oldStorage.remove(OPT_OUT_KEY)
         return reportOptOut(false)
       },
       status: () =>

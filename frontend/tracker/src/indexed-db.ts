@@ -18,6 +18,7 @@ export function createIndexedDb(name: string): IndexedDb {
   // Undefined where IndexedDB is not available, and after the connection is closed.
   let changes: [id: string, value?: string][] | undefined
   let opening: Promise<void> | undefined
+  let newest: IDBOpenDBRequest | undefined
 
   const close = () => {
     connection?.close()
@@ -37,13 +38,16 @@ export function createIndexedDb(name: string): IndexedDb {
         }
         try {
           const request = indexedDB.open(name, 1)
+          newest = request
           request.onupgradeneeded = () => request.result.createObjectStore(STORE)
           request.onerror = fail
           request.onsuccess = () => {
+            resolve()
+            // Deleted since: what is written from now on belongs into the next one.
+            if (request !== newest) return request.result.close()
             connection = request.result
             connection.onclose = connection.onversionchange = close
             database.commit()
-            resolve()
           }
         } catch {
           fail()
@@ -80,6 +84,7 @@ export function createIndexedDb(name: string): IndexedDb {
     },
     destroy() {
       close()
+      newest = undefined
       try {
         indexedDB.deleteDatabase(name)
       } catch {}
