@@ -44,6 +44,7 @@ export function createJournal(storage: LocalStorage) {
   let isLocal = true
   // Events that are acknowledged while `load` reads the storage.
   let removed: Set<string> | undefined
+  let loading: Promise<boolean> | undefined
   const database = createIndexedDb(`${storage.prefix}journal`)
 
   const count = ({ size, shared }: Entry, sign: number) => {
@@ -66,6 +67,23 @@ export function createJournal(storage: LocalStorage) {
   const entryOf = (text: string, shared: boolean, parts = text.split('\n')): Entry => {
     const [id = '', clock = '', envelope = '', event = ''] = parts
     return { id, clock, envelope, event, size: text.length, bytes: 0, shared, inFlight: false }
+  }
+
+  const read = async () => {
+    for (const key of storage.keys()) journal.applyChange(key, storage.get(key))
+    removed = new Set()
+    const stored = (await database.read()).map((text) => entryOf(text, false))
+    const ids = new Set(stored.map(({ id }) => id))
+    for (const entry of stored) if (!removed.has(entry.id)) remember(entry)
+    removed = undefined
+    const isComplete = database.isAvailable()
+    // Events missing from both storages were acknowledged while this page was frozen.
+    for (const { id, shared, inFlight } of entries.values()) {
+      if (isComplete && shared && !inFlight && !ids.has(id) && !storage.get(KEY + id)) forget(id)
+    }
+    // Sorts by id: pairs compare as text, which begins with the id.
+    entries = new Map([...entries].sort())
+    return ids.has(OPTED_OUT)
   }
 
   const journal = {
@@ -109,24 +127,12 @@ export function createJournal(storage: LocalStorage) {
 
     /**
      * Reads the events that this page, other tabs and earlier pages have stored; resolves to
-     * whether the user has opted out.
+     * whether the user has opted out. Two calls at a time are one.
      */
-    async load() {
-      for (const key of storage.keys()) journal.applyChange(key, storage.get(key))
-      removed = new Set()
-      const stored = (await database.read()).map((text) => entryOf(text, false))
-      const ids = new Set(stored.map(({ id }) => id))
-      for (const entry of stored) if (!removed.has(entry.id)) remember(entry)
-      removed = undefined
-      const isComplete = database.isAvailable()
-      // Events missing from both storages were acknowledged while this page was frozen.
-      for (const { id, shared, inFlight } of entries.values()) {
-        if (isComplete && shared && !inFlight && !ids.has(id) && !storage.get(KEY + id)) forget(id)
-      }
-      // Sorts by id: pairs compare as text, which begins with the id.
-      entries = new Map([...entries].sort())
-      return ids.has(OPTED_OUT)
-    },
+    load: () =>
+      (loading ??= read().finally(() => {
+        loading = undefined
+      })),
 
     /** The oldest entry not in flight, if it is older than `before` or the journal is too large. */
     oldestOverLimit(before: number, charsMax: number, isSender: boolean) {

@@ -96,6 +96,20 @@ test('oldestOverLimit returns the oldest entry not in flight, by age, then by si
   expect(journal.oldestOverLimit(NOON, size - 1, true)).toBe(second)
 })
 
+test('two loads at the same time are one', async () => {
+  const journal = start()
+  const { id } = add(journal)
+  await vi.waitFor(async () => {
+    journal.commit()
+    const again = start()
+    storage.remove(`e.${id}`)
+    const first = again.load()
+    await Promise.resolve()
+    await Promise.all([first, again.load()])
+    expect(ids(again)).toEqual([id])
+  })
+})
+
 test('load removes events that were acknowledged elsewhere', async () => {
   const journal = start()
   const [done, open] = [add(journal), add(journal)]
