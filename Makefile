@@ -28,7 +28,7 @@ install: $(BIN)/python ## Install the service for an own PostgreSQL (DATABASE_UR
 	@$(call client-wheel)
 	@$(BIN)/zensical build > /dev/null
 	@rm -rf build $(VENV)/*.stamp
-	@$(PIP) install --no-deps --no-build-isolation --force-reinstall ./$(CLIENT)
+	@$(PIP) install --no-deps --no-build-isolation --force-reinstall app/static/clients/activity_events-*.whl
 	@$(PIP) install --no-deps --no-build-isolation --force-reinstall .
 
 upgrade: ## Fetch the newest version and install it; then restart the service

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from activity_events import ActivityClient, ActivityError, AsyncActivityClient, Backoff, NoAnswer
 from activity_events.address import Address, reason_of
@@ -43,6 +45,15 @@ def test_what_no_header_takes_is_refused_unquoted(kind: type[ActivityClient], ke
         kind("http://127.0.0.1:1", key=key)
     assert "planted" not in "".join(traceback.format_exception(raised.value))
     assert not isinstance(raised.value, UnicodeError)
+
+
+@pytest.mark.parametrize("key", [KEY.encode(), SecretStr(KEY), [KEY]])
+def test_a_key_that_is_no_text_is_refused_unquoted(key: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"key: must be a text \\(got {type(key).__name__}"
+    ) as raised:
+        ActivityClient("http://127.0.0.1:1", key=key)
+    assert "planted" not in str(raised.value)
 
 
 def test_the_environment_s_key_is_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def checked_key(key: str | None) -> str | None:
         ValueError: no header takes it. The message says where, and doesn't quote it.
     """
     if not isinstance(key, str | None):
-        raise ValueError(f"key: must be a text (got a {type(key).__name__})")
+        raise ValueError(f"key: must be a text (got {type(key).__name__})")
     stripped = (key or "").strip()
     for place, character in enumerate(stripped, 1):
         if not "!" <= character <= "~":
