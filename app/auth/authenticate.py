@@ -16,21 +16,22 @@ JWT_DOTS = 2
 def credentials_of(headers: Mapping[str, str], *, key_in_body: bool = False) -> str | None:
     """Return the key or token that a request carries, or None where it carries none.
 
-    A proxy in front may use `Authorization` for a scheme of its own (`Basic`, `Negotiate`): beside
-    an `X-API-Key`, or a key in the body, that is passed over.
+    A proxy in front may use `Authorization` for a scheme of its own (`Basic`, `Negotiate`), which is
+    passed over: browsers add it to every request.
 
     Args:
         key_in_body: the request is a beacon, whose key is in its body.
 
     Raises:
-        Unauthorized: an `Authorization` of another scheme, and no key beside it.
+        Unauthorized: an `Authorization` without a value, and no key beside it.
     """
     given = headers.get("authorization", "").strip()
     scheme, _, value = given.partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
     key = headers.get("x-api-key", "").strip()
-    if given and not key and not key_in_body:
+    is_foreign = bool(value) and scheme.lower() != "bearer"
+    if given and not key and not key_in_body and not is_foreign:
         raise Unauthorized("Send the header Authorization: Bearer <key or token>.")
     return key or None
 
