@@ -4,61 +4,25 @@ compile, log an event with metadata, and read it.
 The generators are installed once, by lock files, into a folder below `.venv`.
 """
 
-import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, LiveServer, fresh_database, running_service
+from tests.installed import installed, npm_packages, run
 
 HERE = Path(__file__).parent
-INSTALLED = ROOT / ".venv" / "generators"
 UV = Path(sys.executable).with_name("uv")
 PAGE = (ROOT / "docs" / "http-api.md").read_text()
 EXAMPLE = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DOCUMENTED_URL = "http://127.0.0.1:8000"
-COMMAND_SECONDS = 120
 KEY = "k" * 32
-
-
-def run(folder: Path, *command: str | Path, **environment: str) -> str:
-    """What a command prints; it must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
-    return done.stdout
-
-
-def installed(lock: Path, install: Callable[[Path], None]) -> Path:
-    """A folder below `.venv` with what a lock file names."""
-    target = INSTALLED / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    if not target.exists():
-        INSTALLED.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=INSTALLED) as name:
-            folder = Path(name, "installed")
-            folder.mkdir()
-            install(folder)
-            with suppress(OSError):  # another process was faster
-                folder.rename(target)
-    return target
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +50,17 @@ def generator_options(name: str, service: LiveServer) -> list[str]:
     return str(line).replace(DOCUMENTED_URL, service.url).partition(f"{name} ")[2].split()
 
 
+@pytest.mark.fault("newcomer-85", "newcomer-86")
 def test_a_generated_client_in_typescript(service: LiveServer, tmp_path: Path) -> None:
     if shutil.which("npm") is None:
         assert "CI" not in os.environ
         pytest.skip("LEFT OUT: Node.js is not installed")
 
-    def install(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(HERE / "typescript" / name, folder)
-        run(folder, "npm", "ci", "--fetch-timeout=30000", "--fetch-retries=1", "--no-progress")
-
-    packages = installed(HERE / "typescript" / "package-lock.json", install)
+    packages = npm_packages(HERE / "typescript")
     for name in ("package.json", "tsconfig.json"):
         shutil.copy(HERE / "typescript" / name, tmp_path)
-    (tmp_path / "node_modules").symlink_to(packages / "node_modules")
-    programs = packages / "node_modules" / ".bin"
+    (tmp_path / "node_modules").symlink_to(packages)
+    programs = packages / ".bin"
     options = generator_options("openapi-typescript", service)
     told = run(tmp_path, programs / "openapi-typescript", *options)
     assert "warn" not in told.lower()
@@ -110,6 +70,7 @@ def test_a_generated_client_in_typescript(service: LiveServer, tmp_path: Path) -
     assert printed.splitlines() == ["project_created high", "1", "project_created,,1,1.0"]
 
 
+@pytest.mark.fault("newcomer-87")
 def test_a_generated_client_in_python(service: LiveServer, tmp_path: Path) -> None:
     lock = HERE / "python" / "requirements.lock"
 
