@@ -47,6 +47,8 @@ from app.routers import (
     success,
     tracker,
 )
+from app.routers.access import GuardedRoute
+from app.routers.ingest_body import IngestRoute
 from app.routers.openapi import add_openapi, operation_id
 from app.routers.responses import install_error_handlers
 from app.routers.slashes import EitherSlash
@@ -138,7 +140,14 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.clock = lambda: datetime.now(UTC)
     install_error_handlers(app)
     # The words after /events/ before the list itself, which is the shortest path.
-    for module in (log, batch, analytics, session, stream, export, cleanup, query):
+    for module in (log, batch):
+        app.include_router(module.router, prefix="/api/events")
+    for prefix in ("/api/events/analytics", "/api/reports"):
+        # The second one is the dashboard's: ad blockers stop the first on any host.
+        app.include_router(
+            analytics.router, prefix=prefix, include_in_schema=prefix != "/api/reports"
+        )
+    for module in (session, stream, export, cleanup, query):
         app.include_router(module.router, prefix="/api/events")
     app.include_router(privacy.router)
     app.include_router(privacy_export.router, prefix="/api/privacy")
@@ -150,6 +159,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(success.router)
     app.include_router(tracker.router)
     app.include_router(clients.router)
+    _add_tracker_paths(app, settings)
     app.include_router(pages.router)
     if {"dashboard", "demo"} & set(settings.pages):
         app.mount("/assets", pages.Assets(), name="assets")
@@ -159,3 +169,22 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.router.default = EitherSlash(app.router)
     add_openapi(app)
     return app
+
+
+def _add_tracker_paths(app: FastAPI, settings: Settings) -> None:
+    """Serve the tracker's script and take its batches at the paths of the settings, too."""
+    if settings.tracker_script_path:
+        app.router.add_api_route(
+            settings.tracker_script_path,
+            tracker.tracker_script,
+            include_in_schema=False,
+            route_class_override=GuardedRoute,
+        )
+    if settings.tracker_batch_path:
+        app.router.add_api_route(
+            settings.tracker_batch_path,
+            batch.log_batch,
+            methods=["POST"],
+            include_in_schema=False,
+            route_class_override=IngestRoute,
+        )

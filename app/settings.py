@@ -93,6 +93,25 @@ def _normalise_base_path(value: str) -> str:
 
 BasePath = Annotated[str, AfterValidator(_normalise_base_path)]
 
+# The first segments of the service's own paths.
+_OWN_SEGMENTS = frozenset(
+    {
+        *("api", "assets", "clients", "dashboard", "demo", "docs", "health", "mcp", "metrics"),
+        *("openapi.json", "tracker.js", ".well-known"),
+    }
+)
+
+
+def _normalise_tracker_path(value: str) -> str:
+    """Return a path of the tracker's own; empty for none."""
+    path = _normalise_base_path(value)
+    if path and path.split("/")[1] in _OWN_SEGMENTS:
+        raise ValueError("must not begin like a path of the service itself, such as /api")
+    return path
+
+
+TrackerPath = Annotated[str, AfterValidator(_normalise_tracker_path)]
+
 
 def default_data_dir() -> Path:
     """Return `.data` in a checkout; for an installed package, a folder of the user or, for root, of
@@ -157,6 +176,17 @@ class Settings(EnvironmentSettings):
         default="",
         description="The path below which a reverse proxy publishes the service, such as "
         "`/events`. The proxy may remove it from requests or pass it on.",
+    )
+
+    tracker_script_path: TrackerPath = Field(
+        default="",
+        description="A second path of `/tracker.js`, such as `/js/app.js`: of your choice, as ad "
+        "blockers know common ones.",
+    )
+    tracker_batch_path: TrackerPath = Field(
+        default="",
+        description="A second path of `POST /api/events/log/batch`, such as `/in`; set it as the "
+        "tracker's `path`.",
     )
 
     # The database

@@ -39,7 +39,6 @@ from app.schemas.analytics_users import (
 )
 
 router = APIRouter(
-    prefix="/analytics",
     tags=["analytics"],
     dependencies=[NoRepeats],
     route_class=GuardedRoute,

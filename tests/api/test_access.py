@@ -232,7 +232,7 @@ async def test_x_api_key_is_as_good(caller: httpx.AsyncClient) -> None:
         assert (await caller.get("/api/events/", headers=headers)).status_code == 401
 
 
-@pytest.mark.fault("N29")
+@pytest.mark.fault("N29", "C10")
 @pytest.mark.parametrize("given", ["Basic YTpi", "", " ", "Bearer", "Bearer ", "Negotiate x", "x"])
 async def test_a_key_counts_beside_what_a_proxy_puts_into_authorization(
     caller: httpx.AsyncClient, given: str
@@ -250,6 +250,13 @@ async def test_a_key_counts_beside_what_a_proxy_puts_into_authorization(
         headers={"Content-Type": "text/plain", **beside},
     )
     assert beacon.status_code == 201
+
+
+@pytest.mark.fault("C10")
+async def test_local_mode_passes_over_a_proxy_s_authorization(client: httpx.AsyncClient) -> None:
+    for given, status in (("Basic YTpi", 200), ("Negotiate x", 200), ("Bearer", 401), ("x", 401)):
+        answer = await client.get("/", headers={"Authorization": given})
+        assert answer.status_code == status, given
 
 
 async def test_a_user_token_sees_its_own_user_without_naming_it(

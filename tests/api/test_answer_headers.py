@@ -69,7 +69,11 @@ def check(template: str, answer: httpx.Response) -> None:
     assert policy == DATA_POLICY, where
     if template in FILES and answer.status_code == 200:
         assert kept.startswith("public"), where
-    elif "/analytics" in template and answer.headers.get("etag") and "csv" not in where:
+    elif (
+        ("/analytics" in template or "/reports" in template)
+        and answer.headers.get("etag")
+        and "csv" not in where
+    ):
         assert kept == "private, no-cache", where  # the browser asks again, by the ETag
     else:
         assert kept == "private, no-store", where

@@ -19,6 +19,8 @@ PATHS = {
     "/demo/{path:path}": "/demo/board",
     "/api/events/analytics/funnel": "/api/events/analytics/funnel?step=a&step=b",
     "/api/events/analytics/paths": "/api/events/analytics/paths?anchor=a",
+    "/api/reports/funnel": "/api/reports/funnel?step=a&step=b",
+    "/api/reports/paths": "/api/reports/paths?anchor=a",
     "/api/privacy/export": f"/api/privacy/export?user_email={ADA}",
     "/api/privacy/opt-out": f"/api/privacy/opt-out?user_email={ADA}",
 }

@@ -61,6 +61,8 @@ VARIABLES: list[tuple[str, str, str, object]] = [
     ("ACTIVITY_PAGES", "docs, demo", "pages", ("docs", "demo")),
     ("ACTIVITY_PAGES", "none", "pages", ()),
     ("ACTIVITY_BASE_PATH", "events/", "base_path", "/events"),
+    ("ACTIVITY_TRACKER_SCRIPT_PATH", "/js/app.js", "tracker_script_path", "/js/app.js"),
+    ("ACTIVITY_TRACKER_BATCH_PATH", "in/", "tracker_batch_path", "/in"),
     ("ACTIVITY_RETENTION_DAYS", "30", "retention_days", 30),
     ("ACTIVITY_PARTITIONS_AHEAD_MONTHS", "3", "partitions_ahead_months", 3),
     ("ACTIVITY_BATCH_MAX_EVENTS", "10", "batch_max_events", 10),

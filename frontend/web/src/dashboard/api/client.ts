@@ -5,6 +5,8 @@ import { credential, forgetCredential } from './credential'
 export type Value = string | number | boolean | null | undefined
 export type Params = Record<string, Value | readonly string[]>
 
+export const BLOCKED = 'blocked'
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -52,10 +54,25 @@ export async function request(
     })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new ApiError(0, 'unreachable', 'Can’t reach the server. Check your connection.')
+    throw await notSent()
   }
   if (!response.ok) throw await errorOf(response)
   return response
+}
+
+/** The error of a request that got no response at all: it tells a blocked one from no connection. */
+async function notSent(): Promise<ApiError> {
+  const isReachable = await fetch(`${BASE_PATH}/health/live`, { cache: 'no-store' }).then(
+    (response) => response.ok,
+    () => false,
+  )
+  if (!isReachable)
+    return new ApiError(0, 'unreachable', 'Can’t reach the server. Check your connection.')
+  return new ApiError(
+    0,
+    BLOCKED,
+    'The server is reachable, but the browser did not complete this request. Perhaps an ad blocker stopped it: allow this page in its settings.',
+  )
 }
 
 export async function errorOf(response: Response): Promise<ApiError> {

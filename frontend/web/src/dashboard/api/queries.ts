@@ -25,7 +25,8 @@ export const queryClient = new QueryClient({
   },
 })
 
-export const ANALYTICS = '/api/events/analytics'
+// Not `/api/events/analytics`, the same under a name that ad blockers stop on any host.
+export const REPORTS = '/api/reports'
 
 /** GET `path` with `params`; no request while `params` is null. */
 export function useApi<T>(
@@ -41,7 +42,7 @@ export function useApi<T>(
   })
 }
 
-/** GET `/api/events/analytics/...`. */
+/** GET `/api/reports/...`. */
 export function useAnalytics<T>(question: string, params: Params | null): UseQueryResult<T, Error> {
-  return useApi<T>(question ? `${ANALYTICS}/${question}` : ANALYTICS, params)
+  return useApi<T>(question ? `${REPORTS}/${question}` : REPORTS, params)
 }

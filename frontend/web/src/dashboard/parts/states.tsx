@@ -1,7 +1,7 @@
 // Loading, error and empty states.
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { ApiError } from '../api/client'
+import { ApiError, BLOCKED } from '../api/client'
 
 export function Loading({ height = 120 }: { height?: number }) {
   return (
@@ -57,6 +57,7 @@ export function Failure({
 
 function titleOf(error: Error): string {
   if (!(error instanceof ApiError)) return 'Something went wrong'
+  if (error.code === BLOCKED) return 'Request blocked'
   if (error.status === 0) return 'No connection'
   if (error.code === 'too_expensive') return 'This query took too long'
   if (error.status === 503) return 'The service is busy'
