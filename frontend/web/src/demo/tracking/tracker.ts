@@ -34,15 +34,15 @@ export function writeKey(): string {
   }
 }
 
-/** Reloads the page, as a tracker cannot change its key. Unsent events are kept. */
+/** The next request uses the key, which this tab remembers. */
 export function setWriteKey(key: string) {
+  tracker.configure({ key: key || undefined })
   try {
     if (key) sessionStorage.setItem(STORAGE_KEY, key)
     else sessionStorage.removeItem(STORAGE_KEY)
   } catch {
-    return
+    // storage is blocked: the key is forgotten with the page
   }
-  location.reload()
 }
 
 export const tracker = createTracker({
@@ -50,6 +50,3 @@ export const tracker = createTracker({
   key: writeKey() || undefined,
   sanitize: remember,
 })
-
-// Ends the backoff after rejected requests: the key is new.
-if (writeKey()) window.dispatchEvent(new Event('online'))
