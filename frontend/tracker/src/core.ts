@@ -70,6 +70,7 @@ export function createCore(
   let unreported = Number(storage.get(LOST_KEY)) || 0
 
   const isHidden = () => !!page?.hidden
+  const isPrerendering = () => !!(page as { prerendering?: boolean } | undefined)?.prerendering
   const userField = () => `${USER_FIELD}${JSON.stringify(user)},`
   const isOurs = ({ envelope }: { envelope: string }) =>
     !!envelope &&
@@ -118,7 +119,7 @@ export function createCore(
       if (!entry) break
       journal.remove(entry)
       lost(entry.event)
-      delivery.report(failure('queue_limit', 'Events were too old or too many, and are dropped'))
+      delivery.report(failure('queue_limit', 'Events that were too old or too many are dropped'))
     }
     // Only if the report itself fits.
     if (unreported && user && journal.chars() + REPORT_MAX_CHARS < charsMax) {
@@ -343,9 +344,9 @@ export function createCore(
   delivery.closed = true
   if (!base) {
     delivery.report(
-      failure('no_endpoint', 'No page with an origin of its own: createTracker needs `endpoint`'),
+      failure('no_endpoint', 'Not a page with an origin: createTracker needs `endpoint`'),
     )
-  } else if (page && 'prerendering' in page && page.prerendering) {
+  } else if (isPrerendering()) {
     // Nobody may ever see the page: nothing is stored or sent before it is activated.
     on(page, 'prerenderingchange', begin)
   } else begin()
@@ -364,7 +365,7 @@ export function createCore(
     }
 
     const track: Tracker['track'] = (type, details) => {
-      if (page && 'prerendering' in page && page.prerendering) {
+      if (isPrerendering()) {
         on(page, 'prerenderingchange', () => track(type, details))
         return undefined
       }

@@ -201,7 +201,7 @@ export function createDelivery(
     try {
       if (!isExiting) delivery.token = await tokenOf(options)
       code = 'no_response'
-      hint = ` (${url} is down, refuses this page's origin, or perhaps an ad blocker is on)`
+      hint = ` (${url}: no connection, an origin that is refused, or perhaps an ad blocker)`
       const startedAt = ticks()
       const body = bodyOf(batch)
       const size = utf8BytesMax(body)

@@ -74,7 +74,8 @@ export function createJournal(storage: LocalStorage) {
     removed = new Set()
     const stored = (await database.read()).map((text) => entryOf(text, false))
     const ids = new Set(stored.map(({ id }) => id))
-    for (const entry of stored) if (!removed.has(entry.id)) remember(entry)
+    // None of them after an opt-out in the meantime.
+    for (const entry of stored) if (removed?.has(entry.id) === false) remember(entry)
     removed = undefined
     const isComplete = database.isAvailable()
     // Events missing from both storages were acknowledged while this page was frozen.
@@ -146,6 +147,7 @@ export function createJournal(storage: LocalStorage) {
     /** Deletes all events and all keys except `keptKey`, in memory and in the storage. */
     purge(keptKey: string, isOptedOut?: boolean) {
       entries.clear()
+      removed = undefined
       chars = localChars = 0
       for (const key of storage.keys()) if (key !== keptKey) storage.remove(key)
       database.destroy()
