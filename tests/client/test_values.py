@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import json
 import logging
 import math
@@ -180,6 +181,8 @@ def test_usual_values_have_their_usual_form_unsaid(
         (collections.deque([1, 2]), [1, 2]),
         ({"a": 1}.keys(), ["a"]),
         (map(str, [1]), ["1"]),
+        (iter([1, 2]), [1, 2]),
+        (itertools.count(), list(range(json_values.ITEMS_MAX))),
         (1 + 2j, "(1+2j)"),
         (Fraction(1, 3), "1/3"),
         (ValueError("no number"), "ValueError: no number"),
@@ -187,6 +190,7 @@ def test_usual_values_have_their_usual_form_unsaid(
         (Plain(), "Plain"),
         (Raising(), "[Raising]"),
         (Plain, "Plain"),
+        (Colour, "Colour"),
         (generator, "generator"),
         (object(), "object"),
         (circular(), {"name": "a", "self": "[circular]"}),

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -19,7 +19,6 @@ from enum import Enum
 from fractions import Fraction
 from itertools import islice
 from numbers import Real
-from types import GeneratorType
 from typing import Any, cast
 from uuid import UUID
 
@@ -34,7 +33,6 @@ KINDS_LOGGED = 100
 SECONDS_MAX = 1e11  # the year 5138
 CIRCULAR = "[circular]"
 TOO_LARGE = "[too large]"
-ITERATORS = (GeneratorType, map, filter, zip, enumerate, reversed)
 MISSING = {"NaTType", "NAType"}  # pandas
 
 _logged: set[tuple[str, str]] = set()
@@ -203,6 +201,13 @@ def _has(name: str) -> Callable[[object], bool]:
     return lambda value: hasattr(type(value), name)
 
 
+def _is_series(value: object) -> bool:
+    """Whether a value has items to list. Iterators of other modules may read a file or a query."""
+    is_own = type(value).__module__ in {"builtins", "itertools"}
+    has_items = isinstance(value, Collection) or (is_own and isinstance(value, Iterator))
+    return has_items and not isinstance(value, type)
+
+
 def _of_dataclass(value: Any) -> dict[str, object]:
     return {
         field.name: getattr(value, field.name)
@@ -252,6 +257,5 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, Callable[[Any], object]], ...] =
     (_has("model_dump"), "its fields", _of_pydantic),
     (_has("__attrs_attrs__"), "its fields", _of_attrs),
     (_has("__struct_fields__"), "its fields", _of_struct),
-    (lambda value: isinstance(value, (Collection, *ITERATORS)) and not isinstance(value, type),
-     "a list", lambda value: list(islice(value, ITEMS_MAX))),
+    (_is_series, "a list", lambda value: list(islice(value, ITEMS_MAX))),
 )  # fmt: skip
