@@ -15,6 +15,7 @@ const WIDE = '(min-width: 1200px)'
 export function TrackerPanel({ user }: { user: User }) {
   const status = useActivityStatus()
   const [isOpen, setOpen] = useOpen()
+  const [isOffline, setOffline] = useState(false)
   const id = useId()
   return (
     <aside className="tracker" aria-label="Activity tracker" data-open={isOpen}>
@@ -38,9 +39,12 @@ export function TrackerPanel({ user }: { user: User }) {
           <input
             type="checkbox"
             role="switch"
-            checked={!status.online}
-            aria-checked={!status.online}
-            onChange={() => (status.online ? goOffline() : goOnline())}
+            checked={isOffline}
+            aria-checked={isOffline}
+            onChange={() => {
+              setOffline(!isOffline)
+              isOffline ? goOnline() : goOffline()
+            }}
           />
           Go offline
         </label>
