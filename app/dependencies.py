@@ -20,7 +20,7 @@ from app.ingest.body import BodyLimits
 from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.generation.llm import Generator
-from app.insights.prediction.model_cache import CurrentEverybody
+from app.insights.prediction.model_cache import PopulationModelCache
 from app.replica.reads import POSITION_HEADER, Replicas
 from app.schemas.names import NAME_MAX_CHARS
 from app.schemas.queries import VALUES_MAX, EventQuery
@@ -51,7 +51,7 @@ class Service:
     feed: Feed
     gauges: Gauges
     readiness: Readiness
-    everybody: CurrentEverybody
+    population: PopulationModelCache
     generator: Generator | None
 
 

@@ -21,7 +21,7 @@ from app.ingest.body import BodyLimits
 from app.ingest.body_budget import BodyBudget
 from app.ingest.writer import GroupWriter
 from app.insights.generation.llm import generator_of
-from app.insights.prediction.model_cache import CurrentEverybody
+from app.insights.prediction.model_cache import PopulationModelCache
 from app.mcp import endpoint as mcp
 from app.mcp.endpoint import McpService
 from app.observability.request_log import Watch
@@ -72,7 +72,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         writer.start()
         feed = Feed(database, settings)
         gauges = Gauges(database, settings, writer, feed)
-        everybody = CurrentEverybody(replicas.reads())
+        population = PopulationModelCache(replicas.reads())
         auth = Authenticator(settings, database)
         auth.start()
         readiness = Readiness(database, replicas, writer, settings)
@@ -88,7 +88,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             feed=feed,
             gauges=gauges,
             readiness=readiness,
-            everybody=everybody,
+            population=population,
             generator=generator,
             auth=auth,
             rates=rates,
@@ -110,7 +110,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
             await auth.close()
             await gauges.close()
             await readiness.close()
-            await everybody.close()
+            await population.close()
             await feed.close()
             await writer.close()
             await replicas.dispose()

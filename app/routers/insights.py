@@ -126,7 +126,7 @@ async def get_next_actions(
     email = principal.user(query.user_email)
     zone = ZoneInfo(check_zone(query.tz))
     found = await predict_next_actions(
-        database, reads, service.everybody, email, now, query.limit, zone
+        database, reads, service.population, email, now, query.limit, zone
     )
     return JsonResponse({"user_email": email, **asdict(found)})
 

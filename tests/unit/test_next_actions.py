@@ -19,7 +19,7 @@ from app.insights.prediction.markov import (
     suffixes,
 )
 from app.insights.prediction.next_actions import Prediction, outlook, predict
-from app.insights.prediction.population_model import EMPTY_MODEL, WEIGHTS, Everybody, Learner
+from app.insights.prediction.population_model import EMPTY_MODEL, WEIGHTS, Learner, PopulationModel
 from app.insights.prediction.training_sample import SampledEvent
 from app.read.user_history import Past, PastEvent
 from tests.unit.user_history import MONDAY, event, on
@@ -27,7 +27,7 @@ from tests.unit.user_history import MONDAY, event, on
 
 def foretold(
     events: Sequence[PastEvent],
-    everybody: Everybody = EMPTY_MODEL,
+    everybody: PopulationModel = EMPTY_MODEL,
     *,
     limit: int = 3,
     now: datetime = MONDAY,
@@ -44,7 +44,7 @@ def everyday(*types: str, days: int = 10) -> list[PastEvent]:
     ]
 
 
-def learnt(sample: Sequence[SampledEvent], now: datetime = MONDAY) -> Everybody:
+def learnt(sample: Sequence[SampledEvent], now: datetime = MONDAY) -> PopulationModel:
     learner = Learner(sample)
     for _ in learner.steps():
         pass
@@ -128,7 +128,7 @@ def test_what_always_follows_is_next() -> None:
 
 
 def test_probabilities_of_one_event() -> None:
-    found = outlook([event(1, "email_opened", 0)], MONDAY, Everybody(("project_opened",)))
+    found = outlook([event(1, "email_opened", 0)], MONDAY, PopulationModel(("project_opened",)))
     # Nobody does anything: all four say 1/2. The user did one of the two, once, at this moment:
     # (1 + 5 / 2) / 6. What began the session is no context of what comes next.
     own, even = 3.5 / 6, 0.5

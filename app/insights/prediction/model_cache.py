@@ -8,7 +8,7 @@ from time import monotonic
 
 from app.database.sessions import Reads
 from app.errors import ActivityError
-from app.insights.prediction.population_model import EMPTY_MODEL, Everybody, Learner
+from app.insights.prediction.population_model import EMPTY_MODEL, Learner, PopulationModel
 from app.insights.prediction.training_sample import read_sample
 from app.read.window import everything_until
 
@@ -22,7 +22,7 @@ SLICE_SECONDS = 0.002
 REST_SECONDS = 0.008
 
 
-class CurrentEverybody:
+class PopulationModelCache:
     """One for each process. Learning is done beside the answering, a few milliseconds at a time."""
 
     def __init__(self, reads: Reads) -> None:
@@ -31,7 +31,7 @@ class CurrentEverybody:
         self._begun_at: datetime | None = None
         self._learning: asyncio.Task[None] | None = None
 
-    async def get(self, now: datetime) -> Everybody:
+    async def get(self, now: datetime) -> PopulationModel:
         """Return the model as last trained; on the first call it may be untrained."""
         is_first = self._begun_at is None
         if self._begun_at is None or now - self._begun_at >= FRESH:

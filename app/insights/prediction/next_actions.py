@@ -24,7 +24,7 @@ from app.insights.prediction.markov import (
     logarithms,
     pooled,
 )
-from app.insights.prediction.population_model import USER_HALF_LIFE, Everybody, goes_on
+from app.insights.prediction.population_model import USER_HALF_LIFE, PopulationModel, goes_on
 from app.read.sessions import SESSION_GAP
 from app.read.user_history import Past, PastEvent
 
@@ -76,7 +76,7 @@ class Outlook:
         return self.context == (BEGINNING,)
 
 
-def outlook(events: Sequence[PastEvent], now: datetime, everybody: Everybody) -> Outlook:
+def outlook(events: Sequence[PastEvent], now: datetime, everybody: PopulationModel) -> Outlook:
     """Predict the probability of each type to come next.
 
     Args:

@@ -47,7 +47,7 @@ WEIGHTS: tuple[Weights, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Everybody:
+class PopulationModel:
     """`contexts` has what followed each context, weighed by its age; `weights` are those of the
     pool, by the length of the context less one."""
 
@@ -62,7 +62,7 @@ class Everybody:
         return [self.contexts.get(key, {}) for key in suffixes(context)]
 
 
-EMPTY_MODEL = Everybody()
+EMPTY_MODEL = PopulationModel()
 
 
 def goes_on(before: datetime, session: str | None, at: datetime, its_session: str | None) -> bool:
@@ -149,7 +149,7 @@ class Learner:
                 self._seen[key] += 1
         user.context = (*user.context, name)[-ORDER_MAX:]
 
-    def learnt(self, now: datetime) -> Everybody:
+    def learnt(self, now: datetime) -> PopulationModel:
         """The model after the steps so far."""
         if not self._sample:
             return EMPTY_MODEL
@@ -159,7 +159,7 @@ class Learner:
             for key, found in self._contexts.items()
             if len(key) < 2 or self._seen[key] >= SEEN_MIN
         }
-        return Everybody(
+        return PopulationModel(
             tuple(sorted(self._common - {BEGINNING})),
             contexts,
             tuple(self._weights),

@@ -15,7 +15,7 @@ from app.insights.prediction.calibration import (
     note_served,
     score_served,
 )
-from app.insights.prediction.model_cache import CurrentEverybody
+from app.insights.prediction.model_cache import PopulationModelCache
 from app.insights.prediction.next_actions import Outlook, Prediction, outlook, predict
 from app.models import AppUser
 from app.read.user_history import Past, read_past
@@ -28,7 +28,7 @@ SUGGESTIONS_OF = timedelta(days=90)
 async def predict_next_actions(
     database: Database,
     reads: Reads,
-    current: CurrentEverybody,
+    current: PopulationModelCache,
     email: str,
     now: datetime,
     limit: int,
