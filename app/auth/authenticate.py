@@ -16,8 +16,8 @@ JWT_DOTS = 2
 def credentials_of(headers: Mapping[str, str], *, key_in_body: bool = False) -> str | None:
     """Return the key or token that a request carries, or None where it carries none.
 
-    A proxy in front may use `Authorization` for a scheme of its own (`Basic`, `Negotiate`), which is
-    passed over: browsers add it to every request.
+    A proxy in front may use `Authorization` for a scheme of its own (`Basic`, `Negotiate`), which
+    is passed over: browsers add it to every request.
 
     Args:
         key_in_body: the request is a beacon, whose key is in its body.

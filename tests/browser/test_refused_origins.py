@@ -33,6 +33,13 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """A database of the test's own: keys end local mode for good."""
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     """The origin of somebody's page."""
     (tmp_path / "index.html").write_text("<!doctype html><title>A product</title>")
@@ -48,13 +55,10 @@ def site(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.fault("newcomer-36")
 @pytest.mark.parametrize("keys", [{}, {"ACTIVITY_WRITE_KEYS": WRITE_KEY}], ids=["local", "keys"])
 async def test_the_page_reads_why(
-    browser: Browser, server_url: str, site: str, keys: dict[str, str]
+    browser: Browser, database_url: str, site: str, keys: dict[str, str]
 ) -> None:
     settings = {"ACTIVITY_ALLOWED_ORIGINS": "https://other.test", **keys}
-    with (
-        fresh_database(server_url) as database_url,
-        running_service(DATABASE_URL=database_url, **settings) as service,
-    ):
+    with running_service(DATABASE_URL=database_url, **settings) as service:
         page = await browser.new_page()
         await page.goto(site)
         headers = {
