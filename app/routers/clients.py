@@ -47,7 +47,8 @@ async def clients_page(request: Request) -> Response:
 
     Its links make the page usable with `pip install --find-links`, too.
     """
-    content = page(str(request.base_url), sorted(_packages())).encode()
+    base = f"{str(request.base_url).rstrip('/')}{request.app.state.base_path}/"
+    content = page(base, sorted(_packages())).encode()
     headers = {CSP: policy_of(content), "Cache-Control": "no-cache"}
     return fixed_content(request.headers, content, HTML, headers)
 

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from app.routers import clients, static_files
+from app.settings import Settings
 from tests.api.conftest import error_of
+from tests.api.test_middleware import service
 
 WHEEL = "activity_events-1.2.3-py3-none-any.whl"
 TARBALL = "activity-events-tracker-1.2.3.tgz"
@@ -66,6 +68,13 @@ async def test_the_page_has_the_commands(client: httpx.AsyncClient, build: Build
         assert f"pip install http://localhost:8123/clients/{WHEEL}" in page.text
         assert f"npm install http://localhost:8123/clients/{TARBALL}" in page.text
         assert "Not every package" not in page.text
+
+
+async def test_the_page_knows_the_base_path(settings: Settings, build: Build) -> None:
+    build(WHEEL)
+    async with service(settings, "http://localhost", base_path="/events") as client:
+        page = await client.get("/events/clients/")
+    assert f"pip install http://localhost/events/clients/{WHEEL}" in page.text
 
 
 async def test_only_packages_are_served(client: httpx.AsyncClient, build: Build) -> None:
