@@ -7,6 +7,7 @@ Neither allows credentials (cookies, or the Basic authentication of a proxy).
 """
 
 import logging
+import re
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -18,6 +19,7 @@ logger = logging.getLogger("activity_events")
 
 CODE = "origin_not_allowed"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 # Repeated to a caller, in headers and in the log.
 ORIGIN_MAX_CHARS = 200
 # In the log, for each process: a stranger can invent any number.
@@ -37,6 +39,10 @@ class RefusedOrigins:
         self._logged.add(origin)
         if len(self._logged) > ORIGINS_LOGGED_MAX:
             logger.warning("pages on more origins were refused; they are not listed any more")
+            return
+        if ORIGIN.fullmatch(origin) is None:
+            # `null`, of a sandboxed frame; or what no browser sends, and nobody should paste.
+            logger.warning("requests from pages on %r were refused (CORS)", origin)
             return
         logger.warning(
             "requests from pages on %s were refused (CORS): if it is yours, add it to "

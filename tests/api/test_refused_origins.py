@@ -55,8 +55,9 @@ async def test_a_page_reads_why_it_was_refused(
             assert "ACTIVITY_ALLOWED_ORIGINS" in error["message"]
             assert error["details"] == {"origin": origin}
             is_readable(response, origin)
-        (line,) = lines(caplog)
-        assert f"--origin {origin}" in line
+        (line,) = [line for line in caplog.messages if "refused (CORS)" in line]
+        assert origin in line
+        assert (f"--origin {origin}" in line) == (origin != "null")
 
 
 async def test_nothing_is_done_for_a_refused_origin(settings: Settings) -> None:
@@ -130,6 +131,17 @@ async def test_public_files_are_for_everybody(settings: Settings, path: str) -> 
         plain = await client.get(path)
         response = await client.get(path, headers={"Origin": EVIL})
         assert response.status_code == plain.status_code
+
+
+@pytest.mark.parametrize("origin", ["null", "https://a.test; rm -rf ~", "$(id)", "https://a\nb"])
+def test_the_log_has_no_command_with_a_stranger_s_text(
+    origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "activity_events")
+    RefusedOrigins().note(origin)
+    (line,) = caplog.messages
+    assert repr(origin) in line
+    assert "keys create" not in line
 
 
 def test_the_log_names_no_more_origins_than_it_can_bear(
