@@ -20,6 +20,7 @@ from playwright.async_api import Browser, Page
 
 from app.routers.clients import PACKAGES
 from benchmarks.soak import free_port
+from benchmarks.tracker_lab import find_chromium
 from tests.browser.conftest import browser
 from tests.commands import printed_by
 from tests.conftest import ROOT, fresh_database, running_service
@@ -31,14 +32,17 @@ COMMAND = Path(sys.executable).with_name("activity-events")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def has_node() -> None:
-    """Skip the tests if Node.js or the package is missing; in CI, fail instead."""
-    if shutil.which("npm") and list(PACKAGES.glob("activity-events-tracker-*.tgz")):
-        return
-    reason = "the npm package is not built (make frontend; needs Node.js 20.19 or later)"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(f"LEFT OUT: {reason}")
+def can_run() -> None:
+    """Skip the tests if a program or the package is missing; in CI, fail instead."""
+    missing = []
+    if find_chromium() is None:
+        missing.append("Chromium is not installed (Debian: apt-get install chromium)")
+    if shutil.which("npm") is None or not list(PACKAGES.glob("activity-events-tracker-*.tgz")):
+        missing.append("the npm package is not built (make frontend; needs Node.js)")
+    if missing and os.environ.get("CI"):
+        pytest.fail("; ".join(missing))
+    if missing:
+        pytest.skip(f"LEFT OUT: {'; '.join(missing)}")
 
 
 @dataclass(frozen=True)
