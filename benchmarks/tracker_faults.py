@@ -372,7 +372,7 @@ async def opted_out_in_another_tab(trial: Trial) -> int:
     assert len(trial.gateway.ingests) == sent
     for page in (first, second):
         # What is left is the wish itself, in both storages.
-        await nothing_left(page, f"activity@{trial.gateway.origin}.o", databases=1)
+        await nothing_left(page, f"activity<{trial.gateway.origin}>.o", databases=1)
     assert [request.method for request in trial.gateway.requests].count("PUT") == 1
     return 40
 

@@ -243,7 +243,7 @@ async def test_opted_out_until_opted_in(lab: Lab) -> None:
         trial.gateway.refuse_all = False
         page = await trial.open()
         assert (await page.evaluate(STATUS))["enabled"] is False
-        await page.wait_for_function("localStorage[`activity@${origin}.o`] === 'out'")
+        await page.wait_for_function("localStorage[`activity<${origin}>.o`] === 'out'")
         opted_out = "SELECT analytics_opt_out FROM app_user WHERE email = $1"
         assert await lab.database.fetchval(opted_out, trial.email) is True
         assert await page.evaluate("tracker.optIn()") is True

@@ -53,7 +53,7 @@ async def test_an_opt_out_survives_what_clears_local_storage(lab: Lab, key: str 
         await trial.until(page, "!s.enabled && s.queueSize === 0", 10)
         assert trial.gateway.ingests == []
         assert await page.evaluate("Object.keys(localStorage)") == [
-            f"activity@{trial.gateway.origin}.o"
+            f"activity<{trial.gateway.origin}>.o"
         ]
         # Neither do workers send.
         trial.gateway.files["/worker.js"] = (

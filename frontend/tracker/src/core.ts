@@ -39,10 +39,12 @@ export type OpenTracker = (options: TrackerOptions) => Tracker
  * trackers are created. Each event is stored in the browser before `track` returns, and deleted
  * when the server has acknowledged it.
  *
+ * @param name the namespace and endpoint: prefix of storage keys and of the lock's name.
  * @param base the service's URL; empty where events can't be sent.
  * @param ended called when the last tracker has shut down.
  */
 export function createCore(
+  name: string,
   namespace: string,
   base: string,
   options: TrackerOptions,
@@ -50,7 +52,8 @@ export function createCore(
 ): OpenTracker {
   const page = globalThis.document as Document | undefined
   const locks = page && globalThis.navigator?.locks
-  const storage = createLocalStorage(`${namespace}@${base}`)
+  // No URL contains the brackets: no prefix of one service is also one of another.
+  const storage = createLocalStorage(name)
   // Version 0.2.0 had one storage for all endpoints.
   const oldStorage = createLocalStorage(namespace)
   const clock = createClock(storage)
@@ -417,7 +420,8 @@ export function createCore(
           }
           const timer = setTimeout(done, FLUSH_WAIT_MS)
           const unsubscribe = subscribe(() => {
-            if (!journal.size() || delivery.isBackingOff()) done()
+            // Without a user, nothing can be sent.
+            if (!journal.size() || !user || delivery.isBackingOff()) done()
           })
           base ? changed() : done()
         })

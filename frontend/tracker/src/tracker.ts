@@ -24,14 +24,15 @@ export function createTracker(given?: TrackerOptions): Tracker {
   const connect = () => {
     const base = endpointOf(options)
     const namespace = options.namespace ?? 'activity'
-    const name = `${namespace}@${base}`
+    const name = `${namespace}<${base}>`
     if (name === current) return undefined
     inner?.shutdown()
     current = name
     scope[REGISTRY] ??= new Map()
     const registry = scope[REGISTRY]
     const open =
-      registry.get(name) ?? createCore(namespace, base, { ...options }, () => registry.delete(name))
+      registry.get(name) ??
+      createCore(name, namespace, base, { ...options }, () => registry.delete(name))
     // A server renders for many users: nothing is shared there.
     if (base) registry.set(name, open)
     inner = open(options)

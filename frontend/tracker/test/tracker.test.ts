@@ -25,7 +25,7 @@ afterEach(() => {
 
 const stored = () =>
   Object.entries(localStorage)
-    .filter(([key]) => key.startsWith(`activity@${location.origin}.e.`))
+    .filter(([key]) => key.startsWith(`activity<${location.origin}>.e.`))
     .map(([, text]) => JSON.parse(text.split('\n')[3] as string))
 
 test('sanitize can change or drop an event', () => {
@@ -75,6 +75,19 @@ test('listeners are called once per task until they unsubscribe', async () => {
   expect(listener).toHaveBeenCalledTimes(1)
 })
 
+test('an opt-out at one service keeps the events of another, whatever their names (T16)', async () => {
+  const endpoints = ['https://events', 'https://events.example.com', 'https://events/e.x']
+  const [first, ...others] = endpoints.map((endpoint) => start({ endpoint }))
+  for (const other of others) other.track('a')
+  first?.optOut()
+  expect(others.map((other) => other.status())).toMatchObject([
+    { enabled: true, queueSize: 1 },
+    { enabled: true, queueSize: 1 },
+  ])
+  const keys = Object.keys(localStorage).filter((key) => key.includes('>.e.'))
+  expect(keys).toHaveLength(2)
+})
+
 test.each([
   ['l'],
   ['d'],
@@ -84,7 +97,7 @@ test.each([
   ['x'],
 ])('invalid data under the key %s is ignored', async (key) => {
   for (const garbage of ['{', 'null', '[', 'x y z', '\u0000']) {
-    localStorage.setItem(`activity@${location.origin}.${key}`, garbage)
+    localStorage.setItem(`activity<${location.origin}>.${key}`, garbage)
     const tracker = start()
     expect(tracker.track('a')).toBeDefined()
     await Promise.resolve()
