@@ -62,7 +62,7 @@ async def test_urgency_survives_until_the_tab_may_send(lab: Lab) -> None:
             trial.gateway.fault = None
             answering.set()
 
-        trial.gateway.fault = slowly  # type: ignore[assignment]
+        trial.gateway.fault = slowly
         await page.evaluate(f"{tracked(1)} setTimeout(() => {{ {tracked(2)} }}, 1)")
         await trial.until_stored(3, 10)
         assert await trial.numbers() == [0, 1, 2]
@@ -186,6 +186,26 @@ async def test_the_script_works_however_it_is_loaded(lab: Lab, how: str) -> None
         await trial.until_stored(1, 10)
         assert await trial.numbers() == [0]
         assert trial.errors == []
+
+
+@pytest.mark.fault("C9")
+@pytest.mark.parametrize(
+    ("script", "path"),
+    [
+        ("/js/app.js", "/api/events/log/batch"),
+        ("/events/tracker.js", "/events/api/events/log/batch"),
+        ("/events/tracker.js?v=1", "/events/api/events/log/batch"),
+    ],
+)
+async def test_the_script_may_have_another_path(lab: Lab, script: str, path: str) -> None:
+    async with lab.trial("renamed") as trial:
+        serve(trial, script.partition("?")[0], await script_of(trial), SCRIPT)
+        serve(trial, "/p", f"<script src='{script}'></script><script>{started(trial)}</script>")
+        page = await opened(trial, "/p")
+        await page.evaluate(tracked(0))
+        await trial.until(page, "s.lastAckAt || s.lastError")
+        posted = {request.path for request in trial.gateway.requests if request.method == "POST"}
+        assert posted == {path}
 
 
 @pytest.mark.fault("C7")

@@ -5,8 +5,12 @@ import type { TrackerOptions } from './types'
 type Command = () => void
 const scope = globalThis as { activityEvents?: { q?: Command[] } }
 const script = globalThis.document?.currentScript as HTMLScriptElement | null | undefined
-// Events are sent to the service that serves this script; text without an address is the page's.
-const endpoint = script?.src.startsWith('http') ? new URL('.', script.src).href : undefined
+const source = script?.src ?? ''
+// Events are sent to the service that serves this script, which may be below a path; under a name of
+// the operator's choice, to its origin. Text without an address of its own is the page's.
+const endpoint = source.startsWith('http')
+  ? new URL(/\/tracker\.js(\?|$)/.test(source) ? '.' : '/', source).href
+  : undefined
 const queue = scope.activityEvents?.q
 const queued = Array.isArray(queue) ? queue : []
 
