@@ -279,10 +279,10 @@ async def test_an_error_is_shown_and_retried(browser: Browser, demo: LiveServer)
             error = {"code": "invalid", "message": "The moon is in the way.", "details": {}}
             await route.fulfill(status=504, json={"error": error})
 
-        await look.page.route("**/analytics/timeseries*", fail)
+        await look.page.route("**/api/reports/timeseries*", fail)
         await look.page.goto(f"{demo.url}/dashboard/trends")
         await expect(look.page.get_by_text("The moon is in the way.").first).to_be_visible()
-        await look.page.unroute("**/analytics/timeseries*")
+        await look.page.unroute("**/api/reports/timeseries*")
         await look.page.get_by_role("button", name="Try again").first.click()
         await look.drawn()
         assert await look.page.locator(".failure").count() == 0
