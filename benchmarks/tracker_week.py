@@ -16,7 +16,7 @@ FAULT_SECONDS = 3.0
 # The half hour that ends a session is not waited for: its last event is made older, and the tab is
 # told of it as of another tab's writing.
 AGE_SESSION = """() => {
-  const key = 'activity.s', parts = (localStorage[key] ?? '').split(' ')
+  const key = `activity<${location.origin}>.s`, parts = (localStorage[key] ?? '').split(' ')
   if (!parts[2]) return
   parts[2] -= 3600e3
   localStorage[key] = parts.join(' ')
