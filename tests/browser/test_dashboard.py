@@ -343,8 +343,9 @@ async def opted_out(look: Look, user: str) -> object:
     return opt_out
 
 
+@pytest.mark.fault("D1")
 async def test_a_machine_whose_zone_is_unknown(demo: LiveServer) -> None:
-    """`Intl` calls it `Etc/Unknown`, which is no zone to anybody (D1)."""
+    """`Intl` calls it `Etc/Unknown`, which is no zone to anybody."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=find_chromium(),
@@ -362,9 +363,10 @@ async def test_a_machine_whose_zone_is_unknown(demo: LiveServer) -> None:
         await browser.close()
 
 
+@pytest.mark.fault("D1")
 @pytest.mark.parametrize("tz", ["utc", "europe/london", "+02:00", "Mars/Olympus"])
 async def test_zones_of_a_link(browser: Browser, demo: LiveServer, tz: str) -> None:
-    """Names in any case; otherwise the browser's zone, and a word about it (D1)."""
+    """Names in any case; otherwise the browser's zone, and a word about it."""
     async with looking(browser, demo) as look:
         await look.at(f"/dashboard?tz={quote(tz)}")
         await look.check()
@@ -376,8 +378,9 @@ async def test_zones_of_a_link(browser: Browser, demo: LiveServer, tz: str) -> N
         await expect(note).to_have_count(0 if is_known else 1)
 
 
+@pytest.mark.fault("D4")
 async def test_users_whose_address_looks_encoded(browser: Browser, demo: LiveServer) -> None:
-    """`a%2fb` and `a/b` are two users, each with a page of their own (D4)."""
+    """`a%2fb` and `a/b` are two users, each with a page of their own."""
     async with looking(browser, demo) as look:
         users = ["a%2fb@example.com", "a/b@example.com", "50%@example.com"]
         for user in users:
@@ -388,8 +391,9 @@ async def test_users_whose_address_looks_encoded(browser: Browser, demo: LiveSer
             await expect(look.page.get_by_role("heading", level=1)).to_have_text(user)
 
 
+@pytest.mark.fault("D2")
 async def test_windows_of_other_years_name_the_year(browser: Browser, demo: LiveServer) -> None:
-    """On axes and in tables (D2)."""
+    """On axes and in tables."""
     year = datetime.now(UTC).year - 1
     async with looking(browser, demo) as look:
         at = f"{year}-12-31T22:00:00Z"
