@@ -41,6 +41,8 @@ GZIP_LEVEL = 4  # the next ones take twice as long, for a few hundredths less
 # trusted origin may send any. This is the bound of what is repeated to it.
 ASKED_HEADERS_MAX_CHARS = 4096
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+PORT = re.compile(r":\d+$")
+DEFAULT_PORTS = frozenset({80, 443})
 DATA_PATHS = ("/api/", "/mcp")
 EXPOSED_HEADERS = (
     POSITION_HEADER,
@@ -188,7 +190,7 @@ class Cors(CORSMiddleware):
         send = self._noting(scope, send, origin)
         if is_preflight(scope) or self.is_allowed_origin(origin):
             await super().__call__(scope, receive, send)
-        elif _is_same_origin(headers) or _is_public(scope):
+        elif _is_same_origin(scope, headers) or _is_public(scope):
             await self.app(scope, receive, send)
         elif _is_beacon(scope, headers):
             # Its key is in the body, and tells which origins it is for.
@@ -243,13 +245,18 @@ class Cors(CORSMiddleware):
         return None
 
 
-def _is_same_origin(headers: Mapping[str, str]) -> bool:
+def _is_same_origin(scope: Scope, headers: Mapping[str, str]) -> bool:
     """Whether a page of the service sent the request: browsers name the origin of a POST even then.
 
-    A proxy may have replaced the host; browsers tell it all the same over HTTPS.
+    A proxy may have replaced the host (browsers tell it all the same over HTTPS, and some proxies
+    in a header), or have left out its port (`proxy_set_header Host $host` of nginx).
     """
-    host = headers["origin"].partition("://")[2]
-    return host == headers.get("host") or headers.get("sec-fetch-site") == "same-origin"
+    authority = headers["origin"].partition("://")[2]
+    own = {headers.get("host"), headers.get("x-forwarded-host")}
+    if authority in own or headers.get("sec-fetch-site") == "same-origin":
+        return True
+    listens_at = scope["server"][1] if scope["server"] else None
+    return listens_at not in DEFAULT_PORTS and PORT.sub("", authority) in own
 
 
 def _is_public(scope: Scope) -> bool:

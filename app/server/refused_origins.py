@@ -57,7 +57,7 @@ def refused(origin: str) -> Forbidden:
     """Return the error of a request from an origin that is not allowed."""
     return Forbidden(
         "Origin not allowed (CORS). Add it to ACTIVITY_ALLOWED_ORIGINS, or create a write key for "
-        "it.",
+        "it. If it is the service's own, let the reverse proxy pass on the Host header.",
         code=CODE,
         details={"origin": origin[:ORIGIN_MAX_CHARS]},
     )

@@ -11,7 +11,7 @@ from app.database.sessions import Database
 from app.server.refused_origins import ORIGINS_LOGGED_MAX, RefusedOrigins
 from app.settings import Settings
 from tests.api.conftest import ADA, error_of, event
-from tests.api.credentials import READ_KEY, WRITE_KEY, bearer
+from tests.api.credentials import ADMIN_KEY, READ_KEY, WRITE_KEY, bearer
 from tests.api.test_middleware import SITE, service
 from tests.conftest import NOW
 
@@ -155,3 +155,32 @@ def test_the_log_names_no_more_origins_than_it_can_bear(
     assert len(lines(caplog)) == ORIGINS_LOGGED_MAX
     assert len(caplog.messages) == ORIGINS_LOGGED_MAX + 1
     assert len(origins._logged) == ORIGINS_LOGGED_MAX + 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers", "status"),
+    [
+        ("http://localhost:8080", {"Host": "localhost:8080"}, 200),
+        ("http://front.test:8080", {"Host": "front.test"}, 200),
+        ("https://front.test", {"X-Forwarded-Host": "front.test"}, 200),
+        ("https://front.test", {"Sec-Fetch-Site": "same-origin"}, 200),
+        ("https://front.test", {}, 403),
+        ("http://other.test", {"Host": "front.test"}, 403),
+        ("http://front.test:5173", {"Host": "front.test:8080"}, 403),
+        ("https://front.test", {"X-Forwarded-Host": "other.test"}, 403),
+    ],
+)
+async def test_the_services_own_pages_behind_a_proxy(
+    settings: Settings, origin: str, headers: dict[str, str], status: int
+) -> None:
+    """Browsers name the origin of their own pages, too, where they change something."""
+    async with service(settings, admin_keys=ADMIN_KEY) as client:
+        response = await client.put(
+            "http://service.test:8000/api/privacy/opt-out",
+            params={"user_email": ADA},
+            json={"learning": True},
+            headers={"Origin": origin, **bearer(ADMIN_KEY), **headers},
+        )
+        assert response.status_code == status, response.text
+        if status != 200:
+            assert "Host header" in error_of(response, status)["message"]
