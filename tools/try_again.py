@@ -1,4 +1,4 @@
-"""Run failed tests once more, alone: `python -m tools.try_again`, after a run of pytest that failed.
+"""Run failed tests once more, alone: `python -m tools.try_again`, after a failed run of pytest.
 
 The suite runs real services, browsers and load side by side; on a busy machine, a time limit that
 others exceeded fails a test that is right. A few such tests may pass alone, and are named as
