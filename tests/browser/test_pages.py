@@ -282,7 +282,6 @@ async def test_a_worker_sends(lab: Lab, kind: str) -> None:
 )
 async def test_it_works_without(lab: Lab, missing: str) -> None:
     async with lab.trial("without") as trial:
-        page = await trial.open(flushIntervalMs=3_600_000)
         serve(
             trial,
             "/p",

@@ -19,6 +19,8 @@ const REPORT_MAX_CHARS = 1000
 const FLUSH_WAIT_MS = 10_000
 /** A storage that doesn't answer must not hold back what localStorage has. */
 const LOAD_MAX_MS = 2000
+/** How long a hidden tab leaves its lock to a visible one. */
+const HANDOVER_MS = 1000
 const DROPPED = 'tracker_events_dropped'
 
 const isOptedOut = (optOutState: string | null) => !!optOutState?.startsWith('out')
@@ -326,7 +328,8 @@ export function createCore(
         // The timers of a hidden tab may be throttled: the visible tab takes over.
         if (isHidden() && state.isSender && !state.inFlight) {
           release()
-          elect()
+          // After the visible tab, which may still have to ask for the lock.
+          setTimeout(elect, HANDOVER_MS)
         }
       }
       changed()
