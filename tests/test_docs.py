@@ -241,6 +241,7 @@ def test_every_method_of_the_client_is_documented() -> None:
     assert [name for name in [*methods, "track", "counts"] if f"`{name}`" not in page] == []
 
 
+@pytest.mark.fault("newcomer-44")
 def test_every_option_of_the_client_is_documented_with_its_default() -> None:
     options = list(inspect.signature(ActivityClient).parameters.values())
     assert len(options) >= 10

@@ -5,9 +5,11 @@ newcomers are `newcomer-9` and so on.
 """
 
 import ast
+import re
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
 
 # What is counted, kept and erased (issue 20).
 TRUTH = """
@@ -24,14 +26,18 @@ newcomer-23 newcomer-43 newcomer-53 newcomer-56 newcomer-57 newcomer-58 newcomer
 newcomer-64 newcomer-68 newcomer-69 newcomer-70
 """
 
-# The Python client in every program (issue 23).
-PYTHON_CLIENT = "G2 G3 G4 newcomer-40 newcomer-41 newcomer-50"
-
-
-# The API's document, origins, and names that ad blockers leave alone (issue 23).
-API = """
-C9 C10 D3 newcomer-36 newcomer-85 newcomer-86 newcomer-87 newcomer-88 newcomer-89 newcomer-91
+# Clients that install and work in every application (issue 23): the tracker and the dashboard in
+# real applications, the Python client, the API's document and its origins.
+CLIENTS = """
+C1 C2 C3 C4 C5 C6 C7 C9 C10 C11 C12 C13 D1 D2 D3 D4 G2 G3 G4
+T9 T10 T13 T15 T16 T18 T19 T21 T22 T25 T28 T29 T31 T32
+newcomer-28 newcomer-32 newcomer-33 newcomer-34 newcomer-36 newcomer-38 newcomer-39 newcomer-40
+newcomer-41 newcomer-42 newcomer-44 newcomer-50 newcomer-61 newcomer-85 newcomer-86 newcomer-87
+newcomer-88 newcomer-89 newcomer-91
 """
+
+# In the titles of the JavaScript's tests: `(T21)`.
+TITLE = re.compile(r"^\s*(?:test|it|describe)\b.*\(([CDT]\d+)\)", re.MULTILINE)
 
 
 def marked() -> set[str]:
@@ -41,11 +47,11 @@ def marked() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault":
                 found |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+    for path in (ROOT / "frontend").glob("*/test/*.test.ts*"):
+        found |= set(TITLE.findall(path.read_text()))
     return {str(each) for each in found}
 
 
 def test_each_fault_has_a_test() -> None:
-    assert (
-        sorted({*TRUTH.split(), *SAFETY.split(), *PYTHON_CLIENT.split(), *API.split()} - marked())
-        == []
-    )
+    faults = " ".join((TRUTH, SAFETY, CLIENTS)).split()
+    assert sorted(set(faults) - marked()) == []

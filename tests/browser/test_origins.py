@@ -65,6 +65,27 @@ async def test_a_key_needs_no_preflight(pages: Pages) -> None:
     assert pages.methods == ["POST"]
 
 
+@pytest.mark.fault("T31")
+async def test_headers_that_tracing_adds_to_each_request(pages: Pages) -> None:
+    page = await pages.trial.open(key=WRITE_KEY)
+    await page.evaluate(
+        """() => {
+          const send = window.fetch
+          window.fetch = (url, options) => {
+            const added = { baggage: 'a=b', 'sentry-trace': 'c', tracestate: 'd=e',
+              traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+              'X-Requested-With': 'XMLHttpRequest', 'x-datadog-trace-id': '1' }
+            return send(url, { ...options, headers: { ...options.headers, ...added } })
+          }
+          record(0, 10)
+        }"""
+    )
+    await pages.trial.until(page, SENT)
+    assert await pages.trial.numbers() == list(range(10))
+    assert pages.methods == ["OPTIONS", "POST"]
+    assert pages.service.ingests[-1].headers["sentry-trace"] == "c"
+
+
 async def test_an_invalid_key_is_reported(pages: Pages) -> None:
     page = await pages.trial.open(key="x" * 40)
     await page.evaluate("record(0, 10)")

@@ -22,7 +22,7 @@ from tests.client.conftest import Service
 from tests.client.test_faults import free_port
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.fault("G2", "newcomer-40", "newcomer-41")
+pytestmark = pytest.mark.fault("G2", "newcomer-40", "newcomer-41", "newcomer-42")
 
 CLIENT = ROOT / "clients" / "python"
 WHEEL = f"activity_events-{__version__}-py3-none-any.whl"

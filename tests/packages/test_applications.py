@@ -51,7 +51,7 @@ async def test_a_vite_application(service: Service, vite_site: str, page: Page) 
     assert types == ["page_viewed", "project_created"]
 
 
-@pytest.mark.fault("tracker-T32")
+@pytest.mark.fault("T32")
 async def test_a_vite_development_server(service: Service, page: Page, tmp_path: Path) -> None:
     """StrictMode runs effects twice there, and their events count once."""
     project = fresh_project("vite", tmp_path, service.url)
@@ -64,7 +64,7 @@ async def test_a_vite_development_server(service: Service, page: Page, tmp_path:
         assert types == ["page_viewed", "project_created"]
 
 
-@pytest.mark.fault("tracker-C1")
+@pytest.mark.fault("C1")
 async def test_events_render_nothing_in_a_production_build(
     vite_site: str, service: Service, page: Page
 ) -> None:
@@ -81,13 +81,13 @@ async def test_events_render_nothing_in_a_production_build(
     assert sorted(await service.types_of("rows@example.com", 3)) == types
 
 
-@pytest.mark.fault("tracker-C11")
+@pytest.mark.fault("C11")
 async def test_a_web_worker(service: Service, vite_site: str, page: Page) -> None:
     await page.goto(f"{vite_site}/worker.html")
     assert await service.types_of("worker@example.com", 1) == ["report_rendered"]
 
 
-@pytest.mark.fault("tracker-C2", "newcomer-33")
+@pytest.mark.fault("C2", "newcomer-33")
 async def test_a_next_application(service: Service, page: Page, tmp_path: Path) -> None:
     """The layout renders the provider, as the guide shows."""
     project = fresh_project("next", tmp_path, service.url)
@@ -154,7 +154,7 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.mark.fault("tracker-C3", "tracker-C5", "newcomer-34")
+@pytest.mark.fault("C3", "C5", "newcomer-34")
 async def test_jest(service: Service, tmp_path: Path) -> None:
     """Without any configuration, and with React 18."""
     project = fresh_project("jest", tmp_path, service.url)

@@ -32,7 +32,7 @@ def project(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.fault("tracker-C4")
+@pytest.mark.fault("C4")
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_types_resolve(project: Path, name: str) -> None:
     """All of them, for `.` and `./react`, an application's own event types included."""
