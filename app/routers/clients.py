@@ -26,6 +26,11 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">
 <title>Client packages</title>
+<style>
+  :root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+  body {{ max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }}
+  pre {{ padding: 0.75rem; overflow-x: auto; background: #8882; }}
+</style>
 <h1>Client packages</h1>
 {packages}
 <p>How to use them: <a href="{base}docs/">documentation</a>.</p>
