@@ -282,7 +282,9 @@ class Trial:
     async def until(self, page: Page, condition: str, seconds: float = SETTLE_SECONDS) -> None:
         """Waits until a condition on the tracker's status (`s`) holds in the page."""
         await page.wait_for_function(
-            f"() => {{ const s = tracker.status(); return {condition} }}", timeout=seconds * 1000
+            f"() => {{ const s = tracker.status(); return {condition} }}",
+            timeout=seconds * 1000,
+            polling=50,  # a hidden page draws no frames
         )
 
 
