@@ -12,9 +12,9 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 INSTALLED = ROOT / ".venv" / "installed"
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 180
 # Where a registry can't be reached, npm ends soon, with its own words.
-NPM_CI = ("npm", "ci", "--fetch-timeout=30000", "--fetch-retries=1", "--no-progress")
+NPM_OPTIONS = ("--fetch-timeout=30000", "--fetch-retries=1", "--no-progress")
 
 
 def run(folder: Path, *command: str | Path, **environment: str) -> str:
@@ -54,6 +54,6 @@ def npm_packages(project: Path) -> Path:
     def install(folder: Path) -> None:
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(project / name, folder)
-        run(folder, *NPM_CI)
+        run(folder, "npm", "ci", *NPM_OPTIONS)
 
     return installed(project / "package-lock.json", install) / "node_modules"
