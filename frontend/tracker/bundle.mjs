@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { minify } from 'terser'
 
@@ -31,7 +32,9 @@ const MINIFIED_AGAIN = {
           compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true },
         })
         file.contents = new TextEncoder().encode(code)
-        if (write) await writeFile(file.path, code)
+        if (!write) continue
+        await mkdir(dirname(file.path), { recursive: true })
+        await writeFile(file.path, code)
       }
     })
   },
