@@ -64,7 +64,9 @@ PROCESS_EDGES = {
     "app/insights/generation/llm.py",
     f"{CLIENT}/drops.py",
     f"{CLIENT}/events.py",
+    f"{CLIENT}/json_times.py",
     f"{CLIENT}/json_values.py",
+    f"{CLIENT}/log.py",
     f"{CLIENT}/sender.py",
 }
 COMMITTING = {

@@ -298,11 +298,16 @@ async def test_what_can_not_be_kept_is_told_of_by_event(
     assert await service.stored(email) == [kept]
 
 
+@pytest.mark.parametrize("failure", [RuntimeError, SystemExit])
 async def test_a_callback_that_fails_hinders_nothing(
-    service: Service, connect: Connect, email: str, caplog: pytest.LogCaptureFixture
+    service: Service,
+    connect: Connect,
+    email: str,
+    caplog: pytest.LogCaptureFixture,
+    failure: type[BaseException],
 ) -> None:
     def fail(_: object, reason: str) -> None:
-        raise RuntimeError(reason)
+        raise failure(reason)
 
     client = connect(service.url, on_drop=fail)
     client.track("page_viewed", user_email="nobody")
@@ -311,6 +316,28 @@ async def test_a_callback_that_fails_hinders_nothing(
     assert await client("flush") is True
     assert await service.stored(email) == [kept]
     assert "on_drop failed" in caplog.text
+
+
+async def test_a_log_that_fails_hinders_nothing(
+    service: Service, connect: Connect, email: str
+) -> None:
+    class Broken(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            raise RuntimeError
+
+    logger, handler = logging.getLogger("activity_events.client"), Broken()
+    logger.addHandler(handler)
+    try:
+        client = connect(service.url)
+        # The service's warning of a changed value, the client's own, and a rejected event.
+        first = client.track("page_viewed", user_email=email, metadata={"x": "half \ud83d"})
+        second = client.track("page_viewed", user_email=email, metadata={"x": object()})
+        client.track("page_viewed", user_email="nobody")
+        assert await client("flush") is True
+    finally:
+        logger.removeHandler(handler)
+    assert client.client.counts == Counts(3, 2, 1, 0)
+    assert set(await service.stored(email)) == {first, second}
 
 
 async def test_a_close_is_in_a_hurry_where_nobody_asked_to_wait(

@@ -22,11 +22,12 @@ TIMEOUT_SECONDS = 60
 # The client's versions of Python. Those that are not installed here are left to other machines.
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 HEAD = """
-import atexit, sys, threading, time
+import atexit, os, sys, threading, time
 def report(events, reason): print(len(events), reason, file=sys.stderr)
 def track(client, count=1):
     for _ in range(count):
-        print(client.track("page_viewed", user_email=sys.argv[1]), flush=True)
+        event_id = client.track("page_viewed", user_email=sys.argv[1])
+        os.write(1, f"{event_id}\\n".encode())  # at once: other processes write, too
 """
 MADE = "client = activity_events.ActivityClient(on_drop=report)\n"
 MADE_ASYNC = "client = activity_events.AsyncActivityClient(on_drop=report)\n"

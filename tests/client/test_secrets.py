@@ -83,18 +83,23 @@ async def test_the_user_and_password_of_a_url_are_a_proxy_s(
         assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
-async def test_who_repeats_the_key_is_not_repeated(
-    connect: Connect, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("status", [202, 302, 400, 401, 500, 502])
+async def test_who_repeats_the_secrets_is_not_repeated(
+    connect: Connect, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """A proxy that shows the request in its error, and a client that logs the error."""
-    page = f"<h1>Bad request</h1> Authorization: Bearer {KEY}".encode()
-    with gate(otherwise=Scripted(502, page)) as service:
-        client = connect(service.url, key=KEY, backoff=Backoff(attempts=2, base_seconds=0.01))
+    """A server that shows the request in its answer, and a client that logs the error."""
+    basic = httpx.BasicAuth("proxy", "planted-password")._auth_header
+    page = f"<h1>Bad request</h1> Bearer {KEY} {basic} proxy:planted-password".encode()
+    with gate(otherwise=Scripted(status, page)) as service:
+        url = service.url.replace("http://", "http://proxy:planted-password@")
+        client = connect(url, key=KEY, backoff=Backoff(attempts=2, base_seconds=0.01))
         with pytest.raises(ActivityError) as raised:
             await client("recent")
-    assert "Bad request" in str(raised.value)
-    assert "retrying in" in caplog.text
-    assert "planted" not in str(raised.value) + caplog.text + repr(client.client)
+    told = str(raised.value) + caplog.text + repr(client.client)
+    assert "Bad request" in told
+    assert ("retrying in" in caplog.text) == (status >= 500)
+    assert "planted" not in told
+    assert basic.removeprefix("Basic ") not in told
 
 
 def test_what_http_refuses_to_send_is_not_quoted() -> None:

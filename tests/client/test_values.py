@@ -6,9 +6,10 @@ import itertools
 import json
 import logging
 import math
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
@@ -17,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, RootModel, SecretStr, computed_field
 
-from activity_events import json_values
+from activity_events import json_values, log
 from activity_events.events import encode
 from tests.client.conftest import Connect, Service
 from tests.conftest import NOW
@@ -32,7 +33,7 @@ BASE = {"user_email": ADA, "event_type": "page_viewed"}
 
 @pytest.fixture(autouse=True)
 def nothing_was_logged_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_values, "_logged", set())
+    monkeypatch.setattr(log, "_logged", set())
 
 
 @dataclasses.dataclass
@@ -84,6 +85,59 @@ class Raising:
 
 class Proxy(collections.UserDict[str, int]):
     """A mapping that is no dict."""
+
+
+class Nested(BaseModel):
+    inner: Customer
+    order: Order
+    keys: list[Customer]
+
+    @computed_field(repr=False)  # type: ignore[prop-decorator]
+    @property
+    def copy_of_key(self) -> str:
+        return self.inner.key
+
+
+class Customers(RootModel[list[Customer]]):
+    pass
+
+
+class NoClass:
+    """Even its class can't be asked for."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise RuntimeError("planted")
+
+
+class NoText(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("planted")
+
+
+class NoZone(tzinfo):
+    def utcoffset(self, _: object) -> timedelta:
+        raise RuntimeError("planted")
+
+    dst = utcoffset
+
+    def tzname(self, _: object) -> str:
+        return "none"
+
+
+class EndlessMapping(collections.UserDict[str, int]):
+    def __iter__(self) -> Iterator[str]:
+        return map(str, itertools.count())
+
+    def __getitem__(self, key: str) -> int:
+        return 1
+
+
+class EndlessList(list[int]):
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
 
 
 class Endless(BaseModel):
@@ -153,6 +207,9 @@ def test_usual_values_have_their_usual_form_unsaid(
         (np.longdouble(2), 2.0),
         (np.complex128(1 + 2j), "(1+2j)"),
         (np.datetime64("2026-11-30"), "2026-11-30"),
+        (np.datetime64("2026-11-30T10:00:00.000000001"), "2026-11-30T10:00:00"),
+        (np.timedelta64(1_500_000_000, "ns"), 1.5),
+        (np.array(["2026-11-30T10:00:00.5"], "datetime64[ns]"), ["2026-11-30T10:00:00.500000"]),
         (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
         (np.array(7), 7),
         (np.array([np.nan, 1.0]), [None, 1.0]),
@@ -172,6 +229,22 @@ def test_usual_values_have_their_usual_form_unsaid(
         (
             Customer(name="Ada"),
             {"name": "Ada", "password": "**********", "seen": NOW.isoformat()},
+        ),
+        (
+            Nested(
+                inner=Customer(name="Ada"),
+                order=Order(7, date(2026, 11, 30)),
+                keys=[Customer(name="Bob")],
+            ),
+            {
+                "inner": {"name": "Ada", "password": "**********", "seen": NOW.isoformat()},
+                "order": {"number": 7, "placed_on": "2026-11-30"},
+                "keys": [{"name": "Bob", "password": "**********", "seen": NOW.isoformat()}],
+            },
+        ),
+        (
+            Customers([Customer(name="Ada")]),
+            [{"name": "Ada", "password": "**********", "seen": NOW.isoformat()}],
         ),
         ({(1, "a"): 1}, {"(1, 'a')": 1}),
         ({Colour.RED: 1, b"key": 2, math.nan: 3}, {"red": 1, "key": 2, "nan": 3}),
@@ -217,6 +290,30 @@ def test_what_is_too_deep_or_has_no_end_is_cut(caplog: pytest.LogCaptureFixture)
     assert "is sent as the mark [too large]" in caplog.text
 
 
+def test_what_is_shared_is_not_written_without_a_bound() -> None:
+    """Each level doubles it; or a long text is repeated."""
+    value: list[Any] = [0]
+    for _ in range(60):
+        value = [value, value]
+    assert len(json.dumps(sent(value))) < 10_000_000
+    assert len(json.dumps(sent(["x" * 100_000] * 10_000))) < 5_000_000
+    assert len(sent(EndlessMapping())) <= json_values.VALUES_MAX
+    assert len(sent(EndlessList([1]))) <= json_values.VALUES_MAX
+
+
+def test_a_log_that_fails_costs_its_line() -> None:
+    class Broken(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            raise RuntimeError
+
+    handler = Broken()
+    logging.getLogger("activity_events.client").addHandler(handler)
+    try:
+        assert sent(np.int64(3)) == 3
+    finally:
+        logging.getLogger("activity_events.client").removeHandler(handler)
+
+
 def test_each_kind_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for number in range(3):
         sent(np.int64(number))
@@ -254,9 +351,21 @@ def test_each_kind_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"event_timestamp": 1796073543000}, {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
         ({"event_timestamp": np.int64(1796073543)},
          {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
-        ({"event_timestamp": 10**400}, {"event_timestamp": 10**400}),
-        ({"event_timestamp": np.array([1, 2])}, {"event_timestamp": [1, 2]}),
-        ({"event_timestamp": Raising()}, {"event_timestamp": "[Raising]"}),
+        ({"event_timestamp": 10**400}, {"event_timestamp": NOW.isoformat()}),
+        ({"event_timestamp": np.array([1, 2])}, {"event_timestamp": NOW.isoformat()}),
+        ({"event_timestamp": np.datetime64("2026-11-30T10:00:00.000000001")},
+         {"event_timestamp": "2026-11-30T10:00:00"}),
+        ({"event_timestamp": time.gmtime(1796073543)},
+         {"event_timestamp": "2026-11-30T21:19:03+00:00"}),
+        ({"event_timestamp": datetime(2026, 11, 30, tzinfo=NoZone())},
+         {"event_timestamp": NOW.isoformat()}),
+        ({"event_timestamp": Raising()}, {"event_timestamp": NOW.isoformat()}),
+        ({"event_timestamp": NoClass()}, {"event_timestamp": NOW.isoformat()}),
+        ({"event_id": NoClass()}, {"event_id": "[NoClass]"}),
+        ({"metadata": NoClass(), "entity_id": 1}, {"metadata": "[NoClass]", "entity_id": 1}),
+        ({"metadata": {"x": NoClass(), NoText("k"): 1, "n": 1}},
+         {"metadata": {"x": "[NoClass]", "k": 1, "n": 1}}),
+        ({"metadata": np.zeros(150_000), "entity_id": "a"}, {"entity_id": "a"}),
         ({"event_id": np.int64(5)}, {"event_id": "5"}),
         ({"event_id": Raising()}, {"event_id": "[Raising]"}),
         ({"duration_ms": Decimal("sNaN")}, {"duration_ms": "sNaN"}),

@@ -2,6 +2,7 @@
 secret."""
 
 import os
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from activity_events.proxies import names_a_host
 
 URL_DEFAULT = "http://127.0.0.1:8000"
 HIDDEN = "[key]"
+HIDDEN_PAIR = "[user and password]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,19 @@ class Address:
             options["headers"]["Authorization"] = f"Bearer {self.key}"
         return options
 
-    def without_key(self, body: bytes) -> bytes:
-        """Return a text of another server, which may repeat the key, without the key."""
-        return body if self.key is None else body.replace(self.key.encode(), HIDDEN.encode())
+    def without_secrets(self, body: bytes) -> bytes:
+        """Return a text of another server, which may repeat the request's headers, without the key,
+        the user and the password, as they are or as `Authorization` has them."""
+        secrets = {} if self.key is None else {self.key: HIDDEN}
+        if self.basic is not None:
+            pair = ":".join(self.basic)
+            secrets[b64encode(pair.encode()).decode()] = HIDDEN_PAIR
+            secrets[pair] = HIDDEN_PAIR
+            if self.basic[1]:
+                secrets[self.basic[1]] = HIDDEN_PAIR
+        for secret, shown in secrets.items():
+            body = body.replace(secret.encode(), shown.encode())
+        return body
 
 
 def checked_key(key: str | None) -> str | None:

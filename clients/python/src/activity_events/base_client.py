@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from activity_events import positions, process_end
+from activity_events import log, positions, process_end
 from activity_events.address import Address, reason_of
 from activity_events.calls import Calls
 from activity_events.drops import Drops, OnDrop
@@ -41,12 +40,12 @@ from activity_events.version import __version__
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-logger = logging.getLogger("activity_events.client")
-
 CONNECT_TIMEOUT_SECONDS = 5.0
 # Below what services and proxies have: else a request may meet a connection being closed.
 KEEP_ALIVE_SECONDS = 3.0
 FLUSH_TIMEOUT_SECONDS = 10.0
+# Other answers may be of another server, and are quoted.
+UNDERSTOOD = frozenset({200, 201})
 CLOSE_TIMEOUT_SECONDS = 5.0
 
 
@@ -153,7 +152,7 @@ class BaseClient:
         return f"<{type(self).__name__} {self.url}>"
 
     def _say(self, error: ActivityError, seconds: float) -> None:
-        logger.warning("%s: %s; retrying in %.1f s", self.url, error, seconds)
+        log.warn("%s: %s; retrying in %.1f s", self.url, error, seconds)
 
     def _new_http(self) -> httpx.Client:
         return httpx.Client(**self._http_options())
@@ -194,8 +193,8 @@ class BaseClient:
     def _answer(self, response: httpx.Response) -> Answer:
         positions.note(self.url, response.headers.get(positions.HEADER))
         body = response.content
-        if response.is_error:
-            body = self._address.without_key(body)
+        if response.status_code not in UNDERSTOOD:
+            body = self._address.without_secrets(body)
         return Answer(response.status_code, body, response.headers.get("retry-after"))
 
     def _send(self, batch: list[Encoded], turn: Turn) -> list[EventResult]:

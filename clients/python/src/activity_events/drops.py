@@ -1,15 +1,13 @@
 """Reporting of dropped and changed events: a warning in the log, and the owner's callback."""
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from activity_events import log
 from activity_events.errors import Json
 from activity_events.outbox import Drop
 from activity_events.results import EventResult
-
-logger = logging.getLogger("activity_events.client")
 
 # Of one reason; a full buffer would otherwise say so for every event.
 WARNING_INTERVAL_SECONDS = 10.0
@@ -33,7 +31,7 @@ class Drops:
             kind = (change.code, change.field)
             if kind not in self._changes and len(self._changes) < CHANGES_SHOWN:
                 self._changes.add(kind)
-                logger.warning(
+                log.warn(
                     "an activity event was stored with a change: %s: %s (%s). "
                     "Further ones of this kind are not logged.",
                     change.field, change.message, change.code,
@@ -49,8 +47,8 @@ class Drops:
             return
         try:
             self._on_drop(events, reason)
-        except Exception:
-            logger.exception("on_drop failed")
+        except (Exception, SystemExit):  # noqa: BLE001 (the thread goes on sending)
+            log.fail("on_drop failed")
 
     def say_the_rest(self) -> None:
         """Log the warnings that were held back."""
@@ -65,4 +63,4 @@ class Drops:
             self._say(reason)
 
     def _say(self, reason: str) -> None:
-        logger.warning("%d activity events dropped: %s", self._unsaid.pop(reason, 0), reason)
+        log.warn("%d activity events dropped: %s", self._unsaid.pop(reason, 0), reason)

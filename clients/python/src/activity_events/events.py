@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
 from activity_events.errors import InvalidRequest, Json
-from activity_events.json_values import familiar, instant, is_missing, milliseconds, plain
+from activity_events.json_times import instant, is_missing, milliseconds
+from activity_events.json_values import plain
 from activity_events.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -114,20 +115,25 @@ def encode(event: Mapping[str, object], now: datetime) -> Encoded:
             code="invalid_value",
             details={"event_id": None},
         )
-    timestamp = event.get("event_timestamp")
-    timestamp = now if is_missing(timestamp) else instant(timestamp)
+    timestamp = instant(event.get("event_timestamp"), now)
+    try:
+        return _encode({**event, "event_timestamp": timestamp}, now)
+    except Exception:  # noqa: BLE001 (of classes that aren't ours, whose every method may raise)
+        return _encode({**plain(event), "event_timestamp": timestamp}, now)
+
+
+def _encode(event: Mapping[str, object], now: datetime) -> Encoded:
+    timestamp = event["event_timestamp"]
     event_id = event.get("event_id")
     if not isinstance(event_id, (str, UUID)):
         event_id = None if is_missing(event_id) else plain(event_id, "event_id")
-    event_id = event_id or _new_id(timestamp, now)
-    named = {**event, "event_id": str(event_id), "event_timestamp": timestamp}
+    event_id = str(event_id or _new_id(timestamp, now))
+    named = {**event, "event_id": event_id}
     if "duration_ms" in named:
         named["duration_ms"] = milliseconds(named["duration_ms"])
-    try:
-        text = _json(named)
-    except Exception:  # noqa: BLE001 (of classes that aren't ours, too)
-        text = _json(plain(named))
-    return Encoded(str(event_id), _utf8(text))
+    # Each field by itself: one that is too large costs no other.
+    fields = {str(name): plain(value, str(name)) for name, value in named.items()}
+    return Encoded(event_id, _utf8(_json(fields)))
 
 
 def _new_id(timestamp: object, now: datetime) -> UUID:
@@ -140,9 +146,7 @@ def _new_id(timestamp: object, now: datetime) -> UUID:
 
 
 def _json(value: object) -> str:
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=familiar
-    )
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _utf8(text: str) -> bytes:

@@ -7,35 +7,28 @@ fields, its list, its text. A field that a class keeps out of its `repr` stays o
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 import os
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from itertools import islice
-from numbers import Real
 from typing import Any, cast
 from uuid import UUID
 
-logger = logging.getLogger("activity_events.client")
+from activity_events import log
+from activity_events.json_times import MISSING, of_numpy
 
 DEPTH_MAX = 100
 # A shared part is written as often as it is referred to, and an iterator may have no end.
 VALUES_MAX = 100_000
+CHARS_MAX = 2_000_000
 ITEMS_MAX = 10_000
 INTEGER_MAX_BITS = 10_000  # Python writes up to 4300 digits
-KINDS_LOGGED = 100
-SECONDS_MAX = 1e11  # the year 5138
 CIRCULAR = "[circular]"
 TOO_LARGE = "[too large]"
-MISSING = {"NaTType", "NAType"}  # pandas
-
-_logged: set[tuple[str, str]] = set()
 
 
 def plain(value: object, place: str = "") -> Any:
@@ -45,7 +38,7 @@ def plain(value: object, place: str = "") -> Any:
 
 def familiar(value: object) -> object:
     """Return the usual form of values that need no warning: instants, dates, UUIDs and decimals as
-    text, enums as their values, sets as lists.
+    text, enums as their values.
 
     Raises:
         TypeError: the value is none of them.
@@ -57,43 +50,12 @@ def familiar(value: object) -> object:
             return str(value)
         case Enum():
             return value.value
-        case set() | frozenset():
-            return list(value)
-        case Mapping():
-            return dict(value)
     raise TypeError(f"{type(value).__name__} can't be encoded as JSON")
 
 
-def milliseconds(duration: object) -> object:
-    """Return a duration as a number of milliseconds, if it is one of another type."""
-    if isinstance(duration, timedelta):
-        return duration / timedelta(milliseconds=1)
-    if isinstance(duration, (Decimal, Fraction)):
-        with suppress(ValueError, OverflowError):
-            return float(duration)
-    return duration
-
-
-def instant(timestamp: object) -> object:
-    """Return a timestamp as an instant, with a warning, if it is a date (its first moment in UTC)
-    or a number (seconds since 1970, as of `time.time()`, or milliseconds)."""
-    if isinstance(timestamp, date) and not isinstance(timestamp, datetime):
-        _warn(timestamp, "event_timestamp", "the first moment of the day in UTC")
-        return datetime(timestamp.year, timestamp.month, timestamp.day, tzinfo=timezone.utc)
-    if not isinstance(timestamp, bool) and isinstance(timestamp, Real):
-        with suppress(ValueError, OverflowError, OSError):
-            number = float(timestamp)
-            seconds, unit = (number, "") if abs(number) < SECONDS_MAX else (number / 1000, "milli")
-            taken = datetime.fromtimestamp(seconds, timezone.utc)
-            _warn(timestamp, "event_timestamp", f"{unit}seconds since 1970")
-            return taken
-    return timestamp
-
-
-def is_missing(value: object) -> bool:
-    """Whether a value is None, NaN, or what pandas has for them."""
-    is_nan = isinstance(value, Real) and bool(value != value)
-    return value is None or is_nan or type(value).__name__ in MISSING
+def _of_array(value: Any) -> object:
+    taken: Any = of_numpy(value)
+    return value.tolist() if taken is value else taken
 
 
 class _Conversion:
@@ -102,12 +64,23 @@ class _Conversion:
     def __init__(self) -> None:
         self._within: set[int] = set()  # what is being converted, to see a circle
         self._values = 0
+        self._chars = 0
 
     def value(self, value: object, place: str) -> Any:
+        try:
+            return self._value(value, place)
+        except Exception as error:  # noqa: BLE001 (of a class that isn't ours)
+            how = f"the name of its type (reading it raises {type(error).__name__})"
+            return self._say(value, place, how, f"[{type(value).__name__}]")
+
+    def _value(self, value: object, place: str) -> Any:
         self._values += 1
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str) and not isinstance(value, Enum):
+            self._chars += len(value)
+            if self._chars > CHARS_MAX:
+                return self._say(value, place, "the mark [too large]", TOO_LARGE)
             return value
         if isinstance(value, int) and not isinstance(value, Enum):
             return self._integer(value, place)
@@ -120,9 +93,6 @@ class _Conversion:
         self._within.add(id(value))
         try:
             return self._other(value, place)
-        except Exception as error:  # noqa: BLE001 (of a class that isn't ours)
-            how = f"the name of its type (reading it raises {type(error).__name__})"
-            return self._say(value, place, how, f"[{type(value).__name__}]")
         finally:
             self._within.discard(id(value))
 
@@ -133,9 +103,9 @@ class _Conversion:
 
     def _other(self, value: Any, place: str) -> Any:
         if isinstance(value, Mapping):
-            return self._object(list(value.items()), place)
+            return self._object(islice(value.items(), VALUES_MAX), place)
         if isinstance(value, (list, tuple, set, frozenset)):
-            return self._list(list(value), place)
+            return self._list(islice(value, VALUES_MAX), place)
         if type(value).__name__ in MISSING:
             return self._say(value, place, "null", None)
         try:
@@ -153,14 +123,31 @@ class _Conversion:
     def _object(self, items: Iterable[tuple[object, object]], place: str) -> dict[str, Any]:
         result = {}
         for key, value in items:
-            name = key if isinstance(key, str) else self._key(key, place)
+            name = self._key(key, place)
             result[name] = self.value(value, f"{place}.{name}" if place else name)
+            if self._values > VALUES_MAX:
+                break
         return result
 
-    def _list(self, items: list[object], place: str) -> list[Any]:
-        return [self.value(item, f"{place}[]") for item in items]
+    def _list(self, items: Iterable[object], place: str) -> list[Any]:
+        result = []
+        for item in items:
+            result.append(self.value(item, f"{place}[]"))
+            if self._values > VALUES_MAX:
+                break
+        return result
 
     def _key(self, key: object, place: str) -> str:
+        if type(key) is str:
+            return key
+        try:
+            return self._odd_key(key, place)
+        except Exception:  # noqa: BLE001 (of a class that isn't ours)
+            return str(self._say(key, f"{place} (a key)", "its type", f"[{type(key).__name__}]"))
+
+    def _odd_key(self, key: object, place: str) -> str:
+        if isinstance(key, str) and not isinstance(key, Enum):
+            return str.__str__(key)
         match key:
             case None:
                 return "null"
@@ -174,19 +161,8 @@ class _Conversion:
         return str(self._say(key, f"{place} (a key)", "text", str(key)))
 
     def _say(self, value: object, place: str, how: str, result: Any) -> Any:
-        _warn(value, place, how)
+        log.changed(value, place, how)
         return result
-
-
-def _warn(value: object, place: str, how: str) -> None:
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    if (kind, how) not in _logged and len(_logged) < KINDS_LOGGED:
-        _logged.add((kind, how))
-        logger.warning(
-            "%a of an activity event (a %s) is sent as %s, because JSON can't hold it. "
-            "Further values of this kind are not logged.",
-            place[:100], kind, how,
-        )  # fmt: skip
 
 
 def _bytes_text(value: Any) -> str:
@@ -217,17 +193,24 @@ def _of_dataclass(value: Any) -> dict[str, object]:
 
 
 def _of_pydantic(value: Any) -> object:
-    dumped = value.model_dump()
-    fields = type(value).model_fields
-    hidden = {name for name, field in fields.items() if not field.repr}
-    if isinstance(dumped, dict):
-        return {name: each for name, each in dumped.items() if name not in hidden}
-    return dumped
+    """Return the fields as the model dumps them; nested models by themselves, as a dump has their
+    fields that stay out."""
+    kind = type(value)
+    if list(kind.model_fields) == ["root"]:
+        return value.root
+    named = {**kind.model_fields, **kind.model_computed_fields}
+    hidden = {name for name, field in named.items() if not field.repr}
+    dumped = value.model_dump(by_alias=False)
+    return {
+        name: getattr(value, name) if isinstance(each, (dict, list, tuple, set)) else each
+        for name, each in dumped.items()
+        if name not in hidden
+    }
 
 
 def _of_attrs(value: Any) -> dict[str, object]:
     fields = type(value).__attrs_attrs__
-    return {field.name: getattr(value, field.name) for field in fields if field.repr}
+    return {field.name: getattr(value, field.name) for field in fields if field.repr is True}
 
 
 def _of_struct(value: Any) -> dict[str, object]:
@@ -251,7 +234,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, Callable[[Any], object]], ...] =
     (lambda value: isinstance(value, timedelta), "seconds", timedelta.total_seconds),
     (lambda value: isinstance(value, os.PathLike), "text", os.fspath),
     (lambda value: _has("tolist")(value) and hasattr(value, "dtype"), "its values",
-     lambda value: value.tolist()),
+     _of_array),
     (lambda value: dataclasses.is_dataclass(value) and not isinstance(value, type),
      "its fields", _of_dataclass),
     (_has("model_dump"), "its fields", _of_pydantic),

@@ -4,6 +4,7 @@ starts with an empty buffer and connections of its own."""
 from __future__ import annotations
 
 import atexit
+import encodings.idna  # noqa: F401 (a fork during this import, by the first request, breaks the child)
 import os
 import sys
 import weakref

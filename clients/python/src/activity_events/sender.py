@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-from activity_events import process_end
+from activity_events import log, process_end
 from activity_events.drops import Drops
 from activity_events.errors import ActivityError
 from activity_events.events import Encoded
 from activity_events.outbox import CLOSED, FULL, INTERNAL, NOT_IN_TIME, Counts, Drop, Limits, Outbox
 from activity_events.results import EventResult
 from activity_events.retry import Pause, pause_ends_at
-
-logger = logging.getLogger("activity_events.client")
 
 # The longest that `track` keeps its caller where no thread can be started.
 CALLER_SECONDS = 5.0
@@ -219,11 +216,11 @@ class Sender:
                 self._outbox.restore(batch)
             return None
         except ActivityError as error:
-            logger.warning("a batch of %d activity events failed: %s", len(batch), error)
+            log.warn("a batch of %d activity events failed: %s", len(batch), error)
             with self._changed:
                 return self._outbox.give_up(batch, error.code)
-        except Exception:
-            logger.exception("a batch of %d activity events failed", len(batch))
+        except Exception:  # noqa: BLE001 (the thread goes on sending)
+            log.fail("a batch of %d activity events failed", len(batch))
             with self._changed:
                 return self._outbox.give_up(batch, INTERNAL)
         self._drops.warn_of_changes(results)
