@@ -108,7 +108,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"start": "2" * 41}, "start"),
     ({"tz": "London"}, "tz"),
     ({"tz": ""}, "tz"),
-    ({"tz": "europe/london"}, "tz"),
+    ({"tz": "+02:00"}, "tz"),
     ({"tz": "../../etc/passwd"}, "tz"),
     ({"tz": "/etc/localtime"}, "tz"),
     ({"tz": "localtime"}, "tz"),

@@ -1,7 +1,7 @@
 """Pages on another origin than the service: keys, tokens and CORS."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import jwt
@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.tracker_faults import SENT
 from benchmarks.tracker_lab import Gateway, Lab, Trial
-from tests.conftest import running_service
+from tests.conftest import fresh_database, running_service
 
 WRITE_KEY, SECRET = "w" * 40, "s" * 40
 
@@ -30,11 +30,21 @@ class Pages:
         return [request.method for request in self.service.requests if "js" not in request.path]
 
 
+@pytest.fixture(scope="module")
+def own_url(server_url: str) -> Iterator[str]:
+    """A database of its own: keys end the local mode of every service on it."""
+    with fresh_database(server_url) as url:
+        yield url
+
+
 @pytest.fixture
-async def pages(lab: Lab, trial_url: str) -> AsyncIterator[Pages]:
-    async with lab.trial("origins") as trial:
+async def pages(lab: Lab, own_url: str) -> AsyncIterator[Pages]:
+    async with (
+        Lab.opened(lab.playwright, lab.api_url, own_url) as own,
+        own.trial("origins") as trial,
+    ):
         with running_service(
-            DATABASE_URL=trial_url,
+            DATABASE_URL=own_url,
             ACTIVITY_WRITE_KEYS=WRITE_KEY,
             ACTIVITY_JWT_SECRET=SECRET,
             ACTIVITY_ALLOWED_ORIGINS=trial.gateway.origin,

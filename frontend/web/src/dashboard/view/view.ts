@@ -63,7 +63,9 @@ export function parseView(search: URLSearchParams): View {
 function knownZone(name: string | null | undefined): string | null {
   if (!name || /^[+-]/.test(name)) return null
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions()
+    // Browsers have older names for some zones: Asia/Katmandu for Asia/Kathmandu.
+    return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name
   } catch {
     return null // such as `Etc/Unknown`, where the system’s zone is not known
   }
