@@ -162,7 +162,7 @@ def test_any_order(database_url: str) -> None:
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),
