@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.responses import Response
 
-from app.dependencies import DatabaseDep
+from app.dependencies import ServiceDep
 from app.main import create_app
 from app.routers.responses import JsonResponse
 from app.server.connection_limits import ConnectionLimits
@@ -24,8 +24,8 @@ def application(url: str) -> FastAPI:
     app = create_app(Settings(retention_days=400, statement_timeout_ms=120_000), url)
 
     @app.get("/select-1")
-    async def select_1(database: DatabaseDep) -> Response:
-        async with database.read() as session:
+    async def select_1(service: ServiceDep) -> Response:
+        async with service.database.read() as session:
             return JsonResponse({"one": (await session.execute(text("SELECT 1"))).scalar_one()})
 
     return app
