@@ -321,7 +321,7 @@ export function createCore(
     on(globalThis, 'storage', ({ key: name, newValue }: StorageEvent) => {
       if (!name?.startsWith(storage.prefix)) return
       const ownKey = name.slice(storage.prefix.length)
-      if (ownKey === OPT_OUT_KEY) isOptedOut(newValue) ? stop(true) : start()
+      if (ownKey === OPT_OUT_KEY) isOptedOut(storage.get(OPT_OUT_KEY)) ? stop(true) : start()
       else if (ownKey === 's') session.read(newValue ?? '')
       else if (ownKey === FLUSH_KEY) delivery.wake(true)
       else if (!delivery.closed && (locks || !newValue) && journal.applyChange(ownKey, newValue)) {
@@ -393,7 +393,7 @@ export function createCore(
       trackBatch: (events) =>
         Array.from(events ?? [], (event) => track(event?.type, event?.options)),
       trackPageView: (page, metadata) =>
-        track('page_viewed', { metadata: { page, ...metadata } } as TrackOptions),
+        track('page_viewed', { metadata: { page, ...copyOf(metadata) } } as TrackOptions),
       trackTimed(type, options) {
         const startedAt = ticks()
         let isFinished = false
@@ -402,7 +402,7 @@ export function createCore(
             if (isFinished) return undefined
             isFinished = true
             const durationMs = Math.round(ticks() - startedAt)
-            const merged = { ...(options?.metadata as object), ...metadata }
+            const merged = { ...copyOf(options?.metadata), ...copyOf(metadata) }
             return track(type, { ...options, metadata: merged, durationMs } as TrackOptions<
               typeof type
             >)

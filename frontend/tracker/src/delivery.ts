@@ -8,7 +8,8 @@ import { warn } from './warnings'
 /** What an envelope begins with, unless with a key. */
 export const USER_FIELD = '"user_email":'
 /** A key in the body instead of a header avoids a CORS preflight. */
-export const keyField = (key = ''): string => key.trim() && `"key":${JSON.stringify(key.trim())},`
+export const keyField = (key?: string | null): string =>
+  key?.trim() ? `"key":${JSON.stringify(key.trim())},` : ''
 
 /** Maximum events per request; the server accepts more, but building a request must be fast. */
 const BATCH_MAX = 100
@@ -199,7 +200,13 @@ export function createDelivery(
     for (const entry of batch) entry.inFlight = true
     state.inFlight += batch.length
     try {
-      if (!isExiting) delivery.token = await tokenOf(options)
+      if (!isExiting) {
+        const token = await tokenOf(options)
+        // Another user has signed in meanwhile: the token may be theirs.
+        if (!batch.every(isOurs)) requests.delete(request)
+        else delivery.token = token
+      }
+      if (!requests.has(request)) throw 0
       code = 'no_response'
       hint = ` (${url}: no connection, an origin that is refused, or perhaps an ad blocker)`
       const startedAt = ticks()
@@ -252,6 +259,7 @@ export function createDelivery(
     const { envelope } = batch[0] as Entry
     if (
       (status === 401 || status === 403) &&
+      !envelope.startsWith(USER_FIELD) &&
       !envelope.startsWith(keyField(options.key) || USER_FIELD)
     ) {
       // Their key is no longer valid: they are sent with the newest one.

@@ -50,6 +50,10 @@ export function createTracker(given?: TrackerOptions): Tracker {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    identify(userEmail: string | null) {
+      options = { ...options, userEmail }
+      inner?.identify(userEmail)
+    },
     configure(changes: TrackerOptions) {
       options = { ...options, ...changes }
       connect() ? notify() : inner?.configure(changes)

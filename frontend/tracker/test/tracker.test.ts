@@ -139,3 +139,48 @@ test('every known type has a constant', () => {
   for (const [name, type] of Object.entries(EVENT_TYPES)) expect(type).toBe(name.toLowerCase())
   expect(Object.keys(EVENT_TYPES).length).toBeGreaterThan(30)
 })
+
+test('events that no key opens are not sent again at once', async () => {
+  const send = vi.fn(async () => new Response('{}', { status: 401 }))
+  vi.stubGlobal('fetch', send)
+  const tracker = start()
+  tracker.track('seen', { immediate: true })
+  tracker.configure({ key: 'wrong' })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(send.mock.calls.length).toBeGreaterThan(0)
+  expect(send.mock.calls.length).toBeLessThan(4)
+})
+
+test('another endpoint has the user of the moment', () => {
+  const tracker = start({ endpoint: 'https://one.test' })
+  tracker.identify('bob@example.com')
+  tracker.configure({ endpoint: 'https://two.test' })
+  tracker.track('seen')
+  const [key] = Object.keys(localStorage).filter((key) => key.includes('two.test>.e.'))
+  expect(localStorage.getItem(key as string)).toContain('"user_email":"bob@example.com"')
+})
+
+test('a token that comes after another user has signed in is not used', async () => {
+  const send = vi.fn(async () => new Response('{}', { status: 503 }))
+  vi.stubGlobal('fetch', send)
+  let give = (_: string) => {}
+  const getToken = () => new Promise<string>((resolve) => (give = resolve))
+  const tracker = start({ getToken })
+  tracker.track('seen', { immediate: true })
+  await vi.waitFor(() => expect(tracker.status().inFlight).toBe(1))
+  tracker.identify('bob@example.com')
+  give('token of bob')
+  await vi.waitFor(() => expect(tracker.status().inFlight).toBe(0))
+  expect(send).not.toHaveBeenCalled()
+})
+
+test('metadata that can not be read costs only itself, in all functions', () => {
+  const tracker = start()
+  const odd = {
+    get a() {
+      throw new Error('no')
+    },
+  }
+  expect(tracker.trackPageView('/', odd as never)).toBeDefined()
+  expect(tracker.trackTimed('timed').complete(odd as never)).toBeDefined()
+})
