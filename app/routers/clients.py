@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.errors import NotFound
 from app.routers.access import GuardedRoute, public
 from app.routers.docs import CSP, HTML, policy_of
-from app.routers.static_files import STATIC, built_file, fixed_content
+from app.routers.static_files import STATIC, base_path_of, built_file, fixed_content
 
 PACKAGES = STATIC / "clients"
 # File names of packages: pip and npm read the name and the version from them.
@@ -52,7 +52,7 @@ async def clients_page(request: Request) -> Response:
 
     Its links make the page usable with `pip install --find-links`, too.
     """
-    base = f"{str(request.base_url).rstrip('/')}{request.app.state.base_path}/"
+    base = f"{str(request.base_url).rstrip('/')}{base_path_of(request)}/"
     content = page(base, sorted(_packages())).encode()
     headers = {CSP: policy_of(content), "Cache-Control": "no-cache"}
     return fixed_content(request.headers, content, HTML, headers)

@@ -14,7 +14,13 @@ from starlette.types import Scope
 
 from app.errors import NotFound
 from app.routers.access import GuardedRoute, public
-from app.routers.static_files import STATIC, CompressedFiles, built_file, fixed_content
+from app.routers.static_files import (
+    STATIC,
+    CompressedFiles,
+    base_path_of,
+    built_file,
+    fixed_content,
+)
 
 SITE = STATIC / "docs"
 INDEX = "index.html"
@@ -59,7 +65,7 @@ async def docs(request: Request) -> Response:
     if not is_built():
         return _api_reference(request)
     # Not a redirect, as every path has the same status with and without its slash.
-    page = FORWARD.replace(b"%b", _base_path(request).encode())
+    page = FORWARD.replace(b"%b", base_path_of(request).encode())
     return fixed_content(request.headers, page, HTML, {CSP: policy_of(page)})
 
 
@@ -107,14 +113,8 @@ def policy_of(content: bytes) -> str:
     return POLICY.format(" ".join(hashes))
 
 
-def _base_path(request: Request) -> str:
-    """Return `ACTIVITY_BASE_PATH`; these pages do without the service's state."""
-    base_path: str = request.app.state.base_path
-    return base_path
-
-
 def _api_reference(request: Request) -> Response:
-    base_path = _base_path(request)
+    base_path = base_path_of(request)
     files = f"{base_path}/docs/static"
     page = get_swagger_ui_html(
         openapi_url=f"{base_path}/openapi.json",

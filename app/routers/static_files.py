@@ -27,6 +27,12 @@ NO_BASE_PATH = b'name="base-path" content=""'
 _compressing = threading.Lock()
 
 
+def base_path_of(request: Request) -> str:
+    """Return `ACTIVITY_BASE_PATH`, for pages that do without the service's state."""
+    base_path: str = request.app.state.base_path
+    return base_path
+
+
 def built_file(
     request: Request, file: Path, media_type: str, headers: Mapping[str, str], base_path: str = ""
 ) -> Response:

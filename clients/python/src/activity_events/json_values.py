@@ -36,23 +36,6 @@ def plain(value: object, place: str = "") -> Any:
     return _Conversion().value(value, place)
 
 
-def familiar(value: object) -> object:
-    """Return the usual form of values that need no warning: instants, dates, UUIDs and decimals as
-    text, enums as their values.
-
-    Raises:
-        TypeError: the value is none of them.
-    """
-    match value:
-        case datetime() | date() | time() if type(value).__name__ not in MISSING:
-            return value.isoformat()
-        case UUID() | Decimal():
-            return str(value)
-        case Enum():
-            return value.value
-    raise TypeError(f"{type(value).__name__} can't be encoded as JSON")
-
-
 def _of_array(value: Any) -> object:
     taken: Any = of_numpy(value)
     return value.tolist() if taken is value else taken
@@ -108,10 +91,13 @@ class _Conversion:
             return self._list(islice(value, VALUES_MAX), place)
         if type(value).__name__ in MISSING:
             return self._say(value, place, "null", None)
-        try:
-            return self.value(familiar(value), place)
-        except TypeError:
-            pass
+        match value:  # usual values, which need no warning
+            case datetime() | date() | time():
+                return value.isoformat()
+            case UUID() | Decimal():
+                return str(value)
+            case Enum():
+                return self.value(value.value, place)
         for is_kind, how, convert in _KINDS:
             if is_kind(value):
                 converted = convert(value)
